@@ -1,0 +1,73 @@
+# The front door. Each target installs what it needs into .venv once, then says what it does.
+#   make serve     the service on http://127.0.0.1:8000, with the models that are shipped in models/
+#   make test      every test         make check   ruff, mypy --strict, import-linter
+#   make train     DATA=folder of class folders [GROUPS_CSV=records.csv] [ARCH=crnn]: data to promoted bundle
+#   make install   everything, for development       make lock   renew requirements/*.txt       make clean
+
+PYTHON ?= python3
+ONNXRUNTIME ?= cpu
+VENV := .venv$(if $(filter gpu,$(ONNXRUNTIME)),-gpu)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SERVE := $(VENV)/.installed-service-$(ONNXRUNTIME)
+DEV := $(VENV)/.installed-dev
+
+ARCH ?= crnn
+RUNS ?= runs
+DATA ?=
+GROUPS_CSV ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check install train lock clean
+
+help:
+	@sed -n '2,5p' Makefile
+
+serve: $(SERVE)
+	@echo "serve: http://127.0.0.1:$${ECG_PORT:-8000} (Ctrl-C stops it)"
+	@exec $(BIN)/python -m service
+
+test: $(DEV)
+	@echo "test: pytest"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(DEV)
+	@echo "check: ruff, mypy --strict, import-linter"
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --cache-dir .cache/import-linter
+
+install: $(DEV)
+
+train: $(DEV)
+	@test -n "$(DATA)" || { echo "train: name the pages: make train DATA=folder-of-class-folders [GROUPS_CSV=records.csv]"; exit 2; }
+	@echo "train: $(ARCH) on $(DATA), runs in $(RUNS), bundle into models/"
+	@$(BIN)/python -m trainer run "$(DATA)" --arch $(ARCH) --runs "$(RUNS)" --registry models $(if $(GROUPS_CSV),--groups "$(GROUPS_CSV)")
+
+UV_COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+lock: $(DEV)
+	@echo "lock: requirements/*.txt from pyproject.toml"
+	@$(UV_COMPILE) --upgrade --extra cpu --extra trainer --extra dev pyproject.toml -o requirements/dev.txt
+	@$(UV_COMPILE) --upgrade --extra cpu --extra trainer -c requirements/dev.txt pyproject.toml -o requirements/trainer.txt
+	@$(UV_COMPILE) --upgrade --extra cpu -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
+	@$(UV_COMPILE) --upgrade --extra gpu -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
+
+clean:
+	rm -rf .venv .venv-gpu .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "install: a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(SERVE): requirements/service-$(ONNXRUNTIME).txt | $(BIN)/python
+	@echo "install: the service (about half a minute, once)"
+	@$(PIP) install -q --require-hashes -r $<
+	@touch $@
+
+$(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "install: service, trainer and development tools (some minutes, once)"
+	@$(PIP) install -q --require-hashes -r requirements/dev.txt
+	@$(PIP) install -q --no-deps --no-build-isolation -e .
+	@touch $@

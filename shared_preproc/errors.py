@@ -1,0 +1,55 @@
+"""What can be wrong with a page. No HTTP here: the service maps these to answers.
+
+    PreprocError
+    +-- UnsupportedFormatError        not a JPEG or PNG, or a kind of them that cannot be read faithfully
+    +-- UndecodableImageError         a JPEG or PNG whose data is damaged or cut short
+    +-- UnsuitableDimensionsError     a readable image that is not the size of a report page
+
+Each carries what was found, what was expected and what to do, as text for the person who sent the page.
+Messages hold measurements only: never file names, metadata or pixels.
+"""
+
+__all__ = [
+    "UNSUITABLE_DIMENSIONS",
+    "PreprocError",
+    "UndecodableImageError",
+    "UnsuitableDimensionsError",
+    "UnsupportedFormatError",
+]
+
+UNSUITABLE_DIMENSIONS = "Uploaded image does not have suitable dimensions for preprocessing"
+"""The sentence of the published method, word for word."""
+
+
+class PreprocError(Exception):
+    """A page that cannot be preprocessed.
+
+    ``found`` says what came, ``expected`` what would have been accepted, ``remedy`` what the sender can do.
+    """
+
+    def __init__(self, *, found: str, expected: str, remedy: str) -> None:
+        super().__init__(f"{found}; expected {expected}. {remedy}")
+        self.found = found
+        self.expected = expected
+        self.remedy = remedy
+
+
+class UnsupportedFormatError(PreprocError):
+    """The bytes are no JPEG or PNG, or a variety that has no faithful 8-bit grayscale form."""
+
+
+class UndecodableImageError(PreprocError):
+    """The header is fine but the image data is truncated or corrupt."""
+
+
+class UnsuitableDimensionsError(PreprocError):
+    """Width or height is outside the layout's tolerance."""
+
+    def __init__(self, *, width_px: int, height_px: int, expected: str) -> None:
+        super().__init__(
+            found=f"{width_px} x {height_px} px",
+            expected=expected,
+            remedy="Export the whole report page at its native resolution, uncropped and unscaled.",
+        )
+        self.width_px = width_px
+        self.height_px = height_px

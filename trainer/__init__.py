@@ -1,0 +1,1 @@
+"""The batch side: images on disk to a bundle in the registry."""
