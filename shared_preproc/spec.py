@@ -2,19 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from shared_preproc.layout import EDAN_3X4_R1, Box, Layout
-from shared_preproc.leads import Lead
+from shared_preproc.layout import EDAN_3X4_R1, Layout
 
 __all__ = ["MASKS_150", "PreprocSpec"]
 
 
 @dataclass(frozen=True)
 class PreprocSpec:
-    """How a page becomes model input. Training stores it with the weights; serving rebuilds it from there."""
+    """How a page becomes model input. Stored with the weights, and read back from there to serve them."""
 
     layout: Layout
     revision: int
@@ -25,35 +22,10 @@ class PreprocSpec:
     tensor_height_px: int
     tensor_width_px: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types, from which `from_dict` rebuilds an equal spec."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return plain
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> "PreprocSpec":
-        """Rebuild a spec from `to_dict`.
-
-        Raises
-        ------
-        ValueError
-            A field is missing, unknown or of the wrong kind.
-        """
-        try:
-            fields = dict(plain)
-            layout = dict(fields.pop("layout"))
-            boxes = tuple((Lead(lead), Box(*box)) for lead, box in layout.pop("lead_boxes"))
-            spec = cls(layout=Layout(**layout, lead_boxes=boxes), **fields)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"not a preprocessing spec this version understands: {error}") from error
-        if spec.to_dict() != plain:
-            raise ValueError("not a preprocessing spec this version understands: it does not survive a round trip")
-        return spec
-
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the canonical JSON form: differs as soon as any number does."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
