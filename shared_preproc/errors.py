@@ -45,7 +45,7 @@ class UndecodableImageError(PreprocError):
 class UnsuitableDimensionsError(PreprocError):
     """Width or height is outside the layout's tolerance."""
 
-    def __init__(self, *, width_px: int, height_px: int, expected: str) -> None:
+    def __init__(self, width_px: int, height_px: int, *, expected: str) -> None:
         super().__init__(
             found=f"{width_px} x {height_px} px",
             expected=expected,

@@ -1,0 +1,164 @@
+"""Uploaded bytes to an upright grayscale page. Judges kind and size from the header; knows no lead and no HTTP.
+
+JPEG is decoded by libjpeg-turbo in strict mode, straight to its luma plane: damage that other decoders paint over in
+gray is an error here. PNG goes through Pillow. Why so: docs/decisions/0003-decoding.md.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from shared_preproc.errors import UndecodableImageError, UnsuitableDimensionsError, UnsupportedFormatError
+from shared_preproc.layout import Layout
+
+__all__ = ["MAX_PAGE_BYTES", "Gray", "ImageFormat", "Page", "decode_page"]
+
+MAX_PAGE_BYTES = 32 * 2**20
+"""About nine bytes for each pixel of a report page: more than any sensible encoding of one needs."""
+
+Gray = NDArray[np.uint8]
+ImageFormat = Literal["JPEG", "PNG"]
+
+_JPEG_START = b"\xff\xd8\xff"
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_IHDR_TYPE = slice(12, 16)
+_PNG_BIT_DEPTH_OFFSET = 24  # PNG specification 11.2.1: after signature, length, "IHDR", width and height
+_EXIF_ORIENTATION = 0x0112
+
+# Exif 2.32, 4.6.4 A: what brings a picture stored with this orientation upright.
+_TO_UPRIGHT: dict[int, Callable[[Gray], Gray]] = {
+    2: np.fliplr,
+    3: lambda gray: np.rot90(gray, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda gray: np.rot90(gray, -1),
+    7: lambda gray: np.rot90(gray, 2).T,
+    8: np.rot90,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """One upright report page: ``gray`` is uint8 (height_px, width_px), 0 black to 255 white, BT.601 luma."""
+
+    gray: Gray
+    format: ImageFormat
+
+    @property
+    def width_px(self) -> int:
+        """Columns of the upright page."""
+        return self.gray.shape[1]
+
+    @property
+    def height_px(self) -> int:
+        """Rows of the upright page."""
+        return self.gray.shape[0]
+
+
+def decode_page(data: bytes, layout: Layout) -> Page:
+    """Decode one JPEG or PNG that has the size of a report page in ``layout``.
+
+    Kind and size are judged before a pixel is decoded. Transparency is laid on white, a palette resolved, an EXIF
+    orientation applied; what has no faithful 8-bit gray form is refused.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        Not a JPEG or PNG by content; over `MAX_PAGE_BYTES`; several pictures in one file; CMYK; 16 bits a channel.
+    UnsuitableDimensionsError
+        Width or height outside the layout's tolerance.
+    UndecodableImageError
+        The header or the image data is truncated or corrupt.
+    """
+    if len(data) > MAX_PAGE_BYTES:
+        raise _unsupported(f"{len(data)} bytes", expected=f"at most {MAX_PAGE_BYTES} bytes")
+    if data.startswith(_JPEG_START):
+        return _upright_page(*_decode_jpeg(data, layout), "JPEG", layout)
+    if data.startswith(_PNG_START):
+        return _upright_page(*_decode_png(data, layout), "PNG", layout)
+    raise _unsupported("bytes that are neither JPEG nor PNG" if data else "an empty file")
+
+
+def _decode_jpeg(data: bytes, layout: Layout) -> tuple[Gray, int]:
+    with _damage_refused("JPEG"):
+        height_px, width_px, color_space, _ = simplejpeg.decode_jpeg_header(data)
+        metadata = JpegImageFile(io.BytesIO(data))
+        orientation = metadata.getexif().get(_EXIF_ORIENTATION, 1)
+    if color_space in {"CMYK", "YCCK"}:
+        raise _unsupported("a CMYK JPEG")
+    if "mp" in metadata.info:  # the MPF index of CIPA DC-007
+        raise _unsupported("a JPEG that holds several pictures (MPO)")
+    _refuse_unless_fitting_either_way(width_px, height_px, layout)
+    with _damage_refused("JPEG"):
+        gray: Gray = simplejpeg.decode_jpeg(data, colorspace="GRAY", strict=True)[:, :, 0]
+    return gray, orientation
+
+
+def _decode_png(data: bytes, layout: Layout) -> tuple[Gray, int]:
+    with _damage_refused("PNG"):
+        image = PngImageFile(io.BytesIO(data))
+    if data[_PNG_IHDR_TYPE] != b"IHDR":
+        raise _damaged("PNG")
+    if data[_PNG_BIT_DEPTH_OFFSET] > 8:  # noqa: PLR2004 - bits
+        raise _unsupported("a PNG of 16 bits a channel")
+    if image.n_frames > 1:
+        raise _unsupported("an animated PNG (APNG)")
+    _refuse_unless_fitting_either_way(image.width, image.height, layout)
+    with _damage_refused("PNG"):
+        image.load()
+        return np.asarray(_on_white(image).convert("L")), image.getexif().get(_EXIF_ORIENTATION, 1)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    rgba = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+
+def _upright_page(gray: Gray, orientation: int, image_format: ImageFormat, layout: Layout) -> Page:
+    to_upright = _TO_UPRIGHT.get(orientation)
+    upright = gray if to_upright is None else np.ascontiguousarray(to_upright(gray))
+    page = Page(gray=upright, format=image_format)
+    if not layout.fits(page.width_px, page.height_px):
+        raise UnsuitableDimensionsError(page.width_px, page.height_px, expected=layout.expected_size)
+    return page
+
+
+def _refuse_unless_fitting_either_way(width_px: int, height_px: int, layout: Layout) -> None:
+    """Refuse, before decoding, what no orientation could make fit: the bound on memory and time."""
+    if not (layout.fits(width_px, height_px) or layout.fits(height_px, width_px)):
+        raise UnsuitableDimensionsError(width_px, height_px, expected=layout.expected_size)
+
+
+@contextmanager
+def _damage_refused(image_format: ImageFormat) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # parsers of hostile bytes raise nearly anything: struct.error, SyntaxError, KeyError
+        raise _damaged(image_format) from error
+
+
+def _damaged(image_format: ImageFormat) -> UndecodableImageError:
+    return UndecodableImageError(
+        found=f"a {image_format} that is damaged or cut short",
+        expected=f"a complete {image_format}",
+        remedy="Send the file again from its source; if it fails again, export the report page anew.",
+    )
+
+
+def _unsupported(
+    found: str, expected: str = "one JPEG or PNG picture, gray, RGB or palette, 8 bits a channel"
+) -> UnsupportedFormatError:
+    return UnsupportedFormatError(
+        found=found, expected=expected, remedy="Export the report page as a plain RGB JPEG or PNG."
+    )

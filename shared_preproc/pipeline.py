@@ -1,0 +1,34 @@
+"""The one road from report bytes to model input: the steps of this package in order, nothing more."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared_preproc.crops import crop_leads
+from shared_preproc.leads import Lead
+from shared_preproc.masks import Mask, binarize
+from shared_preproc.page import Page, decode_page
+from shared_preproc.spec import PreprocSpec
+from shared_preproc.tensor import mask_tensor
+
+__all__ = ["page_masks", "page_tensor", "preprocess"]
+
+
+def page_masks(page: Page, spec: PreprocSpec) -> dict[Lead, Mask]:
+    """Cut and binarize a page: one full-size mask for each lead, in page order."""
+    return {lead: binarize(crop, spec) for lead, crop in crop_leads(page, spec.layout).items()}
+
+
+def page_tensor(page: Page, spec: PreprocSpec) -> NDArray[np.uint8]:
+    """Model input of a decoded page: uint8 (leads, tensor_height_px, tensor_width_px), page order."""
+    return mask_tensor(page_masks(page, spec), spec)
+
+
+def preprocess(data: bytes, spec: PreprocSpec) -> NDArray[np.uint8]:
+    """Model input of an uploaded page, as `page_tensor`.
+
+    Raises
+    ------
+    PreprocError
+        Whatever `decode_page` refuses.
+    """
+    return page_tensor(decode_page(data, spec.layout), spec)
