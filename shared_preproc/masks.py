@@ -31,4 +31,4 @@ def binarize(crop: Gray, spec: PreprocSpec) -> Mask:
     side_px = 2 * spec.gaussian_radius_px + 1
     smooth = cv2.GaussianBlur(crop, (side_px, side_px), spec.gaussian_sigma_px, borderType=_BORDER)
     _, mask = cv2.threshold(smooth, 0, INK, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
-    return mask
+    return mask.astype(np.uint8, copy=False)

@@ -56,12 +56,12 @@ class Page:
     @property
     def width_px(self) -> int:
         """Columns of the upright page."""
-        return self.gray.shape[1]
+        return int(self.gray.shape[1])
 
     @property
     def height_px(self) -> int:
         """Rows of the upright page."""
-        return self.gray.shape[0]
+        return int(self.gray.shape[0])
 
 
 def decode_page(data: bytes, layout: Layout) -> Page:
@@ -70,14 +70,11 @@ def decode_page(data: bytes, layout: Layout) -> Page:
     Kind and size are judged before a pixel is decoded. Transparency is laid on white, a palette resolved, an EXIF
     orientation applied; what has no faithful 8-bit gray form is refused.
 
-    Raises
-    ------
-    UnsupportedFormatError
-        Not a JPEG or PNG by content; over `MAX_PAGE_BYTES`; several pictures in one file; CMYK; 16 bits a channel.
-    UnsuitableDimensionsError
-        Width or height outside the layout's tolerance.
-    UndecodableImageError
-        The header or the image data is truncated or corrupt.
+    Raises:
+        UnsupportedFormatError: not a JPEG or PNG by content; over `MAX_PAGE_BYTES`; several pictures in one file;
+            CMYK; 16 bits a channel.
+        UnsuitableDimensionsError: width or height outside the layout's tolerance.
+        UndecodableImageError: the header or the image data is truncated or corrupt.
     """
     if len(data) > MAX_PAGE_BYTES:
         raise _unsupported(f"{len(data)} bytes", expected=f"at most {MAX_PAGE_BYTES} bytes")

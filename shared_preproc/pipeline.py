@@ -26,9 +26,7 @@ def page_tensor(page: Page, spec: PreprocSpec) -> NDArray[np.uint8]:
 def preprocess(data: bytes, spec: PreprocSpec) -> NDArray[np.uint8]:
     """Model input of an uploaded page, as `page_tensor`.
 
-    Raises
-    ------
-    PreprocError
-        Whatever `decode_page` refuses.
+    Raises:
+        PreprocError: whatever `decode_page` refuses.
     """
     return page_tensor(decode_page(data, spec.layout), spec)

@@ -1,0 +1,172 @@
+"""The trainer's command line: a subcommand for each step, and `run` for all of them.
+
+Each step imports what it needs when it runs: TensorFlow for train, evaluate, export and run only.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from model_registry.errors import RegistryError
+from model_registry.registry import Registry
+from trainer.config import ARCHITECTURES, PROTOCOLS, TrainConfig
+from trainer.errors import TrainerError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one step. Exit status 0: done; 1: refused, the last line says why; 2: not a command line of ours."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter; warnings and errors stay
+    options = _parser().parse_args(arguments)
+    try:
+        options.step(options)
+    except (RegistryError, TrainerError) as error:
+        print(f"trainer {options.step_name}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _synth(options: argparse.Namespace) -> None:
+    from trainer.synth import synthesize
+
+    synthesize(options.out, options.count, options.seed)
+    print(f"{options.count} synthetic pages in {options.out}")
+
+
+def _audit(options: argparse.Namespace) -> None:
+    from trainer.audit import audit, audit_table
+    from trainer.dataset import read_pages
+
+    facts = audit(read_pages(options.data, options.groups))
+    print(audit_table(facts))
+    if options.json:
+        options.json.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from trainer.dataset import read_pages
+    from trainer.prepare import prepare
+
+    if options.protocol == "leak-free" and options.groups is None:
+        print("no table of groups given: pages of one patient may land on two sides", file=sys.stderr)
+    pages = read_pages(options.data, options.groups)
+    prepare(pages, options.out, options.protocol, options.seed, reference=options.reference)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from trainer.train import train
+
+    config = TrainConfig(options.arch, seed=options.seed, epochs=options.epochs, patience_epochs=options.patience)
+    run = train(options.prepared, options.run, config)
+    print(f"best epoch {run.best_epoch} of {len(run.history)} in {options.run}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from trainer.evaluate import evaluate
+    from trainer.run import Run
+
+    evaluate(Run(options.run))
+    print((options.run / "report.md").read_text())
+
+
+def _export(options: argparse.Namespace) -> None:
+    from trainer.export import export
+    from trainer.run import Run
+
+    options.reference = export(Run(options.run), Registry(options.registry), options.name)
+    print(f"published {options.reference} in {options.registry}")
+
+
+def _promote(options: argparse.Namespace) -> None:
+    Registry(options.registry).promote(options.reference, options.alias)
+    print(f"{options.alias} -> {options.reference}")
+
+
+def _roll_back(options: argparse.Namespace) -> None:
+    print(f"{options.alias} -> {Registry(options.registry).roll_back(options.alias)}")
+
+
+def _list(options: argparse.Namespace) -> None:
+    registry = Registry(options.registry)
+    listing, aliases = registry.list(), registry.aliases()
+    for bundle in listing.bundles:
+        pointing = ", ".join(alias for alias, reference in aliases.items() if reference == bundle.ref)
+        print(f"{bundle.ref:<24}{bundle.created_at:%Y-%m-%d %H:%M}  {pointing}")
+    for broken in listing.broken:
+        print(f"{broken.ref:<24}broken: {broken.reason}")
+
+
+def _run(options: argparse.Namespace) -> None:
+    options.out = options.prepared = options.runs / f"prepared-{options.protocol}-seed{options.seed}"
+    options.run = options.runs / f"{options.arch}-{options.protocol}-seed{options.seed}"
+    options.reference = False
+    for step in (_prepare, _train, _evaluate, _export):
+        step(options)
+    if not options.no_promote:
+        _promote(options)
+
+
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "data": {"type": Path, "help": "folder of class folders"},
+    "out": {"type": Path, "help": "folder to write"},
+    "prepared": {"type": Path, "help": "folder that prepare wrote"},
+    "run": {"type": Path, "help": "run folder that train wrote"},
+    "reference": {"help": "bundle, as name/version or name"},
+    "--alias": {"default": "production", "help": "alias to move (%(default)s)"},
+    "--arch": {"choices": ARCHITECTURES, "default": "crnn", "help": "network (%(default)s)"},
+    "--count": {"type": int, "default": 4, "help": "pages in all (%(default)s)"},
+    "--epochs": {"type": int, "default": TrainConfig.epochs, "help": "epochs at most (%(default)s)"},
+    "--groups": {"type": Path, "help": "CSV with sha256 and record_id: a record stays on one side of the split"},
+    "--json": {"type": Path, "help": "file for the same facts as JSON"},
+    "--name": {"help": "bundle name; the network's by default"},
+    "--no-promote": {"action": "store_true", "help": "publish the bundle, leave the alias where it is"},
+    "--patience": {
+        "type": int,
+        "default": TrainConfig.patience_epochs,
+        "help": "epochs without gain before the end (%(default)s)",
+    },
+    "--protocol": {"choices": PROTOCOLS, "default": PROTOCOLS[0], "help": "how to split (%(default)s)"},
+    "--reference": {"action": "store_true", "help": "scikit-image's road instead of the one that serving takes"},
+    "--registry": {"type": Path, "default": Path("models"), "help": "registry folder (%(default)s)"},
+    "--run": {"type": Path, "required": True, "help": "run folder to write, or to continue"},
+    "--runs": {"type": Path, "default": Path("runs"), "help": "folder of run folders (%(default)s)"},
+    "--seed": {"type": int, "default": 0, "help": "seed of every random choice (%(default)s)"},
+}
+
+_STEPS: tuple[tuple[str, Callable[[argparse.Namespace], None], str, str], ...] = (
+    ("synth", _synth, "draw synthetic report pages", "out --count --seed"),
+    ("audit", _audit, "count distinct images, copies, conflicts and groups", "data --groups --json"),
+    ("prepare", _prepare, "split the pages and write lead images", "data out --protocol --seed --groups --reference"),
+    ("train", _train, "train a network on lead images", "prepared --run --arch --seed --epochs --patience"),
+    ("evaluate", _evaluate, "convert the best epoch and score it on held-out pages", "run"),
+    ("export", _export, "publish an evaluated run as a bundle", "run --registry --name"),
+    ("promote", _promote, "point an alias at a bundle", "reference --alias --registry"),
+    ("roll-back", _roll_back, "point an alias at the bundle before", "--alias --registry"),
+    ("list", _list, "list bundles and aliases", "--registry"),
+    (
+        "run",
+        _run,
+        "prepare, train, evaluate, export, promote",
+        "data --arch --protocol --seed --groups --epochs --patience --runs --registry --name --alias --no-promote",
+    ),
+)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trainer", description="From report pages to a published bundle.")
+    steps = parser.add_subparsers(title="steps", dest="step_name", required=True, metavar="STEP")
+    for name, function, words, arguments in _STEPS:
+        command = steps.add_parser(name, help=words, description=words)
+        command.set_defaults(step=function)
+        for argument in arguments.split():
+            command.add_argument(argument, **_ARGUMENTS[argument])
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
