@@ -1,12 +1,13 @@
 """Probabilities and labels to figures. Knows no file and no model."""
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 __all__ = ["classification_metrics"]
 
@@ -18,24 +19,23 @@ def classification_metrics(
 
     ``labels`` (rows,) are places in ``class_names``, ``probabilities`` (rows, classes). Precision, recall and F1 are
     weighted by class frequency as the published method reports them; ``f1_macro`` is not. A class without rows counts
-    as zero. Intervals are Wilson's (1927), 95 %, which treats rows as independent: for lead images, 13 of which share
-    a page, they are too narrow.
+    as zero in ``f1_macro`` and not at all in ``balanced_accuracy``. Intervals are Wilson's (1927), 95 %, which takes
+    rows as independent: for lead images, 13 of which share a page, they are too narrow.
     """
-    places = range(len(class_names))
     predicted = probabilities.argmax(axis=1)
     weighted = precision_recall_fscore_support(labels, predicted, average="weighted", zero_division=0)
-    macro = precision_recall_fscore_support(labels, predicted, average="macro", labels=places, zero_division=0)
+    by_class = _by_class(labels, predicted, class_names)
     return {
         "rows": len(labels),
         "accuracy": float(accuracy_score(labels, predicted)),
         "accuracy_ci95": _wilson(int((labels == predicted).sum()), len(labels)),
-        "balanced_accuracy": float(balanced_accuracy_score(labels, predicted)),
+        "balanced_accuracy": fmean(row["recall"] for row in by_class.values() if row["rows"]),
         "precision": float(weighted[0]),
         "recall": float(weighted[1]),
         "f1": float(weighted[2]),
-        "f1_macro": float(macro[2]),
-        "confusion_matrix": confusion_matrix(labels, predicted, labels=places).tolist(),
-        "classes": _by_class(labels, predicted, class_names),
+        "f1_macro": fmean(row["f1"] for row in by_class.values()),
+        "confusion_matrix": confusion_matrix(labels, predicted, labels=range(len(class_names))).tolist(),
+        "classes": by_class,
     }
 
 
