@@ -30,5 +30,7 @@ def binarize(crop: Gray, spec: PreprocSpec) -> Mask:
     """
     side_px = 2 * spec.gaussian_radius_px + 1
     smooth = cv2.GaussianBlur(crop, (side_px, side_px), spec.gaussian_sigma_px, borderType=_BORDER)
+    if not smooth.any():  # all black: OpenCV would put the threshold at 0 and call everything ink
+        return np.zeros_like(crop)
     _, mask = cv2.threshold(smooth, 0, INK, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
     return mask.astype(np.uint8, copy=False)

@@ -1,0 +1,94 @@
+"""Properties that hold for any page, golden or not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from skimage.filters import gaussian
+from skimage.transform import resize
+
+from shared_preproc.crops import crop_leads
+from shared_preproc.layout import EDAN_3X4_R1
+from shared_preproc.leads import Lead
+from shared_preproc.masks import INK, binarize
+from shared_preproc.page import Page
+from shared_preproc.spec import MASKS_150
+from shared_preproc.tensor import mask_tensor, shrink_mask
+
+crops = arrays(np.uint8, st.tuples(st.integers(20, 60), st.integers(20, 60)))
+
+
+def page_of(gray: np.ndarray) -> Page:
+    return Page(gray=gray, format="PNG")
+
+
+@settings(max_examples=50, deadline=None)
+@given(crops)
+def test_a_mask_has_two_values_and_the_shape_of_its_crop(crop: np.ndarray) -> None:
+    mask = binarize(crop, MASKS_150)
+    assert mask.dtype == np.uint8
+    assert mask.shape == crop.shape
+    assert set(np.unique(mask)) <= {0, INK}
+
+
+@settings(max_examples=50, deadline=None)
+@given(crops)
+def test_ink_is_darker_than_paper(crop: np.ndarray) -> None:
+    mask = binarize(crop, MASKS_150)
+    smooth = gaussian(crop, sigma=1, preserve_range=True)
+    if mask.any() and not mask.all():
+        assert smooth[mask == INK].max() < smooth[mask == 0].min() + 2  # two roundings of the 8-bit road
+
+
+@pytest.mark.parametrize("level", [0, 1, 127, 254, 255])
+def test_a_crop_of_one_level_has_no_ink(level: int) -> None:
+    assert not binarize(np.full((300, 493), level, np.uint8), MASKS_150).any()
+
+
+def test_a_drawn_line_is_found_where_it_is() -> None:
+    crop = np.full((300, 493), 240, np.uint8)
+    crop[150:153] = 20
+    mask = binarize(crop, MASKS_150)
+    np.testing.assert_array_equal(np.flatnonzero(mask.all(axis=1)), [150, 151, 152])
+    assert mask.sum() == 3 * 493 * INK
+
+
+def test_smoothing_stops_at_the_box() -> None:
+    """What is drawn just outside a lead's box changes nothing inside it."""
+    rng = np.random.default_rng(0)
+    gray = rng.integers(0, 256, (1572, 2213), dtype=np.uint8)
+    outside = np.ones(gray.shape, bool)
+    for _, box in EDAN_3X4_R1.lead_boxes:
+        outside[box.top : box.bottom, box.left : box.right] = False
+    changed = np.where(outside, 255 - gray, gray)
+    for lead, crop in crop_leads(page_of(gray), EDAN_3X4_R1).items():
+        other = crop_leads(page_of(changed), EDAN_3X4_R1)[lead]
+        np.testing.assert_array_equal(binarize(crop, MASKS_150), binarize(other, MASKS_150))
+
+
+def test_crops_are_views_of_the_page_in_page_order() -> None:
+    page = page_of(np.arange(1572 * 2213, dtype=np.uint32).astype(np.uint8).reshape(1572, 2213))
+    leads = crop_leads(page, EDAN_3X4_R1)
+    assert tuple(leads) == EDAN_3X4_R1.leads
+    assert all(np.shares_memory(crop, page.gray) for crop in leads.values())
+    np.testing.assert_array_equal(leads[Lead.V5], page.gray[600:900, 1630:2125])
+
+
+@settings(max_examples=20, deadline=None)
+@given(arrays(np.bool_, st.sampled_from([(300, 493), (300, 485), (230, 1975)])))
+def test_shrinking_is_scikit_images(mask: np.ndarray) -> None:
+    ours = shrink_mask(mask.astype(np.uint8) * INK, MASKS_150)
+    np.testing.assert_array_equal(ours == INK, resize(mask, (150, 150)))
+
+
+def test_tensor_is_in_page_order_whatever_the_order_of_the_masks() -> None:
+    masks = {
+        lead: np.full((box.height_px, box.width_px), number, np.uint8)
+        for number, (lead, box) in enumerate(EDAN_3X4_R1.lead_boxes)
+    }
+    tensor = mask_tensor(dict(reversed(masks.items())), MASKS_150)
+    assert tensor.shape == (13, 150, 150)
+    assert tensor.dtype == np.uint8
+    np.testing.assert_array_equal(tensor[:, 0, 0], range(13))
+
