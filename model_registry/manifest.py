@@ -1,0 +1,129 @@
+"""What a bundle says about itself. Knows no file and no graph."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from model_registry.names import Name, Version
+from shared_preproc.spec import PreprocSpec
+
+__all__ = [
+    "FINGERPRINT_MISMATCH",
+    "LEAD_PROBABILITIES",
+    "MANIFEST_FILE",
+    "MANIFEST_SEAL",
+    "MODEL_FILE",
+    "PAGE_PROBABILITIES",
+    "BundleDraft",
+    "BundleManifest",
+    "TensorSpec",
+]
+
+MODEL_FILE = "model.onnx"
+MANIFEST_FILE = "manifest.json"
+MANIFEST_SEAL = "manifest.sha256"
+"""The manifest's own checksum, in the format of `sha256sum`: the manifest cannot hold it."""
+LEAD_PROBABILITIES = "lead_probabilities"
+PAGE_PROBABILITIES = "page_probabilities"
+FINGERPRINT_MISMATCH = "fingerprint_mismatch"
+"""Type of the validation error that a changed preprocessing number causes."""
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+# Flat and never hidden: joined to a folder, such a name cannot leave it.
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class TensorSpec(BaseModel):
+    """An input or output of the graph. An axis is a size, or the name of a free one; `pages` is always first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Text
+    dtype: Literal["uint8", "float32"]
+    shape: tuple[Annotated[int, Field(gt=0)] | Text, ...]
+
+    @model_validator(mode="after")
+    def _counts_pages_first(self) -> Self:
+        if self.shape[:1] != ("pages",):
+            raise ValueError(f"{self.name} has the shape {self.shape}; the first axis must be 'pages'")
+        return self
+
+
+class BundleDraft(BaseModel):
+    """The part of a manifest that the publisher knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: Name
+    description: str
+    class_names: tuple[Text, ...] = Field(min_length=2)
+    """In the order of the last axis of both probability outputs."""
+    preprocessing: PreprocSpec
+    input: TensorSpec
+    outputs: tuple[TensorSpec, ...]
+    metrics: dict[str, JsonValue]
+    """Headline figures, for people."""
+    calibration: dict[str, JsonValue] | None
+    origin: dict[str, JsonValue]
+    """How it was made: run id, seed, data fingerprint, library versions, parity."""
+
+    @model_validator(mode="after")
+    def _class_names_are_distinct(self) -> Self:
+        if len(set(self.class_names)) < len(self.class_names):
+            raise ValueError(f"class_names must be distinct: {', '.join(self.class_names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _outputs_give_every_class(self) -> Self:
+        outputs = {output.name: output for output in self.outputs}
+        if len(outputs) < len(self.outputs):
+            raise ValueError("outputs must have distinct names")
+        for name in (LEAD_PROBABILITIES, PAGE_PROBABILITIES):
+            if name not in outputs:
+                raise ValueError(f"outputs must contain {name}")
+            size = outputs[name].shape[-1]
+            if isinstance(size, int) and size != len(self.class_names):
+                raise ValueError(f"{name} gives {size} classes on its last axis, class_names {len(self.class_names)}")
+        return self
+
+
+class BundleManifest(BundleDraft):
+    """A published bundle: the draft, and what publishing added to it."""
+
+    schema_version: Literal[1] = 1
+    version: Version
+    created_at: AwareDatetime
+    preprocessing_fingerprint: Sha256
+    files: dict[FileName, Sha256]
+    """Every file of the bundle but the manifest and its seal, with its SHA-256 (hex)."""
+
+    @property
+    def model_sha256(self) -> str:
+        """SHA-256 (hex) of the model."""
+        return self.files[MODEL_FILE]
+
+    @property
+    def ref(self) -> str:
+        """`name/version`: what aliases point at."""
+        return f"{self.name}/{self.version}"
+
+    @model_validator(mode="after")
+    def _fingerprint_is_that_of_the_numbers(self) -> Self:
+        computed = self.preprocessing.fingerprint
+        if computed != self.preprocessing_fingerprint:
+            raise PydanticCustomError(
+                FINGERPRINT_MISMATCH,
+                "the preprocessing numbers have the fingerprint {computed}, expected {stated}",
+                {"computed": computed, "stated": self.preprocessing_fingerprint},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _files_hold_the_model_and_no_manifest(self) -> Self:
+        if MODEL_FILE not in self.files:
+            raise ValueError(f"files must contain {MODEL_FILE}")
+        if reserved := self.files.keys() & {MANIFEST_FILE, MANIFEST_SEAL}:
+            raise ValueError(f"{', '.join(sorted(reserved))} is written by the registry and cannot be among the files")
+        return self
