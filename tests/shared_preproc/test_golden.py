@@ -23,7 +23,8 @@ def golden_masks(page: Path) -> list[Mask]:
 
 @pytest.fixture(scope="module", params=range(12))
 def golden_page(golden_pages: list[Path], request: pytest.FixtureRequest) -> Path:
-    return golden_pages[request.param]
+    number: int = request.param
+    return golden_pages[number]
 
 
 def test_reference_equals_golden_bit_for_bit(golden_page: Path) -> None:

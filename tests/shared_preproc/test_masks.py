@@ -91,4 +91,3 @@ def test_tensor_is_in_page_order_whatever_the_order_of_the_masks() -> None:
     assert tensor.shape == (13, 150, 150)
     assert tensor.dtype == np.uint8
     np.testing.assert_array_equal(tensor[:, 0, 0], range(13))
-

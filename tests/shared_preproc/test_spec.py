@@ -22,7 +22,7 @@ def changed_specs() -> Iterator[tuple[str, PreprocSpec]]:
         value = getattr(layout, field.name)
         if field.name == "lead_boxes":
             continue
-        other = value + "x" if isinstance(value, str) else value + 1
+        other: Any = value + "x" if isinstance(value, str) else value + 1
         yield f"layout.{field.name}", replace(MASKS_150, layout=replace(layout, **{field.name: other}))
     for place, (lead, box) in enumerate(layout.lead_boxes):
         for edge in range(4):
