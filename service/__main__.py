@@ -1,0 +1,36 @@
+"""``python -m service``: settings from the environment, then the server."""
+
+import contextlib
+import sys
+
+from service.errors import StartupError
+from service.log_config import configure_logging
+from service.runtime_package import check_runtime_packages, installed_runtime_packages
+from service.settings import read_settings
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Serve until told to stop. Exits with 2, and says why, if the service cannot start as it is set up."""
+    try:
+        _serve()
+    except StartupError as error:
+        sys.stderr.write(f"The service cannot start: {error}\n")
+        sys.exit(2)
+
+
+def _serve() -> None:
+    settings = read_settings()
+    check_runtime_packages(installed_runtime_packages())
+    # Not before the check: these import ONNX Runtime, which fails without a word of what to install.
+    from service.app import create_app  # noqa: PLC0415
+    from service.server import make_server  # noqa: PLC0415
+
+    configure_logging(settings.log_level)
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once it has stopped
+        make_server(create_app(settings), settings).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Tensors to probabilities: the seam at the model. Only this module of the service knows ONNX Runtime.
+
+Knows no page, no request and no registry. What the graph computes is the bundle's affair: scaling, temperature and
+aggregation are inside it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from model_registry.bundle import Bundle
+from model_registry.manifest import LEAD_PROBABILITIES, PAGE_PROBABILITIES, BundleManifest
+from service.errors import BrokenModelError, StartupError
+from service.settings import Provider
+
+__all__ = ["Classifier", "OnnxClassifier", "Probabilities", "choose_providers", "onnx_opener"]
+
+_CPU = "CPUExecutionProvider"
+_CUDA = "CUDAExecutionProvider"
+_SHORT_NAMES = {_CPU: "cpu", _CUDA: "cuda"}
+
+
+@dataclass(frozen=True, eq=False)
+class Probabilities:
+    """What a model says about a batch of pages; classes in the order of the manifest."""
+
+    leads: NDArray[np.float32]
+    """(pages, leads, classes), leads in the order of the tensor."""
+    pages: NDArray[np.float32]
+    """(pages, classes)."""
+
+
+class Classifier(Protocol):
+    """A model that is ready to run, from several threads at once."""
+
+    @property
+    def provider(self) -> str:
+        """Where it runs: ``cpu`` or ``cuda``."""
+
+    def run(self, tensor: NDArray[np.uint8]) -> Probabilities:
+        """Classify a batch: uint8 (pages, leads, tensor_height_px, tensor_width_px), 0 or 255."""
+
+
+def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier]:
+    """What turns bundles into classifiers, once it is known where they will run.
+
+    Raises:
+        StartupError: CUDA is demanded and does not work here.
+    """
+    choose_providers(wanted, ort.get_available_providers())
+    if wanted == "cuda":
+        _require_cuda()
+    return partial(OnnxClassifier, wanted=wanted, threads=threads)
+
+
+def choose_providers(wanted: Provider, available: Sequence[str]) -> list[str]:
+    """Name the execution providers to ask ONNX Runtime for, best first, given those its package was built with.
+
+    Raises:
+        StartupError: CUDA is demanded and this package cannot do it.
+    """
+    if wanted == "cpu" or (wanted == "auto" and _CUDA not in available):
+        return [_CPU]
+    if _CUDA not in available:
+        raise StartupError(
+            "ECG_PROVIDER is cuda, but the installed ONNX Runtime has no CUDA. "
+            "Install this package with the extra `gpu`, or set ECG_PROVIDER to auto or cpu."
+        )
+    return [_CUDA, _CPU]
+
+
+class OnnxClassifier:
+    """A bundle's graph in an ONNX Runtime session of its own, warmed up and held to the bundle's contract."""
+
+    def __init__(self, bundle: Bundle, *, wanted: Provider, threads: int) -> None:
+        """Build the session from the bundle's verified bytes and run it once.
+
+        Raises:
+            BrokenModelError: the graph does not load or run, not on the provider that is demanded, or its outputs are
+                not the manifest's probabilities.
+        """
+        providers = choose_providers(wanted, ort.get_available_providers())
+        self._input_name = bundle.manifest.input.name
+        try:
+            self._session = ort.InferenceSession(bundle.model, _options(threads), providers=providers)
+            # Otherwise a failing GPU would be traded for the CPU between two requests, unseen.
+            self._session.disable_fallback()
+            answer = self.run(_blank_page(bundle.manifest))
+        except Exception as error:  # ONNX Runtime raises a dozen classes of its own, without a common base
+            raise _broken(bundle.manifest, "ONNX Runtime cannot run it") from error
+        if wanted == "cuda" and self.provider != wanted:
+            raise _broken(bundle.manifest, f"it runs on {self.provider} although cuda is demanded")
+        _check_contract(answer, bundle.manifest)
+
+    @property
+    def provider(self) -> str:
+        """Where it runs, by what the session says rather than by what it was asked for."""
+        first: str = self._session.get_providers()[0]
+        return _SHORT_NAMES.get(first, first)
+
+    def run(self, tensor: NDArray[np.uint8]) -> Probabilities:
+        """Classify a batch: uint8 (pages, leads, tensor_height_px, tensor_width_px), 0 or 255."""
+        leads, pages = self._session.run([LEAD_PROBABILITIES, PAGE_PROBABILITIES], {self._input_name: tensor})
+        return Probabilities(leads=leads, pages=pages)
+
+
+def _require_cuda() -> None:
+    # A package built with CUDA lists it on machines that have none, and its sessions then run on the CPU silently.
+    session = ort.InferenceSession(_identity_graph(), _options(threads=1), providers=[_CUDA, _CPU])
+    if _CUDA not in session.get_providers():
+        raise StartupError(
+            "ECG_PROVIDER is cuda, but ONNX Runtime cannot use CUDA on this machine. "
+            "Check the driver, CUDA and cuDNN, or set ECG_PROVIDER to auto or cpu."
+        )
+
+
+def _options(threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    # Spinning threads cost 35 to 60 % more CPU as soon as requests run side by side.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _blank_page(manifest: BundleManifest) -> NDArray[np.uint8]:
+    spec = manifest.preprocessing
+    return np.zeros((1, len(spec.layout.leads), spec.tensor_height_px, spec.tensor_width_px), np.uint8)
+
+
+def _check_contract(answer: Probabilities, manifest: BundleManifest) -> None:
+    class_count = len(manifest.class_names)
+    for output, expected in (
+        (answer.leads, (1, len(manifest.preprocessing.layout.leads), class_count)),
+        (answer.pages, (1, class_count)),
+    ):
+        if output.shape != expected:
+            raise _broken(manifest, f"it gives an output of shape {output.shape}, expected {expected}")
+        if not (np.all(output >= 0) and np.allclose(output.sum(axis=-1), 1, atol=1e-3)):
+            raise _broken(manifest, "it gives numbers that are no probabilities")
+
+
+def _broken(manifest: BundleManifest, found: str) -> BrokenModelError:
+    return BrokenModelError(
+        found=f"{manifest.ref}: {found}",
+        expected="a graph that gives the probabilities of each lead and of the page",
+        remedy="Ask for another model; whoever published this one should publish it again.",
+    )
+
+
+def _identity_graph() -> bytes:
+    number = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    same = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", [number], [same])
+    model: bytes = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    ).SerializeToString()
+    return model

@@ -1,0 +1,160 @@
+"""What can go wrong between a request and its answer. No HTTP here: `service.problems` maps these to answers.
+
+    StartupError                      the process must not start
+    ServiceError
+    +-- UploadError
+    |   +-- BodyTooLargeError         more bytes than are accepted
+    |   +-- BodyTimeoutError          the body did not arrive in time
+    |   +-- IncompleteBodyError       the client closed the connection before its end
+    |   +-- MalformedMultipartError   not the multipart/form-data that it says it is
+    |   +-- UnexpectedPartsError      parts beside the one named "file"
+    |   +-- MissingFileError          no file, or an empty one
+    +-- ModelError
+    |   +-- UnknownModelError         no bundle or alias of that name
+    |   +-- BrokenModelError          a bundle that is there but must not be served
+    |   +-- RegistryUnavailableError  the folder of bundles cannot be read
+    +-- NotReadyError                 starting, draining, or without a default model
+    +-- OverloadedError               too many requests are waiting already
+
+Messages hold no file name, header or path of the sender's.
+"""
+
+__all__ = [
+    "BodyTimeoutError",
+    "BodyTooLargeError",
+    "BrokenModelError",
+    "IncompleteBodyError",
+    "MalformedMultipartError",
+    "MissingFileError",
+    "ModelError",
+    "NotReadyError",
+    "OverloadedError",
+    "RegistryUnavailableError",
+    "ServiceError",
+    "StartupError",
+    "UnexpectedPartsError",
+    "UnknownModelError",
+    "UploadError",
+]
+
+
+class StartupError(Exception):
+    """Something that an operator has to put right before the service can run."""
+
+
+class ServiceError(Exception):
+    """A request that is answered with a problem.
+
+    ``found`` says what came or what is the matter, ``expected`` what would have been accepted, ``remedy`` what the
+    reader can do: as in `shared_preproc.errors.PreprocError`.
+    """
+
+    def __init__(self, *, found: str, expected: str, remedy: str) -> None:
+        super().__init__(f"{found}; expected {expected}. {remedy}")
+        self.found = found
+        self.expected = expected
+        self.remedy = remedy
+
+
+class UploadError(ServiceError):
+    """The body of the request cannot be used."""
+
+
+class BodyTooLargeError(UploadError):
+    """The body has, or announces, more bytes than are accepted."""
+
+    def __init__(self, max_body_bytes: int) -> None:
+        super().__init__(
+            found=f"a body of more than {max_body_bytes} bytes",
+            expected=f"at most {max_body_bytes} bytes",
+            remedy="Send one report page as JPEG or PNG at its native resolution.",
+        )
+
+
+class BodyTimeoutError(UploadError):
+    """The body did not arrive in time."""
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(
+            found="a body that was still incomplete when its time was up",
+            expected=f"the whole body within {timeout_s:g} s",
+            remedy="Check the connection and send the page again.",
+        )
+
+
+class IncompleteBodyError(UploadError):
+    """The client closed the connection before the end of its body."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            found="a connection that was closed before the end of the body",
+            expected="the whole body",
+            remedy="Send the page again.",
+        )
+
+
+class MalformedMultipartError(UploadError):
+    """The body is not what its content type says."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            found=found,
+            expected="multipart/form-data as in RFC 7578",
+            remedy="Let your HTTP library build the form and set its Content-Type, boundary included.",
+        )
+
+
+class UnexpectedPartsError(UploadError):
+    """The form has parts beside the one file."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            found=found,
+            expected='exactly one part, named "file"',
+            remedy="Send one page per request, and parameters in the query string.",
+        )
+
+
+class MissingFileError(UploadError):
+    """There is no page in the request."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            found=found,
+            expected='a JPEG or PNG as the body, or as the part "file" of a multipart/form-data body',
+            remedy="Attach the report page.",
+        )
+
+
+class ModelError(ServiceError):
+    """The model that was asked for cannot answer."""
+
+
+class UnknownModelError(ModelError):
+    """There is no bundle or alias of that name."""
+
+
+class BrokenModelError(ModelError):
+    """The bundle exists but must not, or cannot, be served."""
+
+
+class RegistryUnavailableError(ModelError):
+    """The folder of bundles, or its aliases, cannot be read."""
+
+
+class NotReadyError(ServiceError):
+    """The service does not answer yet, or no longer."""
+
+    def __init__(self, reason: str, *, remedy: str = "Try again in a few seconds.") -> None:
+        super().__init__(found=reason, expected="a service that is ready", remedy=remedy)
+
+
+class OverloadedError(ServiceError):
+    """As many requests are waiting as may wait."""
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__(
+            found=f"{waiting} requests waiting for their turn",
+            expected="fewer waiting requests",
+            remedy="Send the page again after the time in Retry-After.",
+        )

@@ -1,0 +1,161 @@
+"""Every refusal as it is sent: one table from exception to status and code, one body shape (RFC 9457).
+
+Knows no route. A body never holds a traceback, a path or a file name.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service import errors
+from service.schemas import Problem
+from shared_preproc.errors import (
+    UNSUITABLE_DIMENSIONS,
+    PreprocError,
+    UndecodableImageError,
+    UnsuitableDimensionsError,
+    UnsupportedFormatError,
+)
+
+__all__ = ["KINDS", "Kind", "handle_errors", "internal_error", "problem_responses"]
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class NotFoundError(errors.ServiceError):
+    """There is nothing at this path."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            found="a path that does not exist", expected="a path that /docs lists", remedy="Check the address."
+        )
+
+
+class MethodNotAllowedError(errors.ServiceError):
+    """The path exists, but not with this method."""
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__(
+            found="a method that this path does not take", expected=allowed, remedy="See /docs for what each path does."
+        )
+
+
+class InvalidRequestError(errors.ServiceError):
+    """A parameter of the query is unknown or malformed."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(found=found, expected="the parameters that /docs lists", remedy="Correct the query string.")
+
+
+class InternalError(errors.ServiceError):
+    """A fault of ours."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            found="an unforeseen fault in the service",
+            expected="an answer",
+            remedy="Try again; if it stays, give the request_id to whoever runs the service.",
+        )
+
+
+class Kind(NamedTuple):
+    """What all refusals of one code have in common."""
+
+    status: int
+    code: str
+    title: str
+    retry_after_s: int | None = None
+
+
+KINDS: Mapping[type[Exception], Kind] = {
+    UnsupportedFormatError: Kind(415, "unsupported_format", "The file is not a JPEG or PNG that can be read"),
+    UndecodableImageError: Kind(422, "undecodable_image", "The image is damaged or cut short"),
+    UnsuitableDimensionsError: Kind(422, "unsuitable_dimensions", UNSUITABLE_DIMENSIONS),
+    errors.BodyTooLargeError: Kind(413, "body_too_large", "The upload is too large"),
+    errors.BodyTimeoutError: Kind(408, "body_timeout", "The upload took too long"),
+    errors.IncompleteBodyError: Kind(400, "incomplete_body", "The upload is incomplete"),
+    errors.MalformedMultipartError: Kind(400, "malformed_multipart", "The form is malformed"),
+    errors.UnexpectedPartsError: Kind(422, "unexpected_parts", "The form holds more than one file"),
+    errors.MissingFileError: Kind(422, "missing_file", "There is no file in the request"),
+    errors.UnknownModelError: Kind(404, "unknown_model", "There is no such model"),
+    errors.BrokenModelError: Kind(503, "broken_model", "This model cannot be served"),
+    errors.RegistryUnavailableError: Kind(503, "registry_unavailable", "The models cannot be read"),
+    errors.NotReadyError: Kind(503, "not_ready", "The service is not ready", 5),
+    errors.OverloadedError: Kind(503, "overloaded", "The service is busy", 1),
+    InvalidRequestError: Kind(422, "invalid_request", "The request is not valid"),
+    NotFoundError: Kind(404, "not_found", "There is nothing at this address"),
+    MethodNotAllowedError: Kind(405, "method_not_allowed", "The method is not allowed here"),
+    InternalError: Kind(500, "internal_error", "The service failed"),
+}
+"""Every code there is, by the exception that causes it."""
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Let ``app`` answer every refusal, its framework's included, with a problem."""
+    app.add_exception_handler(PreprocError, _answer)
+    app.add_exception_handler(errors.ServiceError, _answer)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(HTTPException, _answer_framework)
+
+
+def internal_error(request_id: str) -> Response:
+    """Answer what nobody foresaw."""
+    return _response(InternalError(), request_id)
+
+
+def problem_responses(*causes: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """Describe refusals for OpenAPI, as the argument ``responses`` of a route."""
+    codes: dict[int | str, list[str]] = {}
+    for kind in (KINDS[cause] for cause in causes):
+        codes.setdefault(kind.status, []).append(f"`{kind.code}`: {kind.title}.")
+    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    return {status: {"description": " ".join(lines), "content": content} for status, lines in codes.items()}
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    if not isinstance(error, errors.ServiceError | PreprocError):
+        raise error
+    return _response(error, request.state.request_id)
+
+
+async def _answer_invalid_request(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    found = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return _response(InvalidRequestError(found), request.state.request_id)
+
+
+async def _answer_framework(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return _response(NotFoundError(), request.state.request_id)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = dict(error.headers or {}).get("Allow", "")
+        response = _response(MethodNotAllowedError(allowed), request.state.request_id)
+        response.headers["Allow"] = allowed
+        return response
+    raise error
+
+
+def _response(error: errors.ServiceError | PreprocError, request_id: str) -> Response:
+    kind = KINDS[type(error)]
+    problem = Problem(
+        type=f"urn:ecg-report-classifier:problem:{kind.code}",
+        title=kind.title,
+        status=kind.status,
+        detail=f"Found: {error.found}. Expected: {error.expected}.",
+        code=kind.code,
+        expected=error.expected,
+        found=error.found,
+        remedy=error.remedy,
+        request_id=request_id,
+    )
+    headers = {} if kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
+    return Response(problem.model_dump_json(), kind.status, headers, MEDIA_TYPE)

@@ -1,0 +1,92 @@
+"""What every HTTP exchange gets around its route: an id, a line in the log, headers, an answer if the route breaks.
+
+Knows no route. The log line holds nothing that a client writes, but for a well-formed request id.
+"""
+
+import logging
+import re
+import uuid
+from collections.abc import Mapping
+from time import perf_counter
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.problems import internal_error
+
+__all__ = ["REQUEST_ID_HEADER", "RequestContext"]
+
+REQUEST_ID_HEADER = "X-Request-ID"
+
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+logger = logging.getLogger(__name__)
+
+
+class RequestContext:
+    """ASGI middleware; the id is in ``request.state.request_id``."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one exchange."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        try:
+            await self._app(scope, receive, exchange.send)
+        except Exception:
+            logger.exception("internal_error", extra={"fields": {"request_id": exchange.request_id}})
+            if exchange.status is None:
+                await internal_error(exchange.request_id)(scope, receive, exchange.send)
+        finally:
+            exchange.log()
+
+
+class _Exchange:
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._started = perf_counter()
+        self._scope = scope
+        self._send = send
+        self.status: int | None = None
+        self.request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = self.request_id
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers[REQUEST_ID_HEADER] = self.request_id
+            headers.setdefault("Cache-Control", "no-store")
+            headers.update(SECURITY_HEADERS)
+        await self._send(message)
+
+    def log(self) -> None:
+        method = self._scope["method"]
+        facts = {
+            "method": method if method in _METHODS else "other",
+            "route": getattr(self._scope.get("route"), "path", "none"),
+            "status": "none" if self.status is None else self.status,
+            "duration_ms": (perf_counter() - self._started) * 1000,
+            "request_id": self.request_id,
+        }
+        logger.info("request", extra={"fields": facts})
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+    return given if _WELL_FORMED_ID.fullmatch(given) else uuid.uuid4().hex

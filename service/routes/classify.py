@@ -1,0 +1,82 @@
+"""POST /classify. Knows HTTP, not how a page is classified."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from service import errors
+from service.classify import classify
+from service.dependencies import RequestIdDep, ServiceDep
+from service.problems import InternalError, InvalidRequestError, problem_responses
+from service.schemas import Classification
+from service.upload import FILE_PART, read_upload
+from shared_preproc.errors import UndecodableImageError, UnsuitableDimensionsError, UnsupportedFormatError
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["classification"])
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_REQUEST_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "One report page, JPEG or PNG; judged by its content, whatever the media type says.",
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": [FILE_PART],
+                "additionalProperties": False,
+                "properties": {FILE_PART: {"type": "string", "format": "binary"}},
+            }
+        },
+        "image/jpeg": _BINARY,
+        "image/png": _BINARY,
+        "application/octet-stream": _BINARY,
+    },
+}
+
+
+class ClassifyQuery(BaseModel):
+    """The query string; a parameter that is not here is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: Annotated[
+        str | None,
+        Field(description="An alias, a name (its newest version) or `name/version`. Left out: the default model."),
+    ] = None
+
+
+@router.post(
+    "/classify",
+    summary="Classify one report page",
+    openapi_extra={"requestBody": _REQUEST_BODY},
+    responses=problem_responses(
+        errors.BodyTooLargeError,
+        UnsupportedFormatError,
+        errors.MissingFileError,
+        errors.UnexpectedPartsError,
+        UndecodableImageError,
+        UnsuitableDimensionsError,
+        InvalidRequestError,
+        errors.MalformedMultipartError,
+        errors.IncompleteBodyError,
+        errors.BodyTimeoutError,
+        errors.UnknownModelError,
+        errors.NotReadyError,
+        errors.OverloadedError,
+        errors.BrokenModelError,
+        errors.RegistryUnavailableError,
+        InternalError,
+    ),
+)
+async def classify_page(
+    request: Request, query: Annotated[ClassifyQuery, Query()], service: ServiceDep, request_id: RequestIdDep
+) -> Classification:
+    """How probable each class is, for the page and for each of its thirteen leads."""
+    settings = service.settings
+    data = await read_upload(request, max_body_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
+    model = await service.models.get(query.model)
+    result = await service.workers.run(classify, data, model)
+    return Classification.of(result, request_id)

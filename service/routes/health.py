@@ -1,0 +1,29 @@
+"""Whether the service lives and whether requests should come here. Knows HTTP only."""
+
+from fastapi import APIRouter
+
+from service import __version__, errors
+from service.dependencies import ServiceDep
+from service.problems import problem_responses
+from service.schemas import Health, Liveness
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+_NOT_READY = problem_responses(errors.NotReadyError)
+
+
+@router.get("/ready", summary="The same, for orchestrators", responses=_NOT_READY)
+@router.get("", summary="Whether and with what the service answers", responses=_NOT_READY)
+async def ready(service: ServiceDep) -> Health:
+    """503 while starting, while draining, and without a default model; the reason is in `found`."""
+    service.check_ready()
+    model = service.models.default
+    return Health(model=model.manifest.ref, provider=model.classifier.provider, version=__version__)
+
+
+@router.get("/live", summary="Whether the process answers at all")
+async def live() -> Liveness:
+    """200 as long as the process is not stuck: restarting helps only when this fails."""
+    return Liveness()

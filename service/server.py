@@ -1,0 +1,51 @@
+"""The HTTP server around the application, and how it stops. Knows no route."""
+
+import asyncio
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from service.settings import Settings
+
+__all__ = ["DrainingServer", "make_server"]
+
+_TICK_S = 0.1
+
+
+def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
+    """Prepare to serve ``app`` where the settings say."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        lifespan="on",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=settings.keep_alive_timeout_s,
+        # Without a limit, one client that stops in the middle of its body keeps the process alive for ever.
+        timeout_graceful_shutdown=settings.shutdown_grace_s,
+    )
+    return DrainingServer(config, drain_delay_s=settings.drain_delay_s)
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that, told to stop, first says so on /health and goes on answering for a while.
+
+    That is the time a load balancer needs to notice; without it, it sends requests to a closed port.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, drain_delay_s: float) -> None:
+        super().__init__(config)
+        self._drain_delay_s = drain_delay_s
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain, then stop. A second interrupt ends the draining."""
+        self.lifespan.state["service"].draining = True
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._drain_delay_s
+        while loop.time() < end and not self.force_exit:  # noqa: ASYNC110 - set by uvicorn's signal handler
+            await asyncio.sleep(_TICK_S)
+        await super().shutdown(sockets)

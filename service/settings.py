@@ -1,0 +1,61 @@
+"""Everything an operator can set, read from the environment. Knows nothing of how a page is classified.
+
+Numbers that the weights depend on are not here: they come with the bundle. Each setting is explained in
+docs/settings.md.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import StartupError
+
+__all__ = ["LogLevel", "Provider", "Settings", "read_settings"]
+
+PREFIX = "ECG_"
+
+Provider = Literal["auto", "cuda", "cpu"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+_Count = Annotated[int, Field(ge=1)]
+_Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """The service's settings: `max_body_bytes` is read from ``ECG_MAX_BODY_BYTES``, and so on."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    models_dir: Path = Path("models")
+    default_model: str = "production"
+    default_model_retry_s: _Seconds = 5.0
+    max_loaded_models: _Count = 2
+    """How many bundles stay loaded beside the default one."""
+    provider: Provider = "auto"
+    inference_threads: _Count | None = None
+    """``None``: as many as the CPUs that this process may use. So for `worker_threads`."""
+    worker_threads: _Count | None = None
+    max_waiting_requests: Annotated[int, Field(ge=0)] = 64
+    max_body_bytes: _Count = 20 * 2**20
+    body_timeout_s: _Seconds = 30.0
+    keep_alive_timeout_s: _Count = 75
+    drain_delay_s: Annotated[float, Field(ge=0)] = 0.0
+    shutdown_grace_s: _Count = 20
+    log_level: LogLevel = "info"
+
+
+def read_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        StartupError: a value makes no sense; the message names its variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        complaints = (f"{PREFIX}{str(one['loc'][0]).upper()}: {one['msg']}." for one in error.errors())
+        raise StartupError(" ".join(complaints)) from error

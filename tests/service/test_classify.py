@@ -1,0 +1,117 @@
+"""POST /classify, answered: what is said, about which file, by which model."""
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from model_registry.registry import Registry
+from service.classifier import OnnxClassifier
+from shared_preproc.leads import LEADS
+from shared_preproc.pipeline import preprocess
+from shared_preproc.spec import MASKS_150
+from tests import factories
+from tests.bundles import CLASS_NAMES
+from tests.factories import page_jpeg, page_png
+from tests.service.serving import file_form
+
+LEAD_NAMES = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6", "rhythm_strip"]
+
+
+def answered(response: httpx.Response) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    body: dict[str, Any] = response.json()
+    return body
+
+
+def without_chance(answer: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in answer.items() if key not in {"request_id", "timings_ms"}}
+
+
+def test_the_whole_answer(client: httpx.Client, models_dir: Path) -> None:
+    page = page_jpeg()
+    response = client.post("/classify", **file_form(page))
+    answer = answered(response)
+    assert list(answer) == ["request_id", "predicted_class", "probabilities", "leads", "model", "image", "timings_ms"]
+    assert answer["request_id"] == response.headers["x-request-id"]
+    assert [lead["lead"] for lead in answer["leads"]] == LEAD_NAMES
+    for part in (answer, *answer["leads"]):
+        assert tuple(part["probabilities"]) == CLASS_NAMES
+        assert sum(part["probabilities"].values()) == pytest.approx(1, abs=1e-9)
+        assert part["predicted_class"] == max(part["probabilities"], key=part["probabilities"].get)
+    manifest = Registry(models_dir).load("tiny/1").manifest
+    assert answer["model"] == {
+        "name": "tiny",
+        "version": "1",
+        "sha256": manifest.model_sha256,
+        "preprocessing": MASKS_150.fingerprint,
+    }
+    digest = hashlib.sha256(page).hexdigest()
+    assert answer["image"] == {"sha256": digest, "format": "JPEG", "width_px": 2213, "height_px": 1572}
+    timings = answer["timings_ms"]
+    assert list(timings) == ["decode", "preprocess", "inference", "total"]
+    assert 0 < timings["decode"] + timings["preprocess"] + timings["inference"] <= timings["total"]
+
+
+def test_the_numbers_are_the_models_each_under_its_own_lead(client: httpx.Client, models_dir: Path) -> None:
+    answer = answered(client.post("/classify", **file_form(page_png(seed=3))))
+    model = OnnxClassifier(Registry(models_dir).load("tiny/1"), wanted="cpu", threads=1)
+    expected = model.run(preprocess(page_png(seed=3), MASKS_150)[np.newaxis])
+    by_name = dict(zip(MASKS_150.layout.leads, expected.leads[0], strict=True))
+    assert len({tuple(lead) for lead in expected.leads[0].tolist()}) > 10, "a mixed-up order would go unseen"
+    for lead, sent in zip(LEADS, answer["leads"], strict=True):
+        np.testing.assert_allclose(list(sent["probabilities"].values()), by_name[lead], atol=1e-6)
+    np.testing.assert_allclose(list(answer["probabilities"].values()), expected.pages[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("media_type", ["image/jpeg", "image/png", "application/octet-stream", None])
+def test_a_raw_body_is_judged_by_its_content(client: httpx.Client, media_type: str | None) -> None:
+    headers = {"Content-Type": media_type} if media_type else {}
+    answer = answered(client.post("/classify", content=page_png(), headers=headers))
+    assert answer["image"]["format"] == "PNG"
+    form_answer = answered(client.post("/classify", **file_form(page_png())))
+    assert without_chance(answer) == without_chance(form_answer)
+
+
+@pytest.mark.parametrize(
+    ("make", "width_px", "height_px"),
+    [
+        (factories.noise_jpeg, 2213, 1572),
+        (factories.noise_png, 2213, 1572),
+        (lambda: factories.rotated_jpeg(6), 2213, 1572),
+        (factories.progressive_jpeg, 2213, 1572),
+        (factories.palette_png, 2213, 1572),
+        (factories.rgba_png, 2213, 1572),
+        (lambda: factories.resized_png(2233, 1552), 2233, 1552),
+    ],
+)
+def test_odd_pages_are_classified(
+    client: httpx.Client, make: Callable[[], bytes], width_px: int, height_px: int
+) -> None:
+    image = answered(client.post("/classify", content=make()))["image"]
+    assert (image["width_px"], image["height_px"]) == (width_px, height_px)
+
+
+@pytest.mark.parametrize(
+    ("reference", "answering"),
+    [("production", "tiny/1"), ("tiny", "tiny/2"), ("tiny/1", "tiny/1"), ("tiny/2", "tiny/2"), ("other", "other/1")],
+)
+def test_the_model_that_is_asked_for_answers(client: httpx.Client, reference: str, answering: str) -> None:
+    answer = answered(client.post("/classify", params={"model": reference}, content=page_jpeg()))
+    assert f"{answer['model']['name']}/{answer['model']['version']}" == answering
+
+
+def test_concurrent_answers_are_the_sequential_ones(client: httpx.Client) -> None:
+    def classify(seed_and_model: tuple[int, str]) -> dict[str, Any]:
+        seed, model = seed_and_model
+        return without_chance(answered(client.post("/classify", params={"model": model}, content=page_jpeg(seed=seed))))
+
+    requests = [(seed, model) for seed in range(4) for model in ("production", "other", "tiny/2")]
+    sequential = [classify(request) for request in requests]
+    with ThreadPoolExecutor(12) as threads:
+        assert list(threads.map(classify, requests)) == sequential

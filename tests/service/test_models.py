@@ -1,0 +1,163 @@
+"""Which models there are, which are loaded, and when."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import httpx
+import pytest
+
+from model_registry.bundle import Bundle
+from model_registry.registry import Registry
+from service.catalog import Catalog
+from service.classifier import Classifier, OnnxClassifier
+from service.errors import BrokenModelError
+from service.model_pool import ModelPool
+from shared_preproc.spec import MASKS_150
+from tests.bundles import CLASS_NAMES, publish_tiny
+from tests.factories import page_jpeg
+from tests.service.serving import serving, settings_for
+
+
+class Opener:
+    """Opens bundles, and remembers which."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+
+    def __call__(self, bundle: Bundle) -> Classifier:
+        self.opened.append(bundle.manifest.ref)
+        return OnnxClassifier(bundle, wanted="cpu", threads=1)
+
+
+def test_the_list(client: httpx.Client, models_dir: Path) -> None:
+    listed = client.get("/models").json()
+    assert [(one["name"], one["version"], one["aliases"], one["default"]) for one in listed["models"]] == [
+        ("damaged", "1", [], False),  # listing opens no model; asking for this one does
+        ("other", "1", [], False),
+        ("tiny", "1", ["production"], True),
+        ("tiny", "2", [], False),
+    ]
+    tiny = listed["models"][2]
+    assert tiny["class_names"] == list(CLASS_NAMES)
+    assert tiny["preprocessing"] == MASKS_150.fingerprint
+    assert tiny["sha256"] == Registry(models_dir).load("tiny/1").manifest.model_sha256
+    assert tiny["metrics"] == {"accuracy": 0.5}
+    assert listed["broken"] == []
+
+
+def test_the_list_names_broken_models_with_their_reason(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    registry.promote(publish_tiny(registry))
+    (tmp_path / publish_tiny(registry) / "manifest.sha256").unlink()
+    with serving(settings_for(tmp_path)) as client:
+        listed = client.get("/models").json()
+    assert [one["version"] for one in listed["models"]] == ["1"]
+    assert listed["broken"] == [{"model": "tiny/2", "reason": "it has no manifest.sha256"}]
+
+
+def test_a_promotion_takes_effect_at_the_next_start(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    registry.promote(publish_tiny(registry))
+    with serving(settings_for(tmp_path)) as client:
+        registry.promote(publish_tiny(registry))
+        for query in ("", "?model=production"):
+            answer = client.post(f"/classify{query}", content=page_jpeg()).json()
+            assert answer["model"]["version"] == "1"
+        assert [one["default"] for one in client.get("/models").json()["models"]] == [True, False]
+    with serving(settings_for(tmp_path)) as client:
+        assert client.post("/classify", content=page_jpeg()).json()["model"]["version"] == "2"
+
+
+def test_requests_at_the_same_time_load_a_model_once(models_dir: Path) -> None:
+    opener = Opener()
+
+    def classify(_: int) -> str:
+        version: str = client.post("/classify?model=other", content=page_jpeg()).json()["model"]["name"]
+        return version
+
+    with serving(settings_for(models_dir), opener) as client, ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(classify, range(8))) == {"other"}
+    assert opener.opened == ["tiny/1", "other/1"]
+
+
+def in_pool(models_dir: Path, opener: Callable[[Bundle], Classifier], use: Any, capacity: int = 1) -> None:
+    async def run() -> None:
+        pool = ModelPool(Catalog(Registry(models_dir)), opener, default="production", capacity=capacity)
+        await pool.load_default(retry_s=0.01)
+        await use(pool)
+        pool.close()
+
+    asyncio.run(run())
+
+
+def test_the_models_used_last_stay_and_the_default_always(models_dir: Path) -> None:
+    opener = Opener()
+
+    async def use(pool: ModelPool) -> None:
+        for reference in ("other", "tiny/2", "other", "tiny/1", "production", "tiny", "damaged"):
+            await swallow_broken(pool.get(reference))
+        assert (await pool.get(None)).manifest.ref == "tiny/1"
+
+    in_pool(models_dir, opener, use, capacity=2)
+    assert opener.opened == ["tiny/1", "other/1", "tiny/2"]
+    opener = Opener()
+    in_pool(models_dir, opener, use, capacity=1)
+    assert opener.opened == ["tiny/1", "other/1", "tiny/2", "other/1", "tiny/2"]
+
+
+async def swallow_broken(load: Coroutine[Any, Any, object]) -> None:
+    try:
+        await load
+    except BrokenModelError:
+        return
+
+
+def test_a_client_that_goes_away_leaves_the_load_to_the_others(models_dir: Path) -> None:
+    gate = Event()
+    opener = Opener()
+
+    def open_behind_gate(bundle: Bundle) -> Classifier:
+        if bundle.manifest.name == "other":
+            assert gate.wait(10)
+        return opener(bundle)
+
+    async def use(pool: ModelPool) -> None:
+        impatient = asyncio.create_task(pool.get("other"))
+        patient = asyncio.create_task(pool.get("other"))
+        await asyncio.sleep(0.05)
+        impatient.cancel()
+        gate.set()
+        assert (await patient).manifest.ref == "other/1"
+        assert impatient.cancelled()
+
+    in_pool(models_dir, open_behind_gate, use)
+    assert opener.opened == ["tiny/1", "other/1"]
+
+
+def test_a_load_that_failed_is_tried_again(models_dir: Path) -> None:
+    failures = [BrokenModelError(found="a hiccup", expected="none", remedy="Try again.")]
+    opener = Opener()
+
+    def open_at_the_second_try(bundle: Bundle) -> Classifier:
+        if bundle.manifest.name == "other" and failures:
+            raise failures.pop()
+        return opener(bundle)
+
+    async def use(pool: ModelPool) -> None:
+        with pytest.raises(BrokenModelError, match="a hiccup"):
+            await pool.get("other")
+        assert (await pool.get("other")).manifest.ref == "other/1"
+
+    in_pool(models_dir, open_at_the_second_try, use)
+
+
+def test_preprocessing_that_this_program_does_not_compute_is_refused(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    ref = publish_tiny(registry, preprocessing=replace(MASKS_150, revision=MASKS_150.revision + 1))
+    with pytest.raises(BrokenModelError, match="revision"):
+        Catalog(registry).load(ref)

@@ -1,0 +1,230 @@
+"""Every refusal: its status, its code, and the one shape they all have."""
+
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from model_registry.registry import Registry
+from service.classifier import Classifier, Probabilities
+from service.errors import ServiceError
+from service.problems import KINDS, Kind
+from shared_preproc.errors import UNSUITABLE_DIMENSIONS, PreprocError
+from tests import factories
+from tests.bundles import publish_tiny
+from tests.service.serving import PROBLEM_FIELDS, file_form, form, problem, serving, settings_for
+
+SMALL_LIMIT_BYTES = 100_000
+PAGE = factories.page_jpeg()
+FILE = 'name="file"; filename="Jane Doe.jpg"'
+
+BAD_PAGES: list[tuple[Callable[[], bytes], int, str]] = [
+    (lambda: b"not a picture", 415, "unsupported_format"),
+    (lambda: b"%PDF-1.7\n", 415, "unsupported_format"),
+    (lambda: b"RIFF\x00\x00\x00\x00WEBPVP8 ", 415, "unsupported_format"),
+    (factories.gif, 415, "unsupported_format"),
+    (factories.gray16_png, 415, "unsupported_format"),
+    (factories.rgb16_png, 415, "unsupported_format"),
+    (factories.cmyk_jpeg, 415, "unsupported_format"),
+    (factories.apng, 415, "unsupported_format"),
+    (factories.mpo, 415, "unsupported_format"),
+    (factories.truncated_jpeg, 422, "undecodable_image"),
+    (factories.truncated_png, 422, "undecodable_image"),
+    (lambda: b"\xff\xd8\xff", 422, "undecodable_image"),
+    (lambda: b"\x89PNG\r\n\x1a\n", 422, "undecodable_image"),
+    (factories.bomb_png, 422, "unsuitable_dimensions"),
+    (lambda: factories.resized_png(2213, 1500), 422, "unsuitable_dimensions"),
+    (lambda: factories.resized_png(1, 1), 422, "unsuitable_dimensions"),
+]
+
+
+class FailingClassifier:
+    """Fails as no one foresaw, naming what must not get out."""
+
+    provider = "cpu"
+
+    def run(self, _: NDArray[np.uint8]) -> Probabilities:
+        raise RuntimeError("/srv/secret/Jane Doe.jpg")
+
+
+class NumberlessClassifier:
+    """Answers with what is no number."""
+
+    provider = "cpu"
+
+    def run(self, tensor: NDArray[np.uint8]) -> Probabilities:
+        pages, leads = tensor.shape[:2]
+        return Probabilities(
+            leads=np.full((pages, leads, 4), np.nan, np.float32), pages=np.full((pages, 4), np.nan, np.float32)
+        )
+
+
+class GatedClassifier:
+    """Waits in `run` for as long as its gate is shut."""
+
+    provider = "cpu"
+
+    def __init__(self) -> None:
+        self.entered = Event()
+        self.gate = Event()
+
+    def run(self, tensor: NDArray[np.uint8]) -> Probabilities:
+        self.entered.set()
+        assert self.gate.wait(10)
+        pages, leads = tensor.shape[:2]
+        return Probabilities(
+            leads=np.full((pages, leads, 4), 0.25, np.float32), pages=np.full((pages, 4), 0.25, np.float32)
+        )
+
+
+@pytest.mark.parametrize(("make", "status", "code"), BAD_PAGES)
+def test_bad_pages(client: httpx.Client, make: Callable[[], bytes], status: int, code: str) -> None:
+    content = make()
+    by_form = problem(client.post("/classify", **file_form(content)), status, code)
+    raw = problem(client.post("/classify", content=content, headers={"Content-Type": "image/jpeg"}), status, code)
+    assert by_form | {"request_id": ""} == raw | {"request_id": ""}
+    assert "Jane" not in str(by_form)
+
+
+def test_unsuitable_dimensions_are_told_in_the_published_words(client: httpx.Client) -> None:
+    body = problem(client.post("/classify", content=factories.resized_png(2213, 1500)), 422, "unsuitable_dimensions")
+    assert body["title"] == UNSUITABLE_DIMENSIONS
+    assert body["found"] == "2213 x 1500 px"
+    assert "2213 x 1572 px" in body["expected"]
+
+
+@pytest.mark.parametrize(
+    ("request_line", "request_parts", "status", "code"),
+    [
+        ("POST /classify", {}, 422, "missing_file"),
+        ("POST /classify", file_form(b""), 422, "missing_file"),
+        ("POST /classify", form(('name="image"', PAGE)), 422, "missing_file"),
+        ("POST /classify", form((FILE, PAGE), (FILE, PAGE)), 422, "unexpected_parts"),
+        ("POST /classify", form((FILE, PAGE), ('name="note"', b"")), 422, "unexpected_parts"),
+        ("POST /classify", form((FILE, PAGE), close=False), 400, "malformed_multipart"),
+        ("POST /classify?model=none", {"content": PAGE}, 404, "unknown_model"),
+        ("POST /classify?model=tiny/99", {"content": PAGE}, 404, "unknown_model"),
+        ("POST /classify?model=../tiny/1", {"content": PAGE}, 404, "unknown_model"),
+        ("POST /classify?model=%00", {"content": PAGE}, 404, "unknown_model"),
+        ("POST /classify?model=", {"content": PAGE}, 404, "unknown_model"),
+        ("POST /classify?model=damaged", {"content": PAGE}, 503, "broken_model"),
+        ("POST /classify?modle=tiny", {"content": PAGE}, 422, "invalid_request"),
+        ("GET /classify", {}, 405, "method_not_allowed"),
+        ("DELETE /models", {}, 405, "method_not_allowed"),
+        ("PUT /web/style.css", {}, 405, "method_not_allowed"),
+        ("GET /nothing/here", {}, 404, "not_found"),
+        ("GET /web/../settings.py", {}, 404, "not_found"),
+        ("GET /web/%2e%2e/settings.py", {}, 404, "not_found"),
+        ("GET /web/", {}, 404, "not_found"),
+        ("GET /health/live/", {}, 404, "not_found"),
+    ],
+)
+def test_every_failing_route_gives_one_body_shape(
+    client: httpx.Client, request_line: str, request_parts: dict[str, Any], status: int, code: str
+) -> None:
+    method, path = request_line.split()
+    problem(client.request(method, path, **request_parts), status, code)
+
+
+def test_a_method_that_is_not_allowed_is_answered_with_those_that_are(client: httpx.Client) -> None:
+    assert client.get("/classify").headers["allow"] == "POST"
+
+
+def test_a_broken_model_is_named_with_its_reason_but_no_path(client: httpx.Client, models_dir: Path) -> None:
+    body = problem(client.post("/classify?model=damaged", content=PAGE), 503, "broken_model")
+    assert "damaged/1: model.onnx has the SHA-256" in body["found"]
+    assert str(models_dir) not in str(body)
+
+
+@pytest.fixture(scope="module")
+def strict_client(models_dir: Path) -> Iterator[httpx.Client]:
+    with serving(settings_for(models_dir, max_body_bytes=SMALL_LIMIT_BYTES, body_timeout_s=0.2)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize("wrap", [lambda content: {"content": content}, file_form])
+def test_a_body_over_the_limit(strict_client: httpx.Client, wrap: Any, announced: bool) -> None:
+    request_parts = wrap(bytes(SMALL_LIMIT_BYTES + 1))
+    if not announced:
+        request_parts["content"] = iter([request_parts["content"]])
+    body = problem(strict_client.post("/classify", **request_parts), 413, "body_too_large")
+    assert str(SMALL_LIMIT_BYTES) in body["expected"]
+
+
+def test_a_body_that_stops_half_way(strict_client: httpx.Client) -> None:
+    url = strict_client.base_url
+    with socket.create_connection((url.host, url.port), timeout=10) as connection:
+        connection.sendall(b"POST /classify HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\nhalf")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("faulty", [FailingClassifier(), NumberlessClassifier()])
+def test_an_unforeseen_fault_says_nothing_of_itself(
+    models_dir: Path, faulty: Classifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(settings_for(models_dir), lambda _: faulty) as client:
+        response = client.post("/classify", content=PAGE)
+        body = problem(response, 500, "internal_error")
+    assert "secret" not in response.text
+    (logged,) = [record for record in caplog.records if record.msg == "internal_error"]
+    assert vars(logged)["fields"] == {"request_id": body["request_id"]}
+    assert logged.exc_info
+
+
+def test_too_many_waiting_requests(models_dir: Path) -> None:
+    settings = settings_for(models_dir, worker_threads=1, max_waiting_requests=0)
+    slow = GatedClassifier()
+    with serving(settings, lambda _: slow) as client, ThreadPoolExecutor(1) as threads:
+        first = threads.submit(client.post, "/classify", content=PAGE)
+        assert slow.entered.wait(10)
+        refused = client.post("/classify", content=PAGE)
+        assert client.get("/health").status_code == 200
+        slow.gate.set()
+        assert first.result().status_code == 200
+    problem(refused, 503, "overloaded")
+    assert refused.headers["retry-after"] == "1"
+
+
+def test_a_registry_that_cannot_be_read(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    publish_tiny(registry)
+    registry.promote("tiny/1")
+    with serving(settings_for(tmp_path)) as client:
+        (tmp_path / "aliases.json").write_text("{")
+        problem(client.get("/models"), 503, "registry_unavailable")
+        problem(client.post("/classify?model=tiny", content=PAGE), 503, "registry_unavailable")
+        assert client.post("/classify", content=PAGE).status_code == 200
+
+
+def test_every_refusal_has_a_kind_and_every_code_one_meaning() -> None:
+    for tree in (ServiceError, PreprocError):
+        for error in leaves(tree):
+            assert error in KINDS, error
+    assert len({kind.code for kind in KINDS.values()}) == len(KINDS)
+
+
+def leaves(error: type[Exception]) -> list[type[Exception]]:
+    below = error.__subclasses__()
+    return [leaf for sub in below for leaf in leaves(sub)] if below else [error]
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.code)
+def test_every_code_is_documented(kind: Kind, client: httpx.Client) -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    assert f"| {kind.status} | `{kind.code}` |" in documented
+    if kind.code in {"not_found", "method_not_allowed"}:
+        return
+    paths = client.get("/openapi.json").json()["paths"].values()
+    responses = [operation["responses"].get(str(kind.status)) for path in paths for operation in path.values()]
+    described = [response for response in responses if response and f"`{kind.code}`" in response["description"]]
+    assert described
+    for response in described:
+        assert response["content"]["application/problem+json"]["schema"]["properties"].keys() == PROBLEM_FIELDS

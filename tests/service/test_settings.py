@@ -1,0 +1,52 @@
+"""Settings: from the environment when they are built, and each in the documentation."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from service.errors import StartupError
+from service.settings import Settings, read_settings
+from tests.conftest import REPOSITORY
+
+DOCUMENTED = (REPOSITORY / "docs" / "settings.md").read_text()
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_each_setting_is_documented_with_its_default(name: str) -> None:
+    row = re.search(rf"^\| `ECG_{name.upper()}` \| ([^|]*) \|", DOCUMENTED, re.MULTILINE)
+    assert row, f"docs/settings.md does not explain ECG_{name.upper()}"
+    default = Settings.model_fields[name].default
+    assert row.group(1) == (
+        "CPUs" if default is None else f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+    )
+
+
+def test_nothing_else_is_documented() -> None:
+    documented = re.findall(r"^\| `ECG_(\w+)`", DOCUMENTED, re.MULTILINE)
+    assert sorted(documented) == sorted(name.upper() for name in Settings.model_fields)
+
+
+def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECG_MODELS_DIR", "/srv/models")
+    monkeypatch.setenv("ECG_MAX_BODY_BYTES", "1000")
+    monkeypatch.setenv("ECG_PROVIDER", "")
+    settings = read_settings()
+    assert (settings.models_dir, settings.max_body_bytes, settings.provider) == (Path("/srv/models"), 1000, "auto")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "tcp://10.0.0.1:80"),
+        ("provider", "tensorrt"),
+        ("max_body_bytes", "0"),
+        ("body_timeout_s", "-1"),
+        ("inference_threads", "0"),
+        ("log_level", "loud"),
+    ],
+)
+def test_nonsense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"ECG_{name.upper()}", value)
+    with pytest.raises(StartupError, match=f"ECG_{name.upper()}: .+"):
+        read_settings()

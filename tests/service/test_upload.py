@@ -1,0 +1,126 @@
+"""Bodies: how one file is found in them, and every way in which it is not. No service, no network: plain ASGI."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.types import Message
+
+from service.errors import (
+    BodyTimeoutError,
+    BodyTooLargeError,
+    IncompleteBodyError,
+    MalformedMultipartError,
+    MissingFileError,
+    UnexpectedPartsError,
+    UploadError,
+)
+from service.upload import read_upload
+from tests.service.serving import BOUNDARY, file_form, form
+
+FILE = 'name="file"; filename="a.jpg"'
+CONTENT = bytes(range(256)) * 40 + b"\r\n--" + BOUNDARY.encode()[:-1]
+MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+class Body:
+    """An ASGI body in pieces; counts those that were asked for."""
+
+    def __init__(self, pieces: Iterable[bytes], *, then: str = "end") -> None:
+        self._pieces = iter(pieces)
+        self._then = then
+        self.taken = 0
+
+    async def receive(self) -> Message:
+        self.taken += 1
+        if (piece := next(self._pieces, None)) is not None:
+            return {"type": "http.request", "body": piece, "more_body": True}
+        if self._then == "silence":
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"} if self._then == "disconnect" else {"type": "http.request", "body": b""}
+
+
+def read(body: Body, headers: dict[str, str] | None = None, max_body_bytes: int = 10**6) -> bytes:
+    raw = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+    request = Request({"type": "http", "method": "POST", "headers": raw}, body.receive)
+    return asyncio.run(read_upload(request, max_body_bytes=max_body_bytes, timeout_s=0.1))
+
+
+def pieces(content: bytes, size: int) -> list[bytes]:
+    return [content[start : start + size] for start in range(0, len(content), size)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 65536])
+@pytest.mark.parametrize("part", [FILE, 'name="file"', "filename=x; name=file"])
+def test_the_one_file_of_a_form_in_pieces_of_any_size(size: int, part: str) -> None:
+    request = form((part, CONTENT))
+    assert read(Body(pieces(request["content"], size)), request["headers"]) == CONTENT
+
+
+@pytest.mark.parametrize("media_type", ["image/jpeg", "image/png", "application/octet-stream", "text/plain", None])
+def test_any_other_body_is_the_file(media_type: str | None) -> None:
+    headers = {"Content-Type": media_type} if media_type else {}
+    assert read(Body(pieces(CONTENT, 1000)), headers) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("request_parts", "error"),
+    [
+        (form((FILE, CONTENT), (FILE, CONTENT)), UnexpectedPartsError),
+        (form((FILE, CONTENT), ('name="note"', b"text")), UnexpectedPartsError),
+        (form(('name="note"', b"text"), (FILE, CONTENT)), UnexpectedPartsError),
+        (form(*[(f'name="{n}"; filename="{n}"', b"x") for n in range(1000)]), UnexpectedPartsError),
+        (form(('name="image"; filename="a.jpg"', CONTENT)), MissingFileError),
+        (form(('filename="a.jpg"', CONTENT)), MissingFileError),
+        (form((FILE, b"")), MissingFileError),
+        (form(), MissingFileError),
+        (form((FILE, CONTENT), close=False), MalformedMultipartError),
+        ({"content": b"", "headers": MULTIPART}, MalformedMultipartError),
+        ({"content": CONTENT, "headers": MULTIPART}, MalformedMultipartError),
+        ({"content": CONTENT, "headers": {"Content-Type": "multipart/form-data"}}, MalformedMultipartError),
+        (
+            {"content": CONTENT, "headers": {"Content-Type": f"multipart/form-data; boundary={'x' * 1000}"}},
+            MalformedMultipartError,
+        ),
+        (form(("x" * 10_000, CONTENT)), MalformedMultipartError),
+        ({"content": b"", "headers": {"Content-Type": "image/jpeg"}}, MissingFileError),
+    ],
+)
+@pytest.mark.parametrize("size", [100, 65536])
+def test_what_is_no_single_file(request_parts: dict[str, Any], error: type[UploadError], size: int) -> None:
+    with pytest.raises(error):
+        read(Body(pieces(request_parts["content"], size)), request_parts["headers"])
+
+
+def test_an_announced_size_over_the_limit_is_refused_unread() -> None:
+    body = Body([CONTENT])
+    with pytest.raises(BodyTooLargeError):
+        read(body, {"Content-Length": "1001"}, max_body_bytes=1000)
+    assert body.taken == 0
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Length": "10"}, {"Content-Length": "-5"}, MULTIPART])
+def test_bytes_are_counted_whatever_was_announced(headers: dict[str, str]) -> None:
+    endless = Body(iter(lambda: file_form(b"x" * 50)["content"][:100], None))
+    with pytest.raises(BodyTooLargeError if headers is not MULTIPART else UploadError):
+        read(endless, headers, max_body_bytes=1000)
+    assert endless.taken <= 11
+
+
+def test_a_body_of_exactly_the_limit_is_read() -> None:
+    assert read(Body([b"x" * 1000]), {"Content-Length": "1000"}, max_body_bytes=1000) == b"x" * 1000
+
+
+@pytest.mark.parametrize(("then", "error"), [("silence", BodyTimeoutError), ("disconnect", IncompleteBodyError)])
+def test_half_a_body(then: str, error: type[UploadError]) -> None:
+    with pytest.raises(error):
+        read(Body([CONTENT], then=then))
+
+
+def test_no_message_repeats_what_was_sent() -> None:
+    for request_parts in (form(('name="secret"', b"secret")), form((FILE, b"secret"), ('name="secret"', b"secret"))):
+        with pytest.raises(UploadError) as refusal:
+            read(Body([request_parts["content"]]), request_parts["headers"])
+        assert "secret" not in str(refusal.value)

@@ -1,0 +1,62 @@
+"""The pages for people: whole in themselves, and fit for the strict content policy."""
+
+import re
+
+import httpx
+import pytest
+
+from service.app import INTENDED_USE
+from service.routes.web import WEB_FOLDER
+
+PAGES = ["/", "/docs"]
+FILES = sorted(path.name for path in WEB_FOLDER.iterdir())
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_load_nothing_from_elsewhere_and_everything_they_name(client: httpx.Client, path: str) -> None:
+    response = client.get(path)
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    for address in re.findall(r'(?:src|href)="([^"]*)"', response.text):
+        if not address.startswith("data:"):
+            assert not re.match(r"[a-z]+:|/", address), "a relative address works behind a proxy's prefix as well"
+            assert client.get(f"/{address.removeprefix('.')}").status_code == 200
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_have_no_inline_script_or_style(client: httpx.Client, path: str) -> None:
+    text = client.get(path).text
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", text)
+    assert re.findall(r"<script[^>]*>(.*?)</script>", text) == [""]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_file_names_another_host_or_builds_html_from_text(name: str) -> None:
+    text = (WEB_FOLDER / name).read_text()
+    assert not re.search(r"https?://|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", text)
+
+
+def test_modules_import_files_that_are_there(client: httpx.Client) -> None:
+    for name in FILES:
+        for imported in re.findall(r'from "\./([^"]*)"', (WEB_FOLDER / name).read_text()):
+            response = client.get(f"/web/{imported}")
+            assert response.headers["content-type"].partition(";")[0] == "text/javascript"
+
+
+def test_the_intended_use_is_stated_on_the_page_and_in_the_interface(client: httpx.Client) -> None:
+    assert INTENDED_USE == "Decision support for research; not a certified medical device."
+    assert INTENDED_USE in client.get("/").text
+    assert client.get("/openapi.json").json()["info"]["description"] == INTENDED_USE
+
+
+def test_labels_belong_to_their_fields(client: httpx.Client) -> None:
+    text = client.get("/").text
+    for field in re.findall(r"<label for=\"(\w+)\"", text):
+        assert f'id="{field}"' in text
+    assert 'aria-live="polite"' in text
+    assert 'role="alert"' in text
+
+
+def test_the_interface_describes_the_upload(client: httpx.Client) -> None:
+    operation = client.get("/openapi.json").json()["paths"]["/classify"]["post"]
+    assert set(operation["requestBody"]["content"]) >= {"multipart/form-data", "image/jpeg", "image/png"}
+    assert "HTTPValidationError" not in str(operation)
