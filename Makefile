@@ -35,7 +35,7 @@ check: $(DEV)
 	@echo "check: ruff, mypy --strict, import-linter"
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --cache-dir .cache/import-linter
+	@$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
 
 install: $(DEV)
 

@@ -3,6 +3,7 @@
 For validation and test, per lead image and per page: figures as JSON, pictures, and a short text.
 """
 
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
@@ -19,21 +20,24 @@ from trainer.splits import Split
 __all__ = ["evaluate"]
 
 _HELD_OUT: tuple[Split, ...] = ("validation", "test")
+_PER = ("lead_image", "page")
 _HEADLINE = ("accuracy", "accuracy_ci95", "balanced_accuracy", "f1", "f1_macro")
 
 
 def evaluate(run: Run) -> dict[str, Any]:
     """Export the run's best epoch, score it, write ``predictions.json``, ``report.json``, ``report.md`` and pictures.
 
-    Gives the report: ``figures[split][per]`` with ``per`` one of ``lead_image`` and ``page``, and ``headline``.
+    Gives the report: ``figures[split][per]`` with ``per`` one of ``lead_image`` and ``page``, how much of a split are
+    ``copies`` of training pages and what they are worth, and ``headline``.
     """
     graph = write_graph(run)
+    trained = {page["sha256"] for page in run.read_json("split.json") if page["split"] == "train"}
     figures: dict[str, dict[str, Any]] = {}
     predictions: list[dict[str, Any]] = []
     for split in _HELD_OUT:
         images = load_lead_images(run.prepared, split)
         by_lead, by_page = run_graph(graph, images.tensors)
-        figures[split] = _score(images, by_lead, by_page)
+        figures[split] = _score(images, by_lead, by_page) | {"copies": _score_copies(images, by_lead, by_page, trained)}
         predictions += _predictions(split, images, by_lead, by_page)
     report = {"headline": _headline(run, figures), "class_names": CLASS_NAMES, "figures": figures}
     run.write_json("predictions.json", predictions)
@@ -49,6 +53,23 @@ def _score(images: LeadImages, by_lead: NDArray[np.float32], by_page: NDArray[np
     return {
         "lead_image": classification_metrics(lead_labels, by_lead.reshape(pages * leads, classes), CLASS_NAMES),
         "page": classification_metrics(images.labels, by_page, CLASS_NAMES),
+    }
+
+
+def _score_copies(
+    images: LeadImages, by_lead: NDArray[np.float32], by_page: NDArray[np.float32], trained: Set[str]
+) -> dict[str, Any]:
+    """Accuracy on pages that are, byte for byte, training pages, and on the others."""
+    copies = np.array([page["sha256"] in trained for page in images.pages])
+    right_leads = (by_lead.argmax(axis=-1) == images.labels[:, np.newaxis]).mean(axis=1)
+    right_pages = by_page.argmax(axis=-1) == images.labels
+    return {
+        which: {
+            "pages": int(chosen.sum()),
+            "lead_image_accuracy": float(right_leads[chosen].mean()) if chosen.any() else None,
+            "page_accuracy": float(right_pages[chosen].mean()) if chosen.any() else None,
+        }
+        for which, chosen in (("copies", copies), ("others", ~copies))
     }
 
 
@@ -74,13 +95,14 @@ def _headline(run: Run, figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
         **{
             f"{split}_{per}": {name: figures[split][per][name] for name in _HEADLINE}
             for split in _HELD_OUT
-            for per in ("lead_image", "page")
+            for per in _PER
         },
     }
 
 
 def _draw(run: Run, figures: dict[str, dict[str, Any]]) -> None:
-    for split, by_kind in figures.items():
-        for per, metrics in by_kind.items():
+    for split in _HELD_OUT:
+        for per in _PER:
+            metrics = figures[split][per]
             title = f"{split}, per {per.replace('_', ' ')}"
             draw_confusion(metrics["confusion_matrix"], CLASS_NAMES, title, run.folder / f"confusion_{split}_{per}.png")

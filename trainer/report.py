@@ -62,6 +62,7 @@ def report_text(run: Run, report: dict[str, Any]) -> str:
         "",
         *_figures_table(report["figures"]),
         "",
+        *_copies_words(report["figures"]),
         *_recall_table(report["figures"]),
         "",
     ]
@@ -81,10 +82,25 @@ def _figures_table(figures: dict[str, dict[str, Any]]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for split, by_kind in figures.items():
-        for per, row in by_kind.items():
+        for per in ("lead_image", "page"):
+            row = by_kind[per]
             shares = (row[name] for name in ("balanced_accuracy", "precision", "recall", "f1", "f1_macro"))
             cells = [split, per.replace("_", " "), str(row["rows"]), _share(row["accuracy"], row["accuracy_ci95"])]
             lines.append(f"| {' | '.join([*cells, *(f'{share:.3f}' for share in shares)])} |")
+    return lines
+
+
+def _copies_words(figures: dict[str, dict[str, Any]]) -> list[str]:
+    lines = []
+    for split, by_kind in figures.items():
+        copies, others = by_kind["copies"]["copies"], by_kind["copies"]["others"]
+        if copies["pages"]:
+            share = copies["pages"] / (copies["pages"] + others["pages"])
+            lines += [
+                f"{share:.0%} of the {split} pages are copies of training pages. Accuracy per lead image: "
+                f"{copies['lead_image_accuracy']:.3f} on them, {others['lead_image_accuracy']:.3f} on the others.",
+                "",
+            ]
     return lines
 
 
