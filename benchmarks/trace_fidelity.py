@@ -24,8 +24,8 @@ from shared_preproc.layout import EDAN_3X4_R1
 from shared_preproc.leads import Lead
 from shared_preproc.page import decode_page
 from shared_preproc.pipeline import page_masks
-from shared_preproc.spec import MASKS_150
-from shared_preproc.traces import Trace, TraceSpec, page_traces
+from shared_preproc.spec import MASKS_150, TraceSpec
+from shared_preproc.traces import Trace, page_traces
 from trainer.geometry import PageGeometry
 from trainer.render import Header, Signals, render_page
 from trainer.synth import encode_jpeg

@@ -18,6 +18,7 @@ from model_registry.bundle import Bundle
 from model_registry.manifest import LEAD_PROBABILITIES, PAGE_PROBABILITIES, BundleManifest
 from service.errors import BrokenModelError, StartupError
 from service.settings import Provider
+from shared_preproc.tensor import Tensor
 
 __all__ = ["Classifier", "OnnxClassifier", "Probabilities", "choose_providers", "onnx_opener"]
 
@@ -43,8 +44,8 @@ class Classifier(Protocol):
     def provider(self) -> str:
         """Where it runs: ``cpu`` or ``cuda``."""
 
-    def run(self, tensor: NDArray[np.uint8]) -> Probabilities:
-        """Classify a batch: uint8 (pages, leads, tensor_height_px, tensor_width_px), 0 or 255."""
+    def run(self, tensor: Tensor) -> Probabilities:
+        """Classify a batch of tensors, (pages, …) as the bundle's preprocessing makes them."""
 
 
 def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier]:
@@ -104,8 +105,8 @@ class OnnxClassifier:
         first: str = self._session.get_providers()[0]
         return _SHORT_NAMES.get(first, first)
 
-    def run(self, tensor: NDArray[np.uint8]) -> Probabilities:
-        """Classify a batch: uint8 (pages, leads, tensor_height_px, tensor_width_px), 0 or 255."""
+    def run(self, tensor: Tensor) -> Probabilities:
+        """Classify a batch of tensors, (pages, …) as the bundle's preprocessing makes them."""
         leads, pages = self._session.run([LEAD_PROBABILITIES, PAGE_PROBABILITIES], {self._input_name: tensor})
         return Probabilities(leads=leads, pages=pages)
 
@@ -130,9 +131,10 @@ def _options(threads: int) -> ort.SessionOptions:
     return options
 
 
-def _blank_page(manifest: BundleManifest) -> NDArray[np.uint8]:
+def _blank_page(manifest: BundleManifest) -> Tensor:
     spec = manifest.preprocessing
-    return np.zeros((1, len(spec.layout.leads), spec.tensor_height_px, spec.tensor_width_px), np.uint8)
+    blank: Tensor = np.zeros((1, *spec.tensor_shape), spec.tensor_dtype)
+    return blank
 
 
 def _check_contract(answer: Probabilities, manifest: BundleManifest) -> None:

@@ -2,11 +2,64 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
-from shared_preproc.layout import EDAN_3X4_R1, Layout
+from shared_preproc.layout import EDAN_3X4_R1, Box, Layout
 
-__all__ = ["MASKS_150", "PreprocSpec"]
+__all__ = ["MASKS_150", "TRACES_50_HZ", "MaskTensor", "PreprocSpec", "TraceSpec", "TraceTensor"]
+
+
+@dataclass(frozen=True)
+class TraceSpec:
+    """Every number a trace depends on beside its layout. Pixels are those of the page, counted at pixel centres.
+
+    The defaults hold for `EDAN_3X4_R1`: the same in all 409 development pages, whose frame is pixel-aligned.
+    """
+
+    rate_hz: float = 100.0
+    """Samples a second."""
+    zero_rows_px: tuple[float, ...] = (463.0, 763.0, 1065.75, 1366.0)
+    """The printed zero line of each row of leads: where the calibration pulse stands."""
+    start_px: float = 152.0
+    """Column of the first sample, in every row."""
+    column_s: float = 2.5
+    """Time shown by one column of leads; the rhythm strip shows several."""
+    stroke_px: int = 3
+    """The pen's width in a mask."""
+    flank_px: int = 4
+    """How far to both sides of a peak or trough its flanks are looked at."""
+    name_rows_px: tuple[int, int] = (-28, -5)
+    """Rows between which lead names are printed, from the zero line; down is positive."""
+    name_width_px: int = 32
+    """Columns from a box's left edge that a name may take."""
+    augmented_name_width_px: int = 52
+    """The same for aVR, aVL and aVF."""
+
+    def samples(self, box: Box, layout: Layout) -> int:
+        """How many samples a lead has whose box is as wide as one column of leads, or as several."""
+        columns = round(box.width_px / (self.column_s * layout.mm_per_s * layout.px_per_mm))
+        return round(columns * self.column_s * self.rate_hz)
+
+
+@dataclass(frozen=True)
+class MaskTensor:
+    """Each lead's mask, shrunk by nearest neighbour: uint8 (leads, height_px, width_px), 0 or 255, in page order."""
+
+    height_px: int
+    width_px: int
+    kind: Literal["masks"] = "masks"
+
+
+@dataclass(frozen=True)
+class TraceTensor:
+    """Each lead's curve and the edges of its stroke: float32 (samples, 3), millivolt from the printed zero line.
+
+    The leads' samples stand one after the other in page order; the last axis is signal, top, bottom.
+    """
+
+    trace: TraceSpec
+    kind: Literal["traces"] = "traces"
 
 
 @dataclass(frozen=True)
@@ -19,8 +72,20 @@ class PreprocSpec:
     gaussian_sigma_px: float
     gaussian_radius_px: int
     """Half width of the smoothing kernel; 4 sigma, where scikit-image cuts it off."""
-    tensor_height_px: int
-    tensor_width_px: int
+    tensor: MaskTensor | TraceTensor
+    """What the graph takes, one page of it."""
+
+    @property
+    def tensor_shape(self) -> tuple[int, ...]:
+        """Shape of one page's tensor."""
+        if isinstance(self.tensor, MaskTensor):
+            return len(self.layout.leads), self.tensor.height_px, self.tensor.width_px
+        return sum(self.tensor.trace.samples(box, self.layout) for _, box in self.layout.lead_boxes), 3
+
+    @property
+    def tensor_dtype(self) -> Literal["uint8", "float32"]:
+        """Type of its elements."""
+        return "uint8" if isinstance(self.tensor, MaskTensor) else "float32"
 
     @property
     def fingerprint(self) -> str:
@@ -34,7 +99,9 @@ MASKS_150 = PreprocSpec(
     revision=1,
     gaussian_sigma_px=1.0,
     gaussian_radius_px=4,
-    tensor_height_px=150,
-    tensor_width_px=150,
+    tensor=MaskTensor(height_px=150, width_px=150),
 )
 """The published method: sigma 1, global Otsu, 150 x 150 binary lead images."""
+
+TRACES_50_HZ = replace(MASKS_150, tensor=TraceTensor(TraceSpec(rate_hz=50.0)))
+"""The fusion models' input: what more resolution adds, they overfit to."""

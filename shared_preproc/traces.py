@@ -17,38 +17,12 @@ from numpy.typing import NDArray
 from shared_preproc.layout import Box, Layout
 from shared_preproc.leads import Lead
 from shared_preproc.masks import Mask
+from shared_preproc.spec import TraceSpec
 
-__all__ = ["Trace", "TraceSpec", "page_ink", "page_traces", "trace"]
+__all__ = ["Trace", "page_ink", "page_traces", "trace"]
 
 _Rows = NDArray[np.floating]  # for each column of a box, or each with ink
 _Run = tuple[int, int]  # first and last row of unbroken ink in a column
-
-
-@dataclass(frozen=True)
-class TraceSpec:
-    """Every number a trace depends on beside its layout. Pixels are those of the page, counted at pixel centres.
-
-    The defaults hold for `EDAN_3X4_R1`: the same in all 409 development pages, whose frame is pixel-aligned.
-    """
-
-    rate_hz: float = 100.0
-    """Samples a second."""
-    zero_rows_px: tuple[float, ...] = (463.0, 763.0, 1065.75, 1366.0)
-    """The printed zero line of each row of leads: where the calibration pulse stands."""
-    start_px: float = 152.0
-    """Column of the first sample, in every row."""
-    column_s: float = 2.5
-    """Time shown by one column of leads; the rhythm strip shows several."""
-    stroke_px: int = 3
-    """The pen's width in a mask."""
-    flank_px: int = 4
-    """How far to both sides of a peak or trough its flanks are looked at."""
-    name_rows_px: tuple[int, int] = (-28, -5)
-    """Rows between which lead names are printed, from the zero line; down is positive."""
-    name_width_px: int = 32
-    """Columns from a box's left edge that a name may take."""
-    augmented_name_width_px: int = 52
-    """The same for aVR, aVL and aVF."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +211,7 @@ def _sample(heights_px: _Rows, coverage: float, box: Box, layout: Layout, spec: 
     px_per_s = layout.px_per_mm * layout.mm_per_s
     column_px = spec.column_s * px_per_s
     page_column = round((box.left - spec.start_px) / column_px)
-    samples = round(round(box.width_px / column_px) * spec.column_s * spec.rate_hz)
+    samples = spec.samples(box, layout)
     at_px = spec.start_px + page_column * column_px - box.left + np.arange(samples) * (px_per_s / spec.rate_hz)
     around = np.ones((1, 2 * math.ceil(px_per_s / spec.rate_hz) + 1), np.uint8)
     curve, top, bottom = (heights_px / (layout.px_per_mm * layout.mm_per_mv)).astype(np.float32)

@@ -27,7 +27,7 @@ __all__ = ["CLASS_NAMES", "draft", "publish_tiny", "rewrite_manifest", "tiny_mod
 
 CLASS_NAMES = ("abnormal_heartbeat", "history_of_mi", "myocardial_infarction", "normal")
 _LEAD_COUNT = len(MASKS_150.layout.leads)
-_MASKS = (_LEAD_COUNT, MASKS_150.tensor_height_px, MASKS_150.tensor_width_px)
+_MASKS = MASKS_150.tensor_shape
 
 
 def tiny_model(class_count: int = 4, *, sharpness: float = 8.0) -> bytes:

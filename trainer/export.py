@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from model_registry.manifest import LEAD_PROBABILITIES, MODEL_FILE, PAGE_PROBABILITIES, BundleDraft, TensorSpec
 from model_registry.registry import Registry
 from shared_preproc.spec import MASKS_150, PreprocSpec
+from shared_preproc.tensor import Tensor
 from trainer.classes import CLASS_NAMES
 from trainer.config import Architecture
 from trainer.errors import RunError
@@ -58,7 +59,7 @@ def write_graph(run: Run) -> bytes:
 def page_graph(model: keras.Model, architecture: Architecture, spec: PreprocSpec = MASKS_150) -> bytes:
     """Wrap a lead-image network into the page graph and convert it, on the CPU, to serialized ONNX."""
     folded = fold_channels(model, architecture)
-    leads, height_px, width_px = len(spec.layout.leads), spec.tensor_height_px, spec.tensor_width_px
+    leads, height_px, width_px = spec.tensor_shape
 
     @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[tf.TensorSpec((None, leads, height_px, width_px), tf.uint8, name=_MASKS)]
@@ -84,8 +85,8 @@ def _with_named_axes(proto: onnx.ModelProto) -> onnx.ModelProto:
     return proto
 
 
-def run_graph(graph: bytes, tensors: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Answer for each page of ``tensors`` uint8 (pages, leads, height_px, width_px), as the service's runtime does.
+def run_graph(graph: bytes, tensors: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Answer for each page of ``tensors`` (pages, …), preprocessed for the graph, as the service's runtime does.
 
     Gives lead probabilities float32 (pages, leads, classes) and page probabilities float32 (pages, classes).
     """
@@ -125,7 +126,7 @@ def export(run: Run, registry: Registry, name: str | None = None) -> str:
 
 
 def _draft(run: Run, report: dict[str, Any], name: str) -> BundleDraft:
-    leads, height_px, width_px = len(MASKS_150.layout.leads), MASKS_150.tensor_height_px, MASKS_150.tensor_width_px
+    leads = len(MASKS_150.layout.leads)
     settings = run.read_json("config.json")
     prepared = {key: value for key, value in settings["prepared"].items() if key != "folder"}
     return BundleDraft(
@@ -133,7 +134,7 @@ def _draft(run: Run, report: dict[str, Any], name: str) -> BundleDraft:
         description=f"The published {run.config.architecture.upper()} on single lead images, averaged over the page.",
         class_names=CLASS_NAMES,
         preprocessing=MASKS_150,
-        input=TensorSpec(name=_MASKS, dtype="uint8", shape=("pages", leads, height_px, width_px)),
+        input=TensorSpec(name=_MASKS, dtype="uint8", shape=("pages", *MASKS_150.tensor_shape)),
         outputs=(
             TensorSpec(name=LEAD_PROBABILITIES, dtype="float32", shape=("pages", leads, len(CLASS_NAMES))),
             TensorSpec(name=PAGE_PROBABILITIES, dtype="float32", shape=("pages", len(CLASS_NAMES))),

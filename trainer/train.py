@@ -46,7 +46,8 @@ def train(prepared: Path, folder: Path, config: TrainConfig) -> Run:
 
 def _compiled(config: TrainConfig) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
-    model = build(config.architecture, MASKS_150.tensor_height_px, MASKS_150.tensor_width_px, len(CLASS_NAMES))
+    _, height_px, width_px = MASKS_150.tensor_shape
+    model = build(config.architecture, height_px, width_px, len(CLASS_NAMES))
     optimizer = keras.optimizers.Adam(config.learning_rate)
     model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
     return model

@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from model_registry.registry import Registry
 from service.classifier import Classifier, Probabilities
 from service.errors import ServiceError
 from service.problems import KINDS, Kind
 from shared_preproc.errors import UNSUITABLE_DIMENSIONS, PreprocError
+from shared_preproc.tensor import Tensor
 from tests import factories
 from tests.bundles import publish_tiny
 from tests.service.serving import PROBLEM_FIELDS, file_form, form, problem, serving, settings_for
@@ -50,7 +50,7 @@ class FailingClassifier:
 
     provider = "cpu"
 
-    def run(self, _: NDArray[np.uint8]) -> Probabilities:
+    def run(self, _: Tensor) -> Probabilities:
         raise RuntimeError("/srv/secret/Jane Doe.jpg")
 
 
@@ -59,7 +59,7 @@ class NumberlessClassifier:
 
     provider = "cpu"
 
-    def run(self, tensor: NDArray[np.uint8]) -> Probabilities:
+    def run(self, tensor: Tensor) -> Probabilities:
         pages, leads = tensor.shape[:2]
         return Probabilities(
             leads=np.full((pages, leads, 4), np.nan, np.float32), pages=np.full((pages, 4), np.nan, np.float32)
@@ -75,7 +75,7 @@ class GatedClassifier:
         self.entered = Event()
         self.gate = Event()
 
-    def run(self, tensor: NDArray[np.uint8]) -> Probabilities:
+    def run(self, tensor: Tensor) -> Probabilities:
         self.entered.set()
         assert self.gate.wait(10)
         pages, leads = tensor.shape[:2]

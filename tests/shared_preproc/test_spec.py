@@ -1,48 +1,81 @@
 """The fingerprint stands for every number."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
 from shared_preproc.layout import Box
-from shared_preproc.spec import MASKS_150, PreprocSpec
+from shared_preproc.leads import Lead
+from shared_preproc.page import decode_page
+from shared_preproc.pipeline import page_masks, preprocess
+from shared_preproc.spec import MASKS_150, TRACES_50_HZ, PreprocSpec, TraceTensor
+from shared_preproc.traces import page_traces
+from tests.factories import page_jpeg
 
 
-def changed_specs() -> Iterator[tuple[str, PreprocSpec]]:
-    """Every spec that differs from `MASKS_150` in one number, name or box."""
-    for field in fields(PreprocSpec):
-        value: Any = getattr(MASKS_150, field.name)
-        if field.name != "layout":
-            yield field.name, replace(MASKS_150, **{field.name: value + 1})
-    layout = MASKS_150.layout
-    for field in fields(layout):
-        value = getattr(layout, field.name)
-        if field.name == "lead_boxes":
-            continue
-        other: Any = value + "x" if isinstance(value, str) else value + 1
-        yield f"layout.{field.name}", replace(MASKS_150, layout=replace(layout, **{field.name: other}))
-    for place, (lead, box) in enumerate(layout.lead_boxes):
+def changed(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every value that differs from ``value``, a dataclass or a plain one, in one number or name, and where."""
+    if is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            for where, other in changed(getattr(value, field.name)):
+                yield f"{field.name}.{where}", replace(value, **{field.name: other})
+    elif isinstance(value, Box):
         for edge in range(4):
-            moved = Box(*(value + (number == edge) for number, value in enumerate(box)))
-            boxes = (*layout.lead_boxes[:place], (lead, moved), *layout.lead_boxes[place + 1 :])
-            yield f"{lead}.{edge}", replace(MASKS_150, layout=replace(layout, lead_boxes=boxes))
+            yield str(edge), Box(*(number + (place == edge) for place, number in enumerate(value)))
+    elif isinstance(value, tuple):
+        for place, member in enumerate(value):
+            for where, other in changed(member):
+                yield f"{place}.{where}", (*value[:place], other, *value[place + 1 :])
+    elif isinstance(value, str):
+        yield "", value + "x"
+    else:
+        yield "", value + 1
 
 
-@pytest.mark.parametrize(("what", "spec"), list(changed_specs()))
-def test_fingerprint_changes_with_every_number(what: str, spec: PreprocSpec) -> None:
-    assert spec.fingerprint != MASKS_150.fingerprint, what
+CHANGED = [*changed(MASKS_150), *changed(TRACES_50_HZ)]
 
 
-def test_fingerprint_is_stable() -> None:
-    assert MASKS_150.fingerprint == "6c211420b4ef42822d50385dd06e7f40861d66621d458336be113d4c5b88827e"
+@pytest.mark.parametrize("spec", [spec for _, spec in CHANGED], ids=[where for where, _ in CHANGED])
+def test_fingerprint_changes_with_every_number(spec: PreprocSpec) -> None:
+    assert spec.fingerprint not in {MASKS_150.fingerprint, TRACES_50_HZ.fingerprint}
 
 
-def test_spec_survives_json() -> None:
+@pytest.mark.parametrize(
+    ("spec", "fingerprint"),
+    [
+        (MASKS_150, "68072b1ce5e37f3a0f1ba239b14569813640124044cf23dccbdc855c58fbb3d4"),
+        (TRACES_50_HZ, "c68727fd878b84089828cad70e263dda0fbfb5798f7fd6ca7506d5755a091458"),
+    ],
+)
+def test_fingerprints_of_published_bundles_stay(spec: PreprocSpec, fingerprint: str) -> None:
+    assert spec.fingerprint == fingerprint
+
+
+@pytest.mark.parametrize("spec", [MASKS_150, TRACES_50_HZ])
+def test_spec_survives_json(spec: PreprocSpec) -> None:
     adapter = TypeAdapter(PreprocSpec)
-    again = adapter.validate_json(adapter.dump_json(MASKS_150))
-    assert again == MASKS_150
-    assert again.fingerprint == MASKS_150.fingerprint
-    assert asdict(again) == asdict(MASKS_150)
+    again = adapter.validate_json(adapter.dump_json(spec))
+    assert again == spec
+    assert again.fingerprint == spec.fingerprint
+
+
+@pytest.mark.parametrize("spec", [MASKS_150, TRACES_50_HZ])
+def test_a_tensor_is_what_its_spec_says(spec: PreprocSpec) -> None:
+    tensor = preprocess(page_jpeg(), spec)
+    assert tensor.shape == spec.tensor_shape
+    assert tensor.dtype == spec.tensor_dtype
+
+
+def test_trace_tensor_is_in_page_order() -> None:
+    tensor = preprocess(page_jpeg(), TRACES_50_HZ)
+    assert tensor.shape == (12 * 125 + 500, 3)
+    spec = TRACES_50_HZ.tensor
+    assert isinstance(spec, TraceTensor)
+    masks = page_masks(decode_page(page_jpeg(), TRACES_50_HZ.layout), TRACES_50_HZ)
+    traces = page_traces(masks, TRACES_50_HZ.layout, spec.trace)
+    np.testing.assert_array_equal(tensor[125:250, 0], traces[Lead.AVR].signal_mv)
+    np.testing.assert_array_equal(tensor[1500:, 2], traces[Lead.RHYTHM_STRIP].bottom_mv)

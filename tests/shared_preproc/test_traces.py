@@ -18,8 +18,8 @@ from shared_preproc.leads import Lead
 from shared_preproc.masks import INK, Mask
 from shared_preproc.page import decode_page
 from shared_preproc.pipeline import page_masks
-from shared_preproc.spec import MASKS_150
-from shared_preproc.traces import Trace, TraceSpec, page_traces
+from shared_preproc.spec import MASKS_150, TraceSpec
+from shared_preproc.traces import Trace, page_traces
 from trainer.geometry import PageGeometry
 from trainer.render import SIGNAL_LEADS, Header, Signals, render_page
 from trainer.synth import encode_jpeg
