@@ -6,11 +6,14 @@
 
 PYTHON ?= python3
 ONNXRUNTIME ?= cpu
-VENV := .venv$(if $(filter gpu,$(ONNXRUNTIME)),-gpu)
+VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
-SERVE := $(VENV)/.installed-service-$(ONNXRUNTIME)
+# The two ONNX Runtime packages overwrite each other, so the GPU's has an environment of its own.
+SERVE_VENV := $(VENV)$(if $(filter gpu,$(ONNXRUNTIME)),-gpu)
+SERVE := $(SERVE_VENV)/.installed-service
+TRAIN := $(VENV)/.installed-trainer
 DEV := $(VENV)/.installed-dev
+INSTALL := -m pip --disable-pip-version-check install -q
 
 ARCH ?= crnn
 RUNS ?= runs
@@ -25,7 +28,7 @@ help:
 
 serve: $(SERVE)
 	@echo "serve: http://127.0.0.1:$${ECG_PORT:-8000} (Ctrl-C stops it)"
-	@exec $(BIN)/python -m service
+	@exec $(SERVE_VENV)/bin/python -m service
 
 test: $(DEV)
 	@echo "test: pytest"
@@ -39,7 +42,7 @@ check: $(DEV)
 
 install: $(DEV)
 
-train: $(DEV)
+train: $(TRAIN)
 	@test -n "$(DATA)" || { echo "train: name the pages: make train DATA=folder-of-class-folders [GROUPS_CSV=records.csv]"; exit 2; }
 	@echo "train: $(ARCH) on $(DATA), runs in $(RUNS), bundle into models/"
 	@$(BIN)/python -m trainer run "$(DATA)" --arch $(ARCH) --runs "$(RUNS)" --registry models $(if $(GROUPS_CSV),--groups "$(GROUPS_CSV)")
@@ -56,18 +59,23 @@ clean:
 	rm -rf .venv .venv-gpu .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(BIN)/python:
+.venv/bin/python .venv-gpu/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
-	@echo "install: a virtual environment in $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
+	@echo "install: a virtual environment in $(@:/bin/python=)"
+	@$(PYTHON) -m venv $(@:/bin/python=) || { rm -rf $(@:/bin/python=); exit 1; }
 
-$(SERVE): requirements/service-$(ONNXRUNTIME).txt | $(BIN)/python
+$(SERVE): requirements/service-$(ONNXRUNTIME).txt | $(SERVE_VENV)/bin/python
 	@echo "install: the service (about half a minute, once)"
-	@$(PIP) install -q --require-hashes -r $<
+	@$(SERVE_VENV)/bin/python $(INSTALL) --require-hashes -r $<
+	@touch $@
+
+$(TRAIN): requirements/trainer.txt | $(BIN)/python
+	@echo "install: the trainer (some minutes, once)"
+	@$(BIN)/python $(INSTALL) --require-hashes -r $<
 	@touch $@
 
 $(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
 	@echo "install: service, trainer and development tools (some minutes, once)"
-	@$(PIP) install -q --require-hashes -r requirements/dev.txt
-	@$(PIP) install -q --no-deps --no-build-isolation -e .
+	@$(BIN)/python $(INSTALL) --require-hashes -r requirements/dev.txt
+	@$(BIN)/python $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from shared_preproc.leads import Lead
+from shared_preproc.leads import LEADS, Lead
 
 __all__ = ["EDAN_3X4_R1", "Box", "Layout"]
 
@@ -43,6 +43,17 @@ class Layout:
     mm_per_mv: float
     mm_per_s: float
     lead_boxes: tuple[tuple[Lead, Box], ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a layout that a page cannot be read with.
+
+        Raises:
+            ValueError: not each lead has exactly one box.
+        """
+        if sorted(self.leads) != sorted(LEADS):
+            raise ValueError(
+                f"the layout has boxes for {', '.join(self.leads)}; expected one for each of {', '.join(LEADS)}"
+            )
 
     @property
     def leads(self) -> tuple[Lead, ...]:

@@ -5,6 +5,8 @@ gray is an error here. PNG goes through Pillow. Why so: docs/decisions/0003-deco
 """
 
 import io
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from PIL.PngImagePlugin import PngImageFile
 from shared_preproc.errors import UndecodableImageError, UnsuitableDimensionsError, UnsupportedFormatError
 from shared_preproc.layout import Layout
 
-__all__ = ["MAX_PAGE_BYTES", "Gray", "ImageFormat", "Page", "decode_page"]
+__all__ = ["MAX_PAGE_BYTES", "Gray", "ImageFormat", "Page", "decode_page", "on_white"]
 
 MAX_PAGE_BYTES = 32 * 2**20
 """About nine bytes for each pixel of a report page: more than any sensible encoding of one needs."""
@@ -30,7 +32,6 @@ ImageFormat = Literal["JPEG", "PNG"]
 
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
-_PNG_IHDR_TYPE = slice(12, 16)
 _PNG_BIT_DEPTH_OFFSET = 24  # PNG specification 11.2.1: after signature, length, "IHDR", width and height
 _EXIF_ORIENTATION = 0x0112
 
@@ -102,20 +103,42 @@ def _decode_jpeg(data: bytes, layout: Layout) -> tuple[Gray, int]:
 
 def _decode_png(data: bytes, layout: Layout) -> tuple[Gray, int]:
     with _damage_refused("PNG"):
+        _check_chunks(data)
         image = PngImageFile(io.BytesIO(data))
-    if data[_PNG_IHDR_TYPE] != b"IHDR":
-        raise _damaged("PNG")
-    if data[_PNG_BIT_DEPTH_OFFSET] > 8:  # noqa: PLR2004 - bits
+    bit_depth = data[_PNG_BIT_DEPTH_OFFSET]
+    if bit_depth > 8:  # noqa: PLR2004 - bits
         raise _unsupported("a PNG of 16 bits a channel")
+    if bit_depth in {2, 4} and image.mode == "L" and "transparency" in image.info:
+        # Pillow scales the pixels to 8 bits but not this level, and so makes another one transparent.
+        raise _unsupported(f"a gray PNG of {bit_depth} bits with a transparent level")
     if image.n_frames > 1:
         raise _unsupported("an animated PNG (APNG)")
     _refuse_unless_fitting_either_way(image.width, image.height, layout)
     with _damage_refused("PNG"):
         image.load()
-        return np.asarray(_on_white(image).convert("L")), image.getexif().get(_EXIF_ORIENTATION, 1)
+        return np.asarray(on_white(image).convert("L")), image.getexif().get(_EXIF_ORIENTATION, 1)
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _check_chunks(data: bytes) -> None:
+    """Check that a PNG is whole: IHDR first, each chunk's CRC, IEND. Pillow reads on without the last two.
+
+    Raises:
+        ValueError: it is not.
+        struct.error: it is cut short.
+    """
+    start, kind = len(_PNG_START), b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, start)
+        end = start + length + 8
+        if struct.unpack_from(">I", data, end)[0] != zlib.crc32(memoryview(data)[start + 4 : end]):
+            raise ValueError(f"a wrong CRC in a chunk {kind!r}")
+        if start == len(_PNG_START) and kind != b"IHDR":
+            raise ValueError("a first chunk that is not IHDR")
+        start = end + 4
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """Lay what is transparent in a picture on white, as paper is; an opaque picture is returned as it is."""
     if not image.has_transparency_data:
         return image
     rgba = image.convert("RGBA")

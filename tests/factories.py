@@ -113,12 +113,18 @@ def la_png() -> bytes:
 def gray16_png() -> bytes:
     """Sixteen bits a pixel, one channel."""
     gray = np.asarray(_page().convert("L")).astype(">u2") * 257
-    return _png(WIDTH_PX, HEIGHT_PX, 16, _GRAY, gray.astype(">u2").tobytes())
+    return _png((WIDTH_PX, HEIGHT_PX), 16, _GRAY, gray.astype(">u2").tobytes())
 
 
 def rgb16_png() -> bytes:
     """Sixteen bits a channel, three channels."""
-    return _png(WIDTH_PX, HEIGHT_PX, 16, _RGB, (page_array().astype(">u2") * 257).astype(">u2").tobytes())
+    return _png((WIDTH_PX, HEIGHT_PX), 16, _RGB, (page_array().astype(">u2") * 257).astype(">u2").tobytes())
+
+
+def transparent_gray_png(bit_depth: int) -> bytes:
+    """Two or four bits a pixel, one level of them transparent."""
+    samples = bytes((WIDTH_PX * bit_depth + 7) // 8 * HEIGHT_PX)
+    return _png((WIDTH_PX, HEIGHT_PX), bit_depth, _GRAY, samples, transparent_level=1)
 
 
 def apng() -> bytes:
@@ -145,7 +151,7 @@ def rotated_jpeg(orientation: int) -> bytes:
 
 def bomb_png(side_px: int = 50_000) -> bytes:
     """Under a hundred bytes that claim ``side_px`` squared pixels."""
-    return _png(side_px, side_px, 8, _RGB, b"")
+    return _png((side_px, side_px), 8, _RGB, b"")
 
 
 def noise_jpeg(seed: int = 0) -> bytes:
@@ -174,13 +180,16 @@ def _noise(seed: int) -> Pixels:
 _GRAY, _RGB = 0, 2  # PNG specification 11.2.1, colour types
 
 
-def _png(width_px: int, height_px: int, bit_depth: int, colour_type: int, samples: bytes) -> bytes:
+def _png(
+    size_px: tuple[int, int], bit_depth: int, colour_type: int, samples: bytes, *, transparent_level: int | None = None
+) -> bytes:
     """A PNG chunk by chunk, rows unfiltered: for kinds that Pillow does not write."""
-    row_bytes = len(samples) // height_px
+    row_bytes = len(samples) // size_px[1]
     rows = (samples[start : start + row_bytes] for start in range(0, len(samples), row_bytes or 1))
-    header = struct.pack(">IIBBBBB", width_px, height_px, bit_depth, colour_type, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", *size_px, bit_depth, colour_type, 0, 0, 0)
     data = zlib.compress(b"".join(b"\0" + row for row in rows), level=1)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+    level = b"" if transparent_level is None else _chunk(b"tRNS", struct.pack(">H", transparent_level))
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + level + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

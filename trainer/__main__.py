@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.step(options)
-    except (RegistryError, TrainerError) as error:
+    except (RegistryError, TrainerError, OSError) as error:
         print(f"trainer {options.step_name}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -111,6 +111,18 @@ def _run(options: argparse.Namespace) -> None:
         _promote(options)
 
 
+def _at_least_0(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 0 or more")
+    return int(text)
+
+
+def _at_least_1(text: str) -> int:
+    if (number := _at_least_0(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
+    return number
+
+
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "data": {"type": Path, "help": "folder of class folders"},
     "out": {"type": Path, "help": "folder to write"},
@@ -119,14 +131,14 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "reference": {"help": "bundle, as name/version or name"},
     "--alias": {"default": "production", "help": "alias to move (%(default)s)"},
     "--arch": {"choices": ARCHITECTURES, "default": "crnn", "help": "network (%(default)s)"},
-    "--count": {"type": int, "default": 4, "help": "pages in all (%(default)s)"},
-    "--epochs": {"type": int, "default": TrainConfig.epochs, "help": "epochs at most (%(default)s)"},
+    "--count": {"type": _at_least_1, "default": 4, "help": "pages in all (%(default)s)"},
+    "--epochs": {"type": _at_least_1, "default": TrainConfig.epochs, "help": "epochs at most (%(default)s)"},
     "--groups": {"type": Path, "help": "CSV with sha256 and record_id: a record stays on one side of the split"},
     "--json": {"type": Path, "help": "file for the same facts as JSON"},
     "--name": {"help": "bundle name; the network's by default"},
     "--no-promote": {"action": "store_true", "help": "publish the bundle, leave the alias where it is"},
     "--patience": {
-        "type": int,
+        "type": _at_least_1,
         "default": TrainConfig.patience_epochs,
         "help": "epochs without gain before the end (%(default)s)",
     },
@@ -135,7 +147,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "--registry": {"type": Path, "default": Path("models"), "help": "registry folder (%(default)s)"},
     "--run": {"type": Path, "required": True, "help": "run folder to write, or to continue"},
     "--runs": {"type": Path, "default": Path("runs"), "help": "folder of run folders (%(default)s)"},
-    "--seed": {"type": int, "default": 0, "help": "seed of every random choice (%(default)s)"},
+    "--seed": {"type": _at_least_0, "default": 0, "help": "seed of every random choice (%(default)s)"},
 }
 
 _STEPS: tuple[tuple[str, Callable[[argparse.Namespace], None], str, str], ...] = (

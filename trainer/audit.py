@@ -16,13 +16,14 @@ def audit(pages: Sequence[LabelledPage]) -> dict[str, Any]:
     """Count what matters before any figure is believed; plain JSON types.
 
     A copy is a file whose bytes stand in another file of the folder already. A label conflict is one content under
-    two classes. ``groups_across_classes`` are records with pages of more than one class.
+    two classes; ``unreadable`` are paths. ``groups_across_classes`` are records with pages of more than one class.
     """
     classes_of: dict[str, set[str]] = defaultdict(set)
     classes_of_group: dict[str, set[str]] = defaultdict(set)
     for page in pages:
         classes_of[page.sha256].add(page.class_name)
         classes_of_group[page.group].add(page.class_name)
+    sizes = [_size(page) for page in pages]
     per_class = {name: _class_facts([page for page in pages if page.class_name == name]) for name in CLASS_NAMES}
     return {
         "files": len(pages),
@@ -31,7 +32,8 @@ def audit(pages: Sequence[LabelledPage]) -> dict[str, Any]:
         "label_conflicts": sorted(sha256 for sha256, classes in classes_of.items() if len(classes) > 1),
         "groups": len(classes_of_group),
         "groups_across_classes": sum(len(classes) > 1 for classes in classes_of_group.values()),
-        "sizes_px": dict(Counter(_size(page) for page in pages).most_common()),
+        "sizes_px": dict(Counter(size for size in sizes if size).most_common()),
+        "unreadable": [str(page.path) for page, size in zip(pages, sizes, strict=True) if not size],
         "classes": per_class,
     }
 
@@ -47,9 +49,13 @@ def _class_facts(pages: Sequence[LabelledPage]) -> dict[str, int]:
     }
 
 
-def _size(page: LabelledPage) -> str:
-    with Image.open(page.path) as image:
-        return f"{image.width} x {image.height}"
+def _size(page: LabelledPage) -> str | None:
+    """Width and height by the header; None where that cannot be read."""
+    try:
+        with Image.open(page.path, formats=("JPEG", "PNG")) as image:
+            return f"{image.width} x {image.height}"
+    except OSError:
+        return None
 
 
 def audit_table(facts: dict[str, Any]) -> str:
@@ -64,5 +70,6 @@ def audit_table(facts: dict[str, Any]) -> str:
         f"sizes (px): {', '.join(f'{size} ({count})' for size, count in facts['sizes_px'].items())}",
         f"label conflicts: {len(facts['label_conflicts'])}",
         f"groups with pages of more than one class: {facts['groups_across_classes']}",
+        f"unreadable: {', '.join(facts['unreadable']) or 'none'}",
     ]
     return "\n".join(lines)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from trainer.classes import CLASS_NAMES
 from trainer.export import run_graph, write_graph
 from trainer.metrics import classification_metrics
-from trainer.prepare import LeadImages, load_lead_images
-from trainer.report import draw_confusion, report_text
+from trainer.prepare import LeadImages
+from trainer.report import draw_confusion, draw_curves, report_text
 from trainer.run import Run
 from trainer.splits import Split
 
@@ -35,13 +35,14 @@ def evaluate(run: Run) -> dict[str, Any]:
     figures: dict[str, dict[str, Any]] = {}
     predictions: list[dict[str, Any]] = []
     for split in _HELD_OUT:
-        images = load_lead_images(run.prepared, split)
+        images = run.lead_images(split)
         by_lead, by_page = run_graph(graph, images.tensors)
         figures[split] = _score(images, by_lead, by_page) | {"copies": _score_copies(images, by_lead, by_page, trained)}
         predictions += _predictions(split, images, by_lead, by_page)
     report = {"headline": _headline(run, figures), "class_names": CLASS_NAMES, "figures": figures}
     run.write_json("predictions.json", predictions)
     run.write_json("report.json", report)
+    draw_curves(run.history, run.folder)
     _draw(run, figures)
     run.write_bytes("report.md", report_text(run, report).encode())
     return report

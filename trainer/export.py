@@ -24,7 +24,6 @@ from trainer.classes import CLASS_NAMES
 from trainer.config import Architecture
 from trainer.errors import RunError
 from trainer.models import fold_channels
-from trainer.prepare import load_lead_images
 from trainer.run import Run
 
 __all__ = ["PARITY_LIMIT", "PARITY_PAGES", "export", "page_graph", "run_graph", "write_graph"]
@@ -45,10 +44,12 @@ def write_graph(run: Run) -> bytes:
     Raises:
         RunError: the two disagree by more than `PARITY_LIMIT`, or there is no trained epoch.
     """
-    model = keras.models.load_model(run.checkpoint(run.best_epoch))
+    epoch = run.best_epoch
+    model = keras.models.load_model(run.checkpoint(epoch))
     graph = page_graph(model, run.config.architecture)
-    tensors = load_lead_images(run.prepared, "validation").tensors[:PARITY_PAGES]
-    parity = _parity(model, graph, tensors)
+    held_out = np.concatenate([run.lead_images("validation").tensors, run.lead_images("test").tensors])
+    spread = np.linspace(0, len(held_out) - 1, PARITY_PAGES).round().astype(int)  # pages are in order of class
+    parity = {"epoch": epoch, **_parity(model, graph, held_out[np.unique(spread)])}
     if parity["largest_difference"] > PARITY_LIMIT:
         raise RunError(f"ONNX and Keras differ by {parity['largest_difference']:.1e}, over {PARITY_LIMIT:.0e}")
     run.write_bytes(MODEL_FILE, graph)
@@ -145,7 +146,6 @@ def _draft(run: Run, report: dict[str, Any], name: str) -> BundleDraft:
             "run": run.folder.name,
             "train": settings["train"],
             "prepared": prepared,
-            "best_epoch": run.best_epoch,
             "parity": run.read_json("parity.json"),
             "libraries": {library: version(library) for library in _LIBRARIES},
         },

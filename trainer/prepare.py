@@ -1,12 +1,13 @@
 """Pages to lead images on disk, split by split, through the shared preprocessing. Knows no model.
 
 `OUT/<split>/<class>/<page>/lead_01.png` … `lead_13.png`, mode L, page order, as the published method stores them;
-`OUT/prepared.json`, written last, says how: without it a folder is not prepared.
+`OUT/prepared.json` says how. The folder appears when all of it is there.
 """
 
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -53,13 +54,16 @@ def prepare(
     if (out / _SUMMARY).exists() and read_prepared(out) == summary:
         return
     if out.exists() and any(out.iterdir()):
-        raise DatasetError(f"{out} is not empty and holds another or an unfinished preparation; remove it")
-    jobs = [(page, _page_folder(out, split, page.class_name, page.name)) for split in parts for page in parts[split]]
+        raise DatasetError(f"{out} holds something else, or another preparation; remove it or choose another folder")
+    part = out.with_name(f".{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    jobs = [(page, _page_folder(part, split, page.class_name, page.name)) for split in parts for page in parts[split]]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding, filtering and zlib release the GIL
         done = pool.map(lambda job: _prepare_page(*job, reference=reference), jobs)
         for _ in tqdm(done, total=len(jobs), desc=f"prepare {protocol}", unit="page", disable=None):
             pass
-    (out / _SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
+    (part / _SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
+    part.replace(out)
 
 
 def read_prepared(out: Path) -> dict[str, Any]:
@@ -85,7 +89,7 @@ def _summary(parts: Mapping[Split, Sequence[LabelledPage]], protocol: Protocol, 
         "seed": seed,
         "road": road,
         "preprocessing_fingerprint": MASKS_150.fingerprint,
-        "data_sha256": hashlib.sha256("".join(sorted(page["sha256"] for page in pages)).encode()).hexdigest(),
+        "split_sha256": hashlib.sha256(json.dumps(pages, sort_keys=True).encode()).hexdigest(),
         "pages": pages,
     }
 

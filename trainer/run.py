@@ -13,13 +13,14 @@ from typing import Any
 
 from trainer.config import TrainConfig
 from trainer.errors import RunError
-from trainer.prepare import read_prepared
+from trainer.prepare import LeadImages, load_lead_images, read_prepared
+from trainer.splits import Split
 
 __all__ = ["Run"]
 
 
 class Run:
-    """Typed access to one run folder. Every file is written whole or not at all."""
+    """Typed access to one run folder. What later steps read is written whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -29,7 +30,7 @@ class Run:
         """Open ``folder`` for a run with these settings, or take up the one that stands there.
 
         Raises:
-            RunError: the folder holds a run of other settings or other data.
+            RunError: the folder holds a run of other settings or another split.
         """
         run = cls(folder)
         summary = read_prepared(prepared)
@@ -40,7 +41,7 @@ class Run:
             run.write_json("split.json", pages)
             run.write_json("config.json", wanted)
         elif run.read_json("config.json") != wanted:
-            raise RunError(f"{folder} holds a run of other settings; choose another folder or remove it")
+            raise RunError(f"{folder} holds a run of other settings or another split; remove it or choose another")
         return run
 
     @property
@@ -52,6 +53,17 @@ class Run:
     def prepared(self) -> Path:
         """The folder of lead images the run reads."""
         return Path(self.read_json("config.json")["prepared"]["folder"])
+
+    def lead_images(self, split: Split) -> LeadImages:
+        """Load one split of the lead images that the run was begun with.
+
+        Raises:
+            RunError: their folder has been prepared anew in the meantime, with another split.
+            DatasetError: their folder is gone or of another preprocessing.
+        """
+        if read_prepared(self.prepared)["pages"] != self.read_json("split.json"):
+            raise RunError(f"{self.prepared} no longer holds the split of {self.folder}; prepare it again as it was")
+        return load_lead_images(self.prepared, split)
 
     @property
     def history(self) -> list[dict[str, float]]:

@@ -4,7 +4,9 @@ Two protocols: ``published`` is what the literature does with this data set (ran
 ``leak-free`` is what a figure may be believed under.
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Literal, get_args
 
 import numpy as np
@@ -29,11 +31,12 @@ def split_pages(pages: Sequence[LabelledPage], protocol: Protocol, seed: int) ->
     """Divide ``pages`` 70/15/15, reproducibly for one ``seed``; each part keeps the order of ``pages``.
 
     Raises:
-        DatasetError: leak-free: the same image stands under two classes, or there are too few groups to divide.
+        DatasetError: the pages are too few, or, leak-free, the same image stands under two classes.
     """
-    if protocol == "published":
-        return _split_published(pages, seed)
-    return _split_leak_free(_without_copies(pages), seed)
+    parts = _split_published(pages, seed) if protocol == "published" else _split_leak_free(_without_copies(pages), seed)
+    if empty := [split for split in SPLITS if not parts[split]]:
+        raise DatasetError(f"{len(pages)} pages are too few to divide: none is left for {' and '.join(empty)}")
+    return parts
 
 
 def _split_published(pages: Sequence[LabelledPage], seed: int) -> dict[Split, list[LabelledPage]]:
@@ -51,12 +54,14 @@ def _split_published(pages: Sequence[LabelledPage], seed: int) -> dict[Split, li
 def _split_leak_free(pages: Sequence[LabelledPage], seed: int) -> dict[Split, list[LabelledPage]]:
     """Stratified twentieths of whole groups: three to test, three to validate, the rest to train."""
     groups = [page.group for page in pages]
-    if len(set(groups)) < _TWENTIETHS:
-        raise DatasetError(f"{len(set(groups))} groups are too few to divide; at least {_TWENTIETHS} are needed")
+    rarest, members = min(Counter(page.class_name for page in pages).items(), key=itemgetter(1))
+    for count, what in ((len(set(groups)), "groups"), (members, f"distinct pages of {rarest}")):
+        if count < _TWENTIETHS:
+            raise DatasetError(f"{count} {what} are too few to divide; at least {_TWENTIETHS} are needed")
     folds = StratifiedGroupKFold(n_splits=_TWENTIETHS, shuffle=True, random_state=seed)
     twentieth = np.empty(len(pages), int)
-    for number, (_, members) in enumerate(folds.split(groups, [page.class_name for page in pages], groups)):
-        twentieth[members] = number
+    for number, (_, chosen) in enumerate(folds.split(groups, [page.class_name for page in pages], groups)):
+        twentieth[chosen] = number
     parts: dict[Split, list[LabelledPage]] = {split: [] for split in SPLITS}
     for page, number in zip(pages, twentieth, strict=True):
         if number < _TEST_TWENTIETHS:

@@ -11,7 +11,7 @@ from shared_preproc.spec import MASKS_150
 from trainer.classes import CLASS_NAMES
 from trainer.config import TrainConfig
 from trainer.models import build
-from trainer.prepare import LeadImages, load_lead_images
+from trainer.prepare import LeadImages
 from trainer.report import draw_curves
 from trainer.run import Run
 
@@ -33,7 +33,7 @@ def train(prepared: Path, folder: Path, config: TrainConfig) -> Run:
     if _finished(history, config):
         return run
     model = keras.models.load_model(run.checkpoint(len(history))) if history else _compiled(config)
-    training, validation = (_lead_examples(load_lead_images(prepared, split)) for split in ("train", "validation"))
+    training, validation = _lead_examples(run.lead_images("train")), _lead_examples(run.lead_images("validation"))
     while not _finished(history, config):
         history.append(_fit_epoch(model, training, validation, config, epoch=len(history)))
         part = run.folder / ".epoch.part.keras"

@@ -1,5 +1,6 @@
 """Invariants of the hand-typed lead boxes."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -13,6 +14,11 @@ BOXES = dict(EDAN_3X4_R1.lead_boxes)
 def test_every_lead_has_one_box() -> None:
     assert sorted(EDAN_3X4_R1.leads) == sorted(LEADS)
     assert len(EDAN_3X4_R1.lead_boxes) == len(LEADS)
+
+
+def test_a_layout_without_a_lead_is_refused() -> None:
+    with pytest.raises(ValueError, match="one for each of I, II"):
+        replace(EDAN_3X4_R1, lead_boxes=EDAN_3X4_R1.lead_boxes[1:])
 
 
 def test_page_order_is_row_by_row() -> None:

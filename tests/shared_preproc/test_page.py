@@ -86,9 +86,23 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
         (factories.apng(), "animated"),
         (factories.gray16_png(), "16 bits"),
         (factories.rgb16_png(), "16 bits"),
+        (factories.transparent_gray_png(2), "2 bits with a transparent level"),
+        (factories.transparent_gray_png(4), "4 bits with a transparent level"),
         (b"\xff\xd8\xff" + bytes(MAX_PAGE_BYTES), "bytes"),
     ],
-    ids=["empty", "text", "gif", "cmyk", "mpo", "apng", "gray16", "rgb16", "too-many-bytes"],
+    ids=[
+        "empty",
+        "text",
+        "gif",
+        "cmyk",
+        "mpo",
+        "apng",
+        "gray16",
+        "rgb16",
+        "gray2-trns",
+        "gray4-trns",
+        "too-many-bytes",
+    ],
 )
 def test_unsupported_formats_are_named(data: bytes, found: str) -> None:
     with pytest.raises(UnsupportedFormatError, match=found):
@@ -107,6 +121,8 @@ def test_unsupported_formats_are_named(data: bytes, found: str) -> None:
         factories.truncated_png(0.999),
         factories.page_png()[:20],
         factories.page_png()[:100_000] + bytes(50) + factories.page_png()[100_050:],
+        factories.page_png()[:-12],
+        factories.page_png()[:-13] + b"x" + factories.page_png()[-12:],
     ],
     ids=[
         "jpeg-half",
@@ -118,6 +134,8 @@ def test_unsupported_formats_are_named(data: bytes, found: str) -> None:
         "png-almost",
         "png-header-only",
         "png-zeroed-inside",
+        "png-without-end-marker",
+        "png-with-a-wrong-crc",
     ],
 )
 def test_damage_is_refused_and_never_painted_over(data: bytes) -> None:

@@ -23,17 +23,13 @@ def changed(value: Any) -> Iterator[tuple[str, Any]]:
         for field in fields(value):
             for where, other in changed(getattr(value, field.name)):
                 yield f"{field.name}.{where}", replace(value, **{field.name: other})
-    elif isinstance(value, Box):
-        for edge in range(4):
-            yield str(edge), Box(*(number + (place == edge) for place, number in enumerate(value)))
     elif isinstance(value, tuple):
         for place, member in enumerate(value):
             for where, other in changed(member):
-                yield f"{place}.{where}", (*value[:place], other, *value[place + 1 :])
-    elif isinstance(value, str):
-        yield "", value + "x"
-    else:
-        yield "", value + 1
+                members = (*value[:place], other, *value[place + 1 :])
+                yield f"{place}.{where}", Box(*members) if isinstance(value, Box) else members
+    elif not isinstance(value, Lead):  # a layout refuses other names
+        yield "", value + ("x" if isinstance(value, str) else 1)
 
 
 CHANGED = [*changed(MASKS_150), *changed(TRACES_50_HZ)]

@@ -49,6 +49,12 @@ def test_one_image_under_two_classes_is_reported(tmp_path: Path) -> None:
     assert (facts["files"], facts["distinct"]) == (5, 4)
 
 
+def test_an_unreadable_page_is_reported(tmp_path: Path) -> None:
+    fill(tmp_path, SMALL_PNG)
+    (tmp_path / "MI" / "broken.jpg").write_bytes(b"not a picture")
+    assert audit(read_pages(tmp_path))["unreadable"] == [str(tmp_path / "MI" / "broken.jpg")]
+
+
 def test_groups_default_to_the_content(tmp_path: Path) -> None:
     fill(tmp_path, SMALL_PNG)
     assert all(page.group == page.sha256 for page in read_pages(tmp_path))
@@ -74,6 +80,31 @@ def test_what_is_wrong_with_a_table_of_groups_is_said(tmp_path: Path, table: str
         read_pages(tmp_path / "data", tmp_path / "groups.csv")
 
 
-def test_a_refusal_ends_with_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["audit", "{empty}"],
+        ["audit", "{data}", "--groups", "{empty}/x.csv"],
+        ["audit", "{data}", "--json", "{empty}/no/a"],
+    ],
+)
+def test_a_refusal_ends_with_status_1_and_a_line(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path / "data", SMALL_PNG)
+    (tmp_path / "empty").mkdir()
+    filled = [word.format(empty=tmp_path / "empty", data=tmp_path / "data") for word in words]
+    assert main(filled) == 1
+    assert capsys.readouterr().err.startswith("trainer audit: ")
+
+
+@pytest.mark.parametrize("words", [["--count", "0"], ["--count", "-1"], ["--seed", "-1"], ["--seed", "x"]])
+def test_senseless_numbers_are_refused(words: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["synth", str(tmp_path / "out"), *words])
+    assert end.value.code == 2
+
+
+def test_a_refusal_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", str(tmp_path)]) == 1
     assert "holds no .jpg or .png page" in capsys.readouterr().err

@@ -67,9 +67,17 @@ def test_one_image_under_two_classes_is_refused() -> None:
         split_pages(pages, "leak-free", 0)
 
 
-def test_too_few_groups_are_refused() -> None:
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_too_few_pages_are_refused(protocol: Protocol) -> None:
     with pytest.raises(DatasetError, match="too few to divide"):
-        split_pages([page(number, "normal") for number in range(5)], "leak-free", 0)
+        split_pages([page(number, "normal") for number in range(2)], protocol, 0)
+
+
+def test_too_rare_a_class_is_refused() -> None:
+    pages = [page(number, name) for name in CLASS_NAMES[1:] for number in range(40)]
+    pages += [page(number, CLASS_NAMES[0]) for number in range(19)]
+    with pytest.raises(DatasetError, match="19 distinct pages of abnormal_heartbeat"):
+        split_pages(pages, "leak-free", 0)
 
 
 def test_real_pages_leak_free(published_pages: Path, shared_dir: Path) -> None:

@@ -13,10 +13,11 @@ from shared_preproc.pipeline import preprocess
 from shared_preproc.spec import MASKS_150
 from trainer.__main__ import main
 from trainer.config import ARCHITECTURES, Architecture, TrainConfig
+from trainer.dataset import read_pages
 from trainer.errors import RunError
 from trainer.export import PARITY_LIMIT, export, page_graph, run_graph
 from trainer.models import build, fold_channels
-from trainer.prepare import load_lead_images
+from trainer.prepare import load_lead_images, prepare
 from trainer.run import Run
 from trainer.train import train
 
@@ -76,6 +77,21 @@ def test_a_finished_run_is_left_alone(trained: Run, few_prepared: Path) -> None:
 def test_a_run_folder_of_other_settings_is_refused(trained: Run, few_prepared: Path) -> None:
     with pytest.raises(RunError, match="other settings"):
         train(few_prepared, trained.folder, TrainConfig("crnn", epochs=7))
+
+
+def test_a_run_is_bound_to_its_split(trained: Run, few_pages: Path, few_prepared: Path, tmp_path: Path) -> None:
+    """Pages trained on must never be scored because their folder was prepared anew."""
+    run = Run(tmp_path / "run")
+    shutil.copytree(trained.folder, run.folder)
+    settings = run.read_json("config.json")
+    other = tmp_path / "other"
+    prepare(read_pages(few_pages), other, "published", seed=1)
+    run.write_json("config.json", {**settings, "prepared": {**settings["prepared"], "folder": str(other)}})
+    with pytest.raises(RunError, match="no longer holds the split"):
+        run.lead_images("test")
+    with pytest.raises(RunError, match="another split"):
+        train(other, trained.folder, trained.config)
+    assert len(trained.lead_images("test").pages) == len(load_lead_images(few_prepared, "test").pages)
 
 
 def test_the_last_and_the_best_epoch_are_kept(tmp_path: Path) -> None:
