@@ -13,7 +13,7 @@ from trainer.classes import CLASS_NAMES
 from trainer.export import run_graph, write_graph
 from trainer.metrics import classification_metrics
 from trainer.prepare import LeadImages
-from trainer.report import draw_confusion, draw_curves, report_text
+from trainer.report import draw_classes, draw_confusion, draw_curves, report_text
 from trainer.run import Run
 from trainer.splits import Split
 
@@ -107,3 +107,4 @@ def _draw(run: Run, figures: dict[str, dict[str, Any]]) -> None:
             metrics = figures[split][per]
             title = f"{split}, per {per.replace('_', ' ')}"
             draw_confusion(metrics["confusion_matrix"], CLASS_NAMES, title, run.folder / f"confusion_{split}_{per}.png")
+            draw_classes(metrics["classes"], title, run.folder / f"classes_{split}_{per}.png")

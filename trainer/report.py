@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from trainer.run import Run
 
-__all__ = ["draw_confusion", "draw_curves", "report_text"]
+__all__ = ["draw_classes", "draw_confusion", "draw_curves", "report_text"]
 
 
 def draw_curves(history: Sequence[dict[str, float]], folder: Path) -> None:
@@ -27,25 +27,38 @@ def draw_curves(history: Sequence[dict[str, float]], folder: Path) -> None:
 
 def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], title: str, path: Path) -> None:
     """Draw a confusion matrix, rows the true class; colours are shares of a row, numbers are counts."""
+    shares = [[count / max(sum(row), 1) for count in row] for row in matrix]
+    labels = [[str(count) for count in row] for row in matrix]
+    figure, axes = _cells(shares, labels, class_names, class_names)
+    axes.set(xlabel="answered", ylabel="true", title=title)
+    figure.savefig(path, dpi=120)
+
+
+def draw_classes(classes: dict[str, dict[str, Any]], title: str, path: Path) -> None:
+    """Draw the report by class: precision, recall and F1, 0 to 1; the rows of a class stand beside its name."""
+    named = ("precision", "recall", "f1")
+    shares = [[row[name] for name in named] for row in classes.values()]
+    labels = [[f"{share:.2f}" for share in row] for row in shares]
+    names = [f"{name} ({row['rows']})" for name, row in classes.items()]
+    figure, axes = _cells(shares, labels, named, names)
+    axes.set(title=title)
+    figure.savefig(path, dpi=120)
+
+
+def _cells(
+    shares: Sequence[Sequence[float]], labels: Sequence[Sequence[str]], columns: Sequence[str], rows: Sequence[str]
+) -> tuple[Figure, Any]:
+    """Lay out labelled cells, coloured by ``shares``, 0 to 1."""
     figure = Figure(figsize=(6, 5), layout="constrained")
     axes: Any = figure.subplots()
-    shares = [[count / max(sum(row), 1) for count in row] for row in matrix]
-    axes.imshow(shares, cmap=mpl.colormaps["Blues"], vmin=0, vmax=1)
-    words = [name.replace("_", " ") for name in class_names]
-    axes.set_xticks(range(len(words)), words, rotation=30, ha="right")
-    axes.set_yticks(range(len(words)), words)
-    axes.set(xlabel="answered", ylabel="true", title=title)
-    for row, counts in enumerate(matrix):
-        for column, count in enumerate(counts):
-            axes.text(
-                column,
-                row,
-                str(count),
-                ha="center",
-                va="center",
-                color="white" if 2 * shares[row][column] > 1 else "black",
-            )
-    figure.savefig(path, dpi=120)
+    axes.imshow(shares, cmap=mpl.colormaps["Blues"], vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(columns)), [name.replace("_", " ") for name in columns], rotation=30, ha="right")
+    axes.set_yticks(range(len(rows)), [name.replace("_", " ") for name in rows])
+    for row, share_row in enumerate(shares):
+        for column, share in enumerate(share_row):
+            ink = "white" if 2 * share > 1 else "black"
+            axes.text(column, row, labels[row][column], ha="center", va="center", color=ink)
+    return figure, axes
 
 
 def report_text(run: Run, report: dict[str, Any]) -> str:
