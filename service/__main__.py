@@ -1,14 +1,18 @@
 """``python -m service``: settings from the environment, then the server."""
 
 import contextlib
+import logging
+import os
 import sys
 
 from service.errors import StartupError
 from service.log_config import configure_logging
 from service.runtime_package import check_runtime_packages, installed_runtime_packages
-from service.settings import read_settings
+from service.settings import read_settings, unknown_settings
 
 __all__ = ["main"]
+
+logger = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -28,6 +32,8 @@ def _serve() -> None:
     from service.server import make_server  # noqa: PLC0415
 
     configure_logging(settings.log_level)
+    if unknown := unknown_settings(os.environ):
+        logger.warning("unknown_settings", extra={"fields": {"ignored": ", ".join(unknown)}})
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once it has stopped
         make_server(create_app(settings), settings).run()
 

@@ -14,7 +14,7 @@
     |   +-- BrokenModelError          a bundle that is there but must not be served
     |   +-- RegistryUnavailableError  the folder of bundles cannot be read
     +-- NotReadyError                 starting, draining, or without a default model
-    +-- OverloadedError               too many requests are waiting already
+    +-- OverloadedError               too many requests are in hand already
 
 Messages hold no file name, header or path of the sender's.
 """
@@ -150,11 +150,11 @@ class NotReadyError(ServiceError):
 
 
 class OverloadedError(ServiceError):
-    """As many requests are waiting as may wait."""
+    """As many requests are in hand as may be."""
 
-    def __init__(self, waiting: int) -> None:
+    def __init__(self, places: int) -> None:
         super().__init__(
-            found=f"{waiting} requests waiting for their turn",
-            expected="fewer waiting requests",
+            found=f"{places} other requests that are being received or worked on",
+            expected="fewer requests at the same time",
             remedy="Send the page again after the time in Retry-After.",
         )

@@ -53,6 +53,17 @@ class InvalidRequestError(errors.ServiceError):
         super().__init__(found=found, expected="the parameters that /docs lists", remedy="Correct the query string.")
 
 
+class RefusedError(errors.ServiceError):
+    """The web framework refuses the request, for a reason that has no code of its own."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(
+            found=f"a request that is answered with status {status}",
+            expected="a request as /docs describes it",
+            remedy="Correct the request.",
+        )
+
+
 class InternalError(errors.ServiceError):
     """A fault of ours."""
 
@@ -91,6 +102,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     InvalidRequestError: Kind(422, "invalid_request", "The request is not valid"),
     NotFoundError: Kind(404, "not_found", "There is nothing at this address"),
     MethodNotAllowedError: Kind(405, "method_not_allowed", "The method is not allowed here"),
+    RefusedError: Kind(400, "http_error", "The request is refused"),
     InternalError: Kind(500, "internal_error", "The service failed"),
 }
 """Every code there is, by the exception that causes it."""
@@ -134,22 +146,28 @@ async def _answer_invalid_request(request: Request, error: Exception) -> Respons
 async def _answer_framework(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    if error.status_code == HTTPStatus.NOT_FOUND:
-        return _response(NotFoundError(), request.state.request_id)
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = dict(error.headers or {}).get("Allow", "")
-        response = _response(MethodNotAllowedError(allowed), request.state.request_id)
-        response.headers["Allow"] = allowed
-        return response
-    raise error
+    status, headers, request_id = error.status_code, dict(error.headers or {}), request.state.request_id
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"  # RequestContext answers the one like the other
+    if status == HTTPStatus.NOT_FOUND:
+        response = _response(NotFoundError(), request_id)
+    elif status == HTTPStatus.METHOD_NOT_ALLOWED:
+        response = _response(MethodNotAllowedError(headers.get("Allow", "")), request_id)
+    elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        response = _response(RefusedError(status), request_id, status)
+    else:
+        raise error
+    response.headers.update(headers)
+    return response
 
 
-def _response(error: errors.ServiceError | PreprocError, request_id: str) -> Response:
+def _response(error: errors.ServiceError | PreprocError, request_id: str, status: int | None = None) -> Response:
     kind = KINDS[type(error)]
+    status = status or kind.status
     problem = Problem(
         type=f"urn:ecg-report-classifier:problem:{kind.code}",
         title=kind.title,
-        status=kind.status,
+        status=status,
         detail=f"Found: {error.found}. Expected: {error.expected}.",
         code=kind.code,
         expected=error.expected,
@@ -158,4 +176,4 @@ def _response(error: errors.ServiceError | PreprocError, request_id: str) -> Res
         request_id=request_id,
     )
     headers = {} if kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
-    return Response(problem.model_dump_json(), kind.status, headers, MEDIA_TYPE)
+    return Response(problem.model_dump_json(), status, headers, MEDIA_TYPE)

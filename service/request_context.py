@@ -46,7 +46,11 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send)
+        method = scope["method"]
+        if method == "HEAD":
+            # Routed as GET in a scope of ours: the server, which looks at its own, then leaves out the body.
+            scope = {**scope, "method": "GET"}
+        exchange = _Exchange(scope, send, method)
         try:
             await self._app(scope, receive, exchange.send)
         except Exception:
@@ -58,10 +62,11 @@ class RequestContext:
 
 
 class _Exchange:
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, method: str) -> None:
         self._started = perf_counter()
         self._scope = scope
         self._send = send
+        self._method = method if method in _METHODS else "other"
         self.status: int | None = None
         self.request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = self.request_id
@@ -76,9 +81,8 @@ class _Exchange:
         await self._send(message)
 
     def log(self) -> None:
-        method = self._scope["method"]
         facts = {
-            "method": method if method in _METHODS else "other",
+            "method": self._method,
             "route": getattr(self._scope.get("route"), "path", "none"),
             "status": "none" if self.status is None else self.status,
             "duration_ms": (perf_counter() - self._started) * 1000,

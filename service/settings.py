@@ -4,6 +4,7 @@ Numbers that the weights depend on are not here: they come with the bundle. Each
 docs/settings.md.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,15 +13,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import StartupError
 
-__all__ = ["LogLevel", "Provider", "Settings", "read_settings"]
+__all__ = ["LogLevel", "Provider", "Settings", "read_settings", "unknown_settings"]
 
 PREFIX = "ECG_"
+_OF_THE_TESTS = f"{PREFIX}SHARED_DIR"
 
 Provider = Literal["auto", "cuda", "cpu"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 _Count = Annotated[int, Field(ge=1)]
-_Seconds = Annotated[float, Field(gt=0)]
+_Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -39,11 +41,11 @@ class Settings(BaseSettings):
     inference_threads: _Count | None = None
     """``None``: as many as the CPUs that this process may use. So for `worker_threads`."""
     worker_threads: _Count | None = None
-    max_waiting_requests: Annotated[int, Field(ge=0)] = 64
-    max_body_bytes: _Count = 20 * 2**20
+    max_waiting_requests: Annotated[int, Field(ge=0)] = 32
+    max_body_bytes: _Count = 12 * 2**20
     body_timeout_s: _Seconds = 30.0
     keep_alive_timeout_s: _Count = 75
-    drain_delay_s: Annotated[float, Field(ge=0)] = 0.0
+    drain_delay_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     shutdown_grace_s: _Count = 20
     log_level: LogLevel = "info"
 
@@ -59,3 +61,9 @@ def read_settings() -> Settings:
     except ValidationError as error:
         complaints = (f"{PREFIX}{str(one['loc'][0]).upper()}: {one['msg']}." for one in error.errors())
         raise StartupError(" ".join(complaints)) from error
+
+
+def unknown_settings(names: Iterable[str]) -> list[str]:
+    """Those names of environment variables that look like a setting and are none."""
+    known = {_OF_THE_TESTS, *(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
+    return sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known)

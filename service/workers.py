@@ -1,8 +1,9 @@
-"""Threads for what would block the event loop, and a limit on how much may wait for them. Knows no task."""
+"""Threads for what would block the event loop, and a limit on how many requests are in hand. Knows no task."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from service.errors import OverloadedError
@@ -14,32 +15,35 @@ _T = TypeVar("_T")
 
 
 class Workers:
-    """A pool of ``threads`` threads with at most ``max_waiting`` calls in its queue."""
+    """A pool of ``threads`` threads, with a place for one request on each and for ``max_waiting`` more.
+
+    Only for the event loop's own thread.
+    """
 
     def __init__(self, threads: int, max_waiting: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="classify")
-        self._threads = threads
-        self._max_waiting = max_waiting
-        self._pending = 0
+        self._places = threads + max_waiting
+        self._taken = 0
 
-    async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call a function in a thread, as soon as one is free. Only from the event loop's own thread.
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """Hold a place. Take it before reading a body: places are what bounds the memory that bodies fill.
 
         Raises:
-            OverloadedError: the queue is full.
+            OverloadedError: every place is taken.
         """
-        if self._pending >= self._threads + self._max_waiting:
-            raise OverloadedError(self._pending - self._threads)
-        self._pending += 1
-        future = self._pool.submit(function, *args, **kwargs)
-        loop = asyncio.get_running_loop()
-        # Counted until the thread is done, not until the caller has gone: a thread cannot be interrupted.
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._forget))
-        return await asyncio.wrap_future(future)
+        if self._taken >= self._places:
+            raise OverloadedError(self._places)
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+    async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Call a function in a thread, as soon as one is free; not at all if the caller is cancelled before that."""
+        return await asyncio.wrap_future(self._pool.submit(function, *args, **kwargs))
 
     def close(self) -> None:
         """Drop what waits and wait for what runs."""
         self._pool.shutdown(cancel_futures=True)
-
-    def _forget(self) -> None:
-        self._pending -= 1

@@ -76,7 +76,9 @@ async def classify_page(
 ) -> Classification:
     """How probable each class is, for the page and for each of its thirteen leads."""
     settings = service.settings
-    data = await read_upload(request, max_body_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
+    # What can be refused without the body is refused before it is read.
     model = await service.models.get(query.model)
-    result = await service.workers.run(classify, data, model)
+    with service.workers.admit():
+        data = await read_upload(request, max_body_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
+        result = await service.workers.run(classify, data, model)
     return Classification.of(result, request_id)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fastapi import APIRouter
-from starlette.responses import FileResponse
+from starlette.responses import HTMLResponse
 
 __all__ = ["WEB_FOLDER", "router"]
 
@@ -16,12 +16,12 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-async def index() -> FileResponse:
+def index() -> HTMLResponse:
     """Classify a page by hand."""
-    return FileResponse(WEB_FOLDER / "index.html", headers=_REVALIDATE)
+    return HTMLResponse((WEB_FOLDER / "index.html").read_bytes(), headers=_REVALIDATE)
 
 
 @router.get("/docs")
-async def docs() -> FileResponse:
+def docs() -> HTMLResponse:
     """Read the OpenAPI description."""
-    return FileResponse(WEB_FOLDER / "docs.html", headers=_REVALIDATE)
+    return HTMLResponse((WEB_FOLDER / "docs.html").read_bytes(), headers=_REVALIDATE)

@@ -4,10 +4,19 @@ import { byId, element, inWords } from "./elements.js";
 
 const percent = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const NO_ANSWER = {
-  title: "The service does not answer",
-  found: "No answer that this page understands",
+  title: "No answer of the service arrived",
+  found: "A connection that broke, or an answer of something in between",
   expected: "An answer of the service",
-  remedy: "Check the connection and try again.",
+  remedy:
+    "Check that the file is a single report page: the upload of a file that is far too large is cut off. " +
+    "Otherwise check the connection and try again.",
+  request_id: "unknown",
+};
+const FAULT = {
+  title: "This page failed",
+  found: "A fault in the page itself",
+  expected: "An answer that it can show",
+  remedy: "Reload the page and try again; if it stays, tell whoever runs the service.",
   request_id: "unknown",
 };
 
@@ -50,17 +59,26 @@ function showProblem(problem) {
   reveal("problem");
 }
 
+// The focus makes screen readers announce it; a live region would announce it a second time.
 function reveal(id) {
   byId(id).hidden = false;
   byId(id).focus();
 }
 
-async function post(form) {
+async function fetched(address, options) {
+  try {
+    const response = await fetch(address, options);
+    return { ok: response.ok, content: await response.json() };
+  } catch {
+    return { ok: false, content: NO_ANSWER };
+  }
+}
+
+function post(form) {
   const query = form.model.value ? `?${new URLSearchParams({ model: form.model.value })}` : "";
   const body = new FormData();
   body.append("file", form.file.files[0]);
-  const response = await fetch(`classify${query}`, { method: "POST", body });
-  return { ok: response.ok, content: await response.json() };
+  return fetched(`classify${query}`, { method: "POST", body });
 }
 
 async function classify(event) {
@@ -72,17 +90,22 @@ async function classify(event) {
   try {
     const { ok, content } = await post(form);
     (ok ? showAnswer : showProblem)(content);
-  } catch {
-    showProblem(NO_ANSWER);
+  } catch (fault) {
+    showProblem(FAULT);
+    throw fault;
+  } finally {
+    byId("status").textContent = "";
+    button.disabled = false;
   }
-  byId("status").textContent = "";
-  button.disabled = false;
 }
 
 async function listModels() {
-  const response = await fetch("models");
-  if (!response.ok) return;
-  for (const { name, version } of (await response.json()).models) {
+  const { ok, content } = await fetched("models");
+  if (!ok) {
+    byId("status").textContent = "The models cannot be listed: the default model will answer.";
+    return;
+  }
+  for (const { name, version } of content.models) {
     byId("model").append(element("option", `${name}, version ${version}`, { value: `${name}/${version}` }));
   }
 }

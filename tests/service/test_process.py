@@ -129,6 +129,19 @@ def test_the_server_does_not_introduce_itself(process: Process) -> None:
     assert "server" not in process.client.get("/health").headers
 
 
+def test_a_request_for_a_websocket_is_no_reason_to_advise_installing_one(process: Process) -> None:
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    response = process.client.get("/health", headers=upgrade)
+    assert response.is_success
+    wait_until(lambda: response.headers["x-request-id"] in process.log)
+    assert "pip install" not in process.log
+
+
+def test_a_misspelt_setting_is_named_in_the_log(models_dir: Path) -> None:
+    with running(environment(models_dir, ECG_MAX_BODY="1", ECG_SHARED_DIR="/nowhere")) as process:
+        assert "level=warning logger=__main__ event=unknown_settings ignored=ECG_MAX_BODY\n" in process.log
+
+
 def test_it_needs_nothing_of_the_training_stack(models_dir: Path) -> None:
     with running(environment(models_dir), ("-c", WITHOUT_TRAINING_STACK)) as process:
         assert process.client.post("/classify", content=page_jpeg()).is_success

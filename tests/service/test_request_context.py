@@ -46,6 +46,7 @@ def test_security_headers_are_everywhere(client: httpx.Client, path: str) -> Non
         ("GET /health", ("GET", "/health", 200)),
         ("GET /health?patient=Doe", ("GET", "/health", 200)),
         ("GET /classify", ("GET", "/classify", 405)),
+        ("HEAD /health", ("HEAD", "/health", 200)),
         ("GET /Doe/Jane", ("GET", "none", 404)),
         ("JANE /health", ("other", "/health", 405)),
     ],

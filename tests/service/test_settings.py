@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import StartupError
-from service.settings import Settings, read_settings
+from service.settings import Settings, read_settings, unknown_settings
 from tests.conftest import REPOSITORY
 
 DOCUMENTED = (REPOSITORY / "docs" / "settings.md").read_text()
@@ -42,6 +42,11 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
         ("provider", "tensorrt"),
         ("max_body_bytes", "0"),
         ("body_timeout_s", "-1"),
+        ("body_timeout_s", "inf"),
+        ("body_timeout_s", "nan"),
+        ("default_model_retry_s", "inf"),
+        ("drain_delay_s", "inf"),
+        ("drain_delay_s", "nan"),
         ("inference_threads", "0"),
         ("log_level", "loud"),
     ],
@@ -50,3 +55,9 @@ def test_nonsense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.
     monkeypatch.setenv(f"ECG_{name.upper()}", value)
     with pytest.raises(StartupError, match=f"ECG_{name.upper()}: .+"):
         read_settings()
+
+
+def test_names_that_are_no_setting_are_found() -> None:
+    known = [f"ECG_{name.upper()}" for name in Settings.model_fields]
+    assert unknown_settings([*known, "ecg_port", "ECG_SHARED_DIR", "PATH"]) == []
+    assert unknown_settings([*known, "ECG_MAX_BODY", "ECG_DEFAULTMODEL"]) == ["ECG_DEFAULTMODEL", "ECG_MAX_BODY"]

@@ -29,6 +29,13 @@ def test_pages_have_no_inline_script_or_style(client: httpx.Client, path: str) -
     assert re.findall(r"<script[^>]*>(.*?)</script>", text) == [""]
 
 
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("span", ["bytes=0-1", "bytes=99999999-", "nonsense"])
+def test_pages_are_sent_whole_whatever_range_is_asked_for(client: httpx.Client, path: str, span: str) -> None:
+    response = client.get(path, headers={"Range": span})
+    assert (response.status_code, response.text) == (200, client.get(path).text)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_no_file_names_another_host_or_builds_html_from_text(name: str) -> None:
     text = (WEB_FOLDER / name).read_text()
@@ -53,7 +60,13 @@ def test_labels_belong_to_their_fields(client: httpx.Client) -> None:
     for field in re.findall(r"<label for=\"(\w+)\"", text):
         assert f'id="{field}"' in text
     assert 'aria-live="polite"' in text
-    assert 'role="alert"' in text
+
+
+def test_answers_and_problems_are_announced_once(client: httpx.Client) -> None:
+    text = client.get("/").text
+    for section in ("problem", "answer"):
+        assert f'<section id="{section}" tabindex="-1"' in text, "the script moves the focus there"
+    assert 'role="alert"' not in text
 
 
 def test_the_interface_describes_the_upload(client: httpx.Client) -> None:

@@ -1,4 +1,4 @@
-"""The thread pool and its queue's limit."""
+"""The thread pool, and the limit on requests in hand."""
 
 import asyncio
 from threading import Event
@@ -9,39 +9,37 @@ from service.errors import OverloadedError
 from service.workers import Workers
 
 
-def test_what_does_not_fit_the_queue_is_refused_and_a_place_that_is_freed_is_given_again() -> None:
-    async def overload() -> None:
-        workers = Workers(threads=1, max_waiting=1)
-        gate = Event()
-        running = [asyncio.create_task(workers.run(gate.wait, 10)) for _ in range(2)]
-        await asyncio.sleep(0)
-        with pytest.raises(OverloadedError, match="1 requests waiting"):
-            await workers.run(gate.is_set)
-        gate.set()
-        assert await asyncio.gather(*running) == [True, True]
-        assert await workers.run(gate.is_set)
-        workers.close()
-
-    asyncio.run(overload())
+def test_a_request_without_a_place_is_refused_and_a_place_that_is_freed_is_given_again() -> None:
+    workers = Workers(threads=1, max_waiting=1)
+    with workers.admit():
+        with workers.admit(), pytest.raises(OverloadedError, match="2 other requests"), workers.admit():
+            pass
+        with pytest.raises(ValueError, match="fault"), workers.admit():
+            raise ValueError("fault")
+        with workers.admit():
+            pass
+    workers.close()
 
 
-def test_a_caller_that_goes_away_does_not_free_the_thread_it_uses() -> None:
+def test_what_waits_for_a_caller_that_has_gone_is_dropped() -> None:
     async def cancel() -> None:
-        workers = Workers(threads=1, max_waiting=0)
-        started, gate = Event(), Event()
+        workers = Workers(threads=1, max_waiting=1)
+        started, gate, called = Event(), Event(), Event()
 
-        def work() -> None:
+        def work() -> bool:
             started.set()
-            gate.wait(10)
+            return gate.wait(10)
 
-        task = asyncio.create_task(workers.run(work))
+        running = asyncio.create_task(workers.run(work))
         await asyncio.to_thread(started.wait, 10)
-        task.cancel()
+        waiting = asyncio.create_task(workers.run(called.set))
+        await asyncio.sleep(0)
+        waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await task
-        with pytest.raises(OverloadedError):
-            await workers.run(gate.is_set)
+            await waiting
         gate.set()
+        assert await running
+        assert await workers.run(called.is_set) is False
         workers.close()
 
     asyncio.run(cancel())

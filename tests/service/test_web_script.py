@@ -1,0 +1,90 @@
+"""The page's script, run by Node.js on a page that is only pretended: what a person reads when something fails."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.routes.web import WEB_FOLDER
+
+NODE = shutil.which("node")
+pytestmark = pytest.mark.skipif(NODE is None, reason="NEEDS NODE.JS to run the page's script")
+
+PRETENDED_PAGE = """
+const made = {};
+const node = () => ({
+  textContent: "", hidden: true, children: [], focused: 0,
+  append(...more) { this.children.push(...more); }, replaceChildren(...all) { this.children = all; },
+  setAttribute() {}, focus() { this.focused += 1; },
+  addEventListener(_, listener) { this.listener = listener; },
+});
+const byId = (id) => (made[id] ??= node());
+globalThis.document = { getElementById: byId, createElement: node };
+globalThis.FormData = class { append() {} };
+const rejected = [];
+process.on("unhandledRejection", (reason) => rejected.push(String(reason)));
+
+const ANSWERS = {
+  reset: () => Promise.reject(new TypeError("Failed to fetch")),
+  proxy: () => Promise.resolve(new Response("<html>Too large</html>", { status: 413 })),
+  refused: () => Promise.resolve(Response.json({ title: "Refused", remedy: "Other" }, { status: 422 })),
+  incomplete: () => Promise.resolve(Response.json({})),
+  none: () => Promise.resolve(Response.json({ models: [] })),
+};
+const [models, classified] = process.argv.slice(2).map((name) => ANSWERS[name]);
+globalThis.fetch = (address) => (address === "models" ? models() : classified());
+
+await import("./classify.js");
+await new Promise((done) => setTimeout(done, 20));
+const listed = byId("status").textContent;
+const button = node();
+const form = { model: { value: "" }, file: { files: [{}] }, querySelector: () => button };
+const submitted = byId("upload").listener({ preventDefault() {}, currentTarget: form });
+await submitted.catch((fault) => rejected.push(`thrown: ${fault.name}`));
+const [title, remedy] = ["problem-title", "problem-remedy"].map((id) => byId(id).textContent);
+const { focused } = byId("problem");
+console.log(JSON.stringify({ listed, title, remedy, focused, waiting: button.disabled, rejected }));
+"""
+
+
+def shown(folder: Path, *, models: str = "none", classified: str = "refused") -> dict[str, Any]:
+    shutil.copytree(WEB_FOLDER, folder, dirs_exist_ok=True)
+    (folder / "package.json").write_text('{"type": "module"}')
+    (folder / "page.js").write_text(PRETENDED_PAGE)
+    command = [str(NODE), "page.js", models, classified]
+    result = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, timeout=60)
+    read: dict[str, Any] = json.loads(result.stdout)
+    assert read["waiting"] is False
+    assert read["focused"] == 1
+    return read
+
+
+def test_a_refusal_is_shown_in_the_services_words(tmp_path: Path) -> None:
+    read = shown(tmp_path)
+    assert (read["title"], read["remedy"], read["listed"], read["rejected"]) == ("Refused", "Other", "", [])
+
+
+@pytest.mark.parametrize("classified", ["reset", "proxy"])
+def test_an_answer_that_does_not_arrive_is_explained_by_the_connection_and_the_size(
+    tmp_path: Path, classified: str
+) -> None:
+    read = shown(tmp_path, classified=classified)
+    assert read["title"] == "No answer of the service arrived"
+    assert "far too large" in read["remedy"]
+    assert read["rejected"] == []
+
+
+def test_a_fault_of_the_page_is_not_blamed_on_the_service(tmp_path: Path) -> None:
+    read = shown(tmp_path, classified="incomplete")
+    assert read["title"] == "This page failed"
+    assert read["rejected"] == ["thrown: TypeError"], "it has to reach the browser's console"
+
+
+@pytest.mark.parametrize("models", ["reset", "proxy", "refused"])
+def test_models_that_cannot_be_listed_are_told(tmp_path: Path, models: str) -> None:
+    read = shown(tmp_path, models=models)
+    assert "cannot be listed" in read["listed"]
+    assert read["rejected"] == []

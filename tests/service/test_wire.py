@@ -1,0 +1,109 @@
+"""What only the bare connection shows: when an answer comes, and where it ends."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from select import select
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.factories import page_jpeg
+from tests.service.process import environment, running
+from tests.service.serving import problem, serving, settings_for, wait_until
+
+MB = 10**6
+UPLOAD_BYTES = 10 * MB
+
+
+@contextmanager
+def stalled_upload(url: httpx.URL, target: str = "/classify", sent_bytes: int = 4) -> Iterator[socket.socket]:
+    """A connection whose request lacks the end of its body."""
+    head = f"POST {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {sent_bytes + 1}\r\n\r\n"
+    with socket.create_connection((url.host, url.port or 0), timeout=10) as connection:
+        connection.sendall(head.encode() + bytes(sent_bytes))
+        yield connection
+
+
+def test_bodies_that_are_still_arriving_take_places(models_dir: Path) -> None:
+    def classify() -> httpx.Response:
+        return client.post("/classify", content=page_jpeg())
+
+    with serving(settings_for(models_dir, worker_threads=1, max_waiting_requests=1)) as client:
+        with ExitStack() as stack:
+            uploads = [stack.enter_context(stalled_upload(client.base_url)) for _ in range(4)]
+            wait_until(lambda: len(select(uploads, [], [], 0)[0]) == 2)
+            refused = classify()
+            problem(refused, 503, "overloaded")
+            assert refused.headers["retry-after"] == "1"
+            assert client.get("/health").is_success
+        wait_until(lambda: classify().is_success)
+
+
+def test_a_body_that_stops_half_way(models_dir: Path) -> None:
+    with (
+        serving(settings_for(models_dir, body_timeout_s=0.2)) as client,
+        stalled_upload(client.base_url) as connection,
+    ):
+        assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(("reference", "status"), [("none", 404), ("damaged", 503)])
+def test_a_model_that_cannot_answer_is_told_before_the_body_is_sent(
+    client: httpx.Client, reference: str, status: int
+) -> None:
+    with stalled_upload(client.base_url, f"/classify?model={reference}") as connection:
+        assert connection.recv(65536).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_a_service_that_is_not_ready_says_so_before_the_body_is_sent(tmp_path: Path) -> None:
+    with (
+        serving(settings_for(tmp_path), until_ready=False) as client,
+        stalled_upload(client.base_url) as connection,
+    ):
+        assert connection.recv(65536).startswith(b"HTTP/1.1 503 ")
+
+
+def test_uploads_that_stall_fill_no_more_memory_than_their_places(models_dir: Path) -> None:
+    places = {"ECG_WORKER_THREADS": "1", "ECG_MAX_WAITING_REQUESTS": "1"}
+    with running(environment(models_dir, **places)) as process, ExitStack() as uploads:
+        assert process.client.post("/classify", content=page_jpeg()).is_success
+        before = process.memory_bytes("VmRSS")
+        for _ in range(12):
+            uploads.enter_context(stalled_upload(process.url, sent_bytes=UPLOAD_BYTES))
+        wait_until(lambda: process.log.count("status=503") >= 10)
+        assert process.memory_bytes("VmHWM") - before < 4 * UPLOAD_BYTES
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/health",
+        "/health/ready",
+        "/health/live",
+        "/models",
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/web/style.css",
+        "/nowhere",
+        "/classify",
+    ],
+)
+def test_head_is_get_without_the_body_and_the_connection_goes_on(client: httpx.Client, path: str) -> None:
+    connection = HTTPConnection(client.base_url.host, client.base_url.port, timeout=10)
+
+    def exchange(method: str) -> tuple[int, dict[str, str], bytes, Any]:
+        connection.request(method, path, headers={"X-Request-ID": "same"})
+        response = connection.getresponse()
+        headers = {name.lower(): value for name, value in response.getheaders() if name.lower() != "date"}
+        return response.status, headers, response.read(), connection.sock
+
+    get_status, get_headers, body, socket_before = exchange("GET")
+    assert int(get_headers["content-length"]) == len(body) > 0
+    assert exchange("HEAD") == (get_status, get_headers, b"", socket_before)
+    assert exchange("GET") == (get_status, get_headers, body, socket_before)
+    connection.close()
