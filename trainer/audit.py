@@ -2,21 +2,27 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from PIL import Image
 
 from trainer.classes import CLASS_NAMES
 from trainer.dataset import LabelledPage
+from trainer.errors import DatasetError
+from trainer.splits import split_pages
 
 __all__ = ["audit", "audit_table"]
+
+_SEEDS = 100
 
 
 def audit(pages: Sequence[LabelledPage]) -> dict[str, Any]:
     """Count what matters before any figure is believed; plain JSON types.
 
     A copy is a file whose bytes stand in another file of the folder already. A label conflict is one content under
-    two classes; ``unreadable`` are paths. ``groups_across_classes`` are records with pages of more than one class.
+    two classes. ``groups_across_classes`` are records with pages of more than one class. ``unreadable`` are paths.
+    ``validation_copies`` says what a random split would make of the copies; None where there are too few files.
     """
     classes_of: dict[str, set[str]] = defaultdict(set)
     classes_of_group: dict[str, set[str]] = defaultdict(set)
@@ -34,6 +40,7 @@ def audit(pages: Sequence[LabelledPage]) -> dict[str, Any]:
         "groups_across_classes": sum(len(classes) > 1 for classes in classes_of_group.values()),
         "sizes_px": dict(Counter(size for size in sizes if size).most_common()),
         "unreadable": [str(page.path) for page, size in zip(pages, sizes, strict=True) if not size],
+        "validation_copies": _validation_copies(pages),
         "classes": per_class,
     }
 
@@ -47,6 +54,19 @@ def _class_facts(pages: Sequence[LabelledPage]) -> dict[str, int]:
         "most_often": max(times.values(), default=0),
         "groups": len({page.group for page in pages}),
     }
+
+
+def _validation_copies(pages: Sequence[LabelledPage]) -> dict[str, float] | None:
+    """How large a share of the published split's validation files is trained on as a copy, over many seeds."""
+    shares = []
+    for seed in range(_SEEDS):
+        try:
+            parts = split_pages(pages, "published", seed)
+        except DatasetError:
+            return None
+        trained = {page.sha256 for page in parts["train"]}
+        shares.append(fmean(page.sha256 in trained for page in parts["validation"]))
+    return {"mean": fmean(shares), "smallest": min(shares), "largest": max(shares)}
 
 
 def _size(page: LabelledPage) -> str | None:
@@ -72,4 +92,9 @@ def audit_table(facts: dict[str, Any]) -> str:
         f"groups with pages of more than one class: {facts['groups_across_classes']}",
         f"unreadable: {', '.join(facts['unreadable']) or 'none'}",
     ]
+    if copies := facts["validation_copies"]:
+        lines.append(
+            f"validation files that a random split also trains on: {copies['mean']:.0%} "
+            f"({copies['smallest']:.0%} to {copies['largest']:.0%} over {_SEEDS} seeds)"
+        )
     return "\n".join(lines)

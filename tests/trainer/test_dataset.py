@@ -20,6 +20,7 @@ def test_audit_of_the_published_files(published_pages: Path, shared_dir: Path, t
     assert facts["sizes_px"] == {"2213 x 1572": 773}
     assert facts["label_conflicts"] == []
     assert facts["groups"] == 256
+    assert facts["validation_copies"]["mean"] == pytest.approx(0.60, abs=0.005)
     counts = {name: (row["files"], row["distinct"], row["most_often"]) for name, row in facts["classes"].items()}
     assert counts == {
         "abnormal_heartbeat": (194, 194, 1),
@@ -46,6 +47,7 @@ def test_one_image_under_two_classes_is_reported(tmp_path: Path) -> None:
     (tmp_path / "Normal" / "again.png").write_bytes((tmp_path / "MI" / "page.png").read_bytes())
     facts = audit(read_pages(tmp_path))
     assert len(facts["label_conflicts"]) == 1
+    assert facts["validation_copies"] is None
     assert (facts["files"], facts["distinct"]) == (5, 4)
 
 
