@@ -17,16 +17,6 @@ from model_registry.registry import Registry
 from tests.bundles import publish_tiny
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "registry"
-
-
-@pytest.fixture
-def registry(path: Path) -> Registry:
-    return Registry(path)
-
-
 def test_promoting_points_the_alias_and_nothing_else(registry: Registry) -> None:
     publish_tiny(registry)
     publish_tiny(registry)

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from model_registry.registry import Registry
 from tests.bundles import publish_tiny, tiny_model
 
@@ -56,11 +54,6 @@ for turn in range(10):
 PUBLISH_AND_HANG = PREAMBLE + "Path.rename = stop\npublish_tiny(registry)"
 
 PROMOTE_AND_HANG = PREAMBLE + "Path.replace = stop\nregistry.promote('tiny/2')"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "registry"
 
 
 def wait_for(*paths: Path) -> None:

@@ -23,16 +23,6 @@ from shared_preproc.spec import MASKS_150
 from tests.bundles import draft, publish_tiny, tiny_model
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "registry"
-
-
-@pytest.fixture
-def registry(path: Path) -> Registry:
-    return Registry(path)
-
-
 def tree(path: Path) -> dict[str, bytes | None]:
     return {str(file.relative_to(path)): file.read_bytes() if file.is_file() else None for file in path.rglob("*")}
 
