@@ -47,7 +47,7 @@ train: $(TRAIN)
 	@echo "train: $(ARCH) on $(DATA), runs in $(RUNS), bundle into models/"
 	@$(BIN)/python -m trainer run "$(DATA)" --arch $(ARCH) --runs "$(RUNS)" --registry models $(if $(GROUPS_CSV),--groups "$(GROUPS_CSV)")
 
-UV_COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+UV_COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 lock: $(DEV)
 	@echo "lock: requirements/*.txt from pyproject.toml"
 	@$(UV_COMPILE) --upgrade --extra cpu --extra trainer --extra dev pyproject.toml -o requirements/dev.txt
