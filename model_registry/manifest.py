@@ -121,6 +121,14 @@ class BundleManifest(BundleDraft):
         return self
 
     @model_validator(mode="after")
+    def _input_is_what_preprocessing_makes(self) -> Self:
+        made = (self.preprocessing.tensor_dtype, self.preprocessing.tensor_shape)
+        taken = (self.input.dtype, self.input.shape[1:])
+        if made != taken:
+            raise ValueError(f"the preprocessing makes {made} of a page, but {self.input.name} takes {taken}")
+        return self
+
+    @model_validator(mode="after")
     def _files_hold_the_model_and_no_manifest(self) -> Self:
         if MODEL_FILE not in self.files:
             raise ValueError(f"files must contain {MODEL_FILE}")

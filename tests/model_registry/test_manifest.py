@@ -105,6 +105,12 @@ def test_a_tensor_counts_pages_first_and_has_no_empty_axis(shape: tuple[int | st
         TensorSpec(name="masks", dtype="uint8", shape=shape)
 
 
+@pytest.mark.parametrize(("dtype", "shape"), [("float32", (13, 150, 150)), ("uint8", (13, 150, 151))])
+def test_an_input_that_the_preprocessing_does_not_make_is_refused(dtype: Any, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValidationError, match="the preprocessing makes"):
+        manifest(input=TensorSpec(name="masks", dtype=dtype, shape=("pages", *shape)))
+
+
 def test_a_free_last_axis_fits_any_number_of_classes() -> None:
     outputs = (output("lead_probabilities", "pages", 13, "classes"), output("page_probabilities", "pages", "classes"))
     assert draft(outputs=outputs, class_names=("a", "b", "c")).class_names == ("a", "b", "c")
