@@ -6,15 +6,19 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, Str
 from pydantic_core import PydanticCustomError
 
 from model_registry.names import Name, Version
+from model_registry.policy import DecisionPolicy
 from shared_preproc.spec import PreprocSpec
 
 __all__ = [
+    "CARD_FILE",
+    "EMBEDDING_DISTANCE",
     "FINGERPRINT_MISMATCH",
     "LEAD_PROBABILITIES",
     "MANIFEST_FILE",
     "MANIFEST_SEAL",
     "MODEL_FILE",
     "PAGE_PROBABILITIES",
+    "TRAINING_PAGES_FILE",
     "BundleDraft",
     "BundleManifest",
     "TensorSpec",
@@ -24,8 +28,14 @@ MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
 MANIFEST_SEAL = "manifest.sha256"
 """The manifest's own checksum, in the format of `sha256sum`: the manifest cannot hold it."""
+CARD_FILE = "card.json"
+"""The model card, for programs; beside it stands `card.md`, for people."""
+TRAINING_PAGES_FILE = "training-pages.sha256"
+"""SHA-256 (hex) of every file that was trained on, one a line."""
 LEAD_PROBABILITIES = "lead_probabilities"
 PAGE_PROBABILITIES = "page_probabilities"
+EMBEDDING_DISTANCE = "embedding_distance"
+"""Optional output (pages,): how far a page lies from the nearest training page, as the network sees them."""
 FINGERPRINT_MISMATCH = "fingerprint_mismatch"
 """Type of the validation error that a changed preprocessing number causes."""
 
@@ -66,6 +76,9 @@ class BundleDraft(BaseModel):
     metrics: dict[str, JsonValue]
     """Headline figures, for people."""
     calibration: dict[str, JsonValue] | None
+    """How the probabilities inside the graph were calibrated, and what that gave; None: not at all."""
+    decision: DecisionPolicy | None = None
+    """None: no thresholds were measured, so that every page is referred."""
     origin: dict[str, JsonValue]
     """How it was made: run id, seed, data fingerprint, library versions, parity."""
 
@@ -86,6 +99,16 @@ class BundleDraft(BaseModel):
             size = outputs[name].shape[-1]
             if isinstance(size, int) and size != len(self.class_names):
                 raise ValueError(f"{name} gives {size} classes on its last axis, class_names {len(self.class_names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _decision_is_about_these_outputs(self) -> Self:
+        if self.decision is None:
+            return self
+        if self.decision.critical_class not in self.class_names:
+            raise ValueError(f"the critical class {self.decision.critical_class} is not among class_names")
+        if self.decision.largest_distance is not None and EMBEDDING_DISTANCE not in {o.name for o in self.outputs}:
+            raise ValueError(f"largest_distance is given, but outputs do not contain {EMBEDDING_DISTANCE}")
         return self
 
 

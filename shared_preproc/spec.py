@@ -76,6 +76,11 @@ class PreprocSpec:
     """What the graph takes, one page of it."""
 
     @property
+    def trace(self) -> TraceSpec:
+        """How curves are read off the page, also where the graph takes masks."""
+        return self.tensor.trace if isinstance(self.tensor, TraceTensor) else _TRACE_50_HZ
+
+    @property
     def tensor_shape(self) -> tuple[int, ...]:
         """Shape of one page's tensor."""
         if isinstance(self.tensor, MaskTensor):
@@ -94,6 +99,8 @@ class PreprocSpec:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+_TRACE_50_HZ = TraceSpec(rate_hz=50.0)
+
 MASKS_150 = PreprocSpec(
     layout=EDAN_3X4_R1,
     revision=1,
@@ -103,5 +110,5 @@ MASKS_150 = PreprocSpec(
 )
 """The published method: sigma 1, global Otsu, 150 x 150 binary lead images."""
 
-TRACES_50_HZ = replace(MASKS_150, tensor=TraceTensor(TraceSpec(rate_hz=50.0)))
+TRACES_50_HZ = replace(MASKS_150, tensor=TraceTensor(_TRACE_50_HZ))
 """The fusion models' input: what more resolution adds, they overfit to."""

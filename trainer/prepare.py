@@ -26,7 +26,7 @@ from shared_preproc.page import decode_page
 from shared_preproc.pipeline import page_masks
 from shared_preproc.reference import reference_masks
 from shared_preproc.spec import MASKS_150
-from shared_preproc.tensor import to_tensor
+from shared_preproc.tensor import mask_tensor
 from trainer.classes import CLASS_NAMES
 from trainer.config import Protocol
 from trainer.dataset import LabelledPage
@@ -139,7 +139,7 @@ def load_lead_images(out: Path, split: Split) -> LeadImages:
     pages = [page for page in summary["pages"] if page["split"] == split]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         folders = [_page_folder(out, split, page["class"], page["name"]) for page in pages]
-        tensors = list(pool.map(lambda folder: to_tensor(_read_masks(folder), MASKS_150), folders))
+        tensors = list(pool.map(lambda folder: mask_tensor(_read_masks(folder), MASKS_150), folders))
     labels = np.array([CLASS_NAMES.index(page["class"]) for page in pages])
     return LeadImages(np.stack(tensors), labels, pages)
 

@@ -13,8 +13,8 @@ from shared_preproc.layout import EDAN_3X4_R1
 from shared_preproc.leads import Lead
 from shared_preproc.masks import INK, binarize
 from shared_preproc.page import Page
-from shared_preproc.spec import MASKS_150, MaskTensor
-from shared_preproc.tensor import shrink_mask, to_tensor
+from shared_preproc.spec import MASKS_150
+from shared_preproc.tensor import mask_tensor, shrink_mask
 
 crops = arrays(np.uint8, st.tuples(st.integers(20, 60), st.integers(20, 60)))
 
@@ -78,7 +78,7 @@ def test_crops_are_views_of_the_page_in_page_order() -> None:
 @settings(max_examples=20, deadline=None)
 @given(arrays(np.bool_, st.sampled_from([(300, 493), (300, 485), (230, 1975)])))
 def test_shrinking_is_scikit_images(mask: np.ndarray) -> None:
-    ours = shrink_mask(mask.astype(np.uint8) * INK, MaskTensor(150, 150))
+    ours = shrink_mask(mask.astype(np.uint8) * INK, 150, 150)
     np.testing.assert_array_equal(ours == INK, resize(mask, (150, 150)))
 
 
@@ -87,7 +87,7 @@ def test_tensor_is_in_page_order_whatever_the_order_of_the_masks() -> None:
         lead: np.full((box.height_px, box.width_px), number, np.uint8)
         for number, (lead, box) in enumerate(EDAN_3X4_R1.lead_boxes)
     }
-    tensor = to_tensor(dict(reversed(masks.items())), MASKS_150)
+    tensor = mask_tensor(dict(reversed(masks.items())), MASKS_150)
     assert tensor.shape == (13, 150, 150)
     assert tensor.dtype == np.uint8
     np.testing.assert_array_equal(tensor[:, 0, 0], range(13))
