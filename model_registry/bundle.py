@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from model_registry.durable import sync_folder, write_file
 from model_registry.errors import (
@@ -16,6 +16,7 @@ from model_registry.errors import (
     FingerprintMismatchError,
     IncompleteBundleError,
     InvalidManifestError,
+    MalformedFileError,
     ManifestChangedError,
     MisplacedBundleError,
     MissingFileError,
@@ -25,15 +26,22 @@ from model_registry.errors import (
 )
 from model_registry.graph import check_graph
 from model_registry.manifest import (
+    CARD_FILE,
     FINGERPRINT_MISMATCH,
     MANIFEST_FILE,
     MANIFEST_SEAL,
     MODEL_FILE,
+    TRAINING_PAGES_FILE,
     BundleDraft,
     BundleManifest,
+    Sha256,
 )
 
-__all__ = ["Bundle", "make_manifest", "read_bundle", "read_manifest", "write_manifest"]
+__all__ = ["Bundle", "Card", "make_manifest", "read_bundle", "read_card", "read_manifest", "write_manifest"]
+
+_CARD_TEXT_FILE = "card.md"
+_CARD_CONTENT = TypeAdapter(dict[str, JsonValue])
+_TRAINING_PAGES = TypeAdapter(frozenset[Sha256])
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,19 @@ class Bundle:
 
     manifest: BundleManifest
     model: bytes
+    training_pages: frozenset[str] | None = None
+    """SHA-256 (hex) of every file that was trained on; None where the bundle does not say."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a bundle tells its readers about itself, verified."""
+
+    manifest: BundleManifest
+    content: dict[str, JsonValue] | None
+    """The model card for programs; None where the bundle has none. So the text."""
+    text: str | None
+    """The model card for people, in Markdown."""
 
 
 def make_manifest(draft: BundleDraft, version: int, files: Mapping[str, bytes]) -> BundleManifest:
@@ -103,13 +124,52 @@ def read_bundle(folder: Path, ref: str) -> Bundle:
         BrokenBundleError: one of its subclasses says what is wrong.
     """
     manifest = read_manifest(folder, ref)
-    contents = {name: _read(folder / name, ref) for name in manifest.files}
-    for name, expected in manifest.files.items():
-        found = _sha256(contents[name])
-        if found != expected:
-            raise ChangedFileError(ref, f"{name} has the SHA-256 {found}, expected {expected}")
+    contents = {name: _verified(folder, name, manifest) for name in manifest.files}
     check_graph(contents[MODEL_FILE], manifest)
-    return Bundle(manifest, contents[MODEL_FILE])
+    _card(contents, manifest)
+    return Bundle(manifest, contents[MODEL_FILE], _training_pages(contents, ref))
+
+
+def read_card(folder: Path, ref: str) -> Card:
+    """Read what a bundle says about itself, and verify that much of it: the graph is not opened.
+
+    Raises:
+        BrokenBundleError: one of its subclasses says what is wrong.
+    """
+    manifest = read_manifest(folder, ref)
+    names = manifest.files.keys() & {CARD_FILE, _CARD_TEXT_FILE}
+    return _card({name: _verified(folder, name, manifest) for name in names}, manifest)
+
+
+def _card(contents: Mapping[str, bytes], manifest: BundleManifest) -> Card:
+    content, text = contents.get(CARD_FILE), contents.get(_CARD_TEXT_FILE)
+    try:
+        return Card(
+            manifest,
+            None if content is None else _CARD_CONTENT.validate_json(content),
+            None if text is None else text.decode(),
+        )
+    except ValueError as error:  # pydantic's and the decoder's are of this kind
+        raise MalformedFileError(
+            manifest.ref, f"{CARD_FILE} is no JSON object, or {_CARD_TEXT_FILE} no UTF-8 text"
+        ) from error
+
+
+def _training_pages(contents: Mapping[str, bytes], ref: str) -> frozenset[str] | None:
+    if TRAINING_PAGES_FILE not in contents:
+        return None
+    try:
+        return _TRAINING_PAGES.validate_python(contents[TRAINING_PAGES_FILE].decode().split())
+    except ValueError as error:
+        raise MalformedFileError(ref, f"{TRAINING_PAGES_FILE} is no list of SHA-256, one a line") from error
+
+
+def _verified(folder: Path, name: str, manifest: BundleManifest) -> bytes:
+    content = _read(folder / name, manifest.ref)
+    found, expected = _sha256(content), manifest.files[name]
+    if found != expected:
+        raise ChangedFileError(manifest.ref, f"{name} has the SHA-256 {found}, expected {expected}")
+    return content
 
 
 def _sha256(content: bytes) -> str:

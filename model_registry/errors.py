@@ -14,6 +14,7 @@
     |   +-- MissingFileError          the manifest lists a file that is not there
     |   +-- UnexpectedFileError       a file, folder or link that the manifest does not list
     |   +-- ChangedFileError          a file whose SHA-256 is not the manifest's
+    |   +-- MalformedFileError        the card or the list of training pages cannot be read as such
     |   +-- UnreadableBundleError     the operating system refuses to read it
     |   +-- InvalidModelError         model.onnx is no valid ONNX model
     |   +-- ExternalDataError         model.onnx keeps weights in files outside itself
@@ -39,6 +40,7 @@ __all__ = [
     "InvalidManifestError",
     "InvalidModelError",
     "InvalidReferenceError",
+    "MalformedFileError",
     "ManifestChangedError",
     "MisplacedBundleError",
     "MissingFileError",
@@ -117,6 +119,10 @@ class UnexpectedFileError(BrokenBundleError):
 
 class ChangedFileError(BrokenBundleError):
     """A file's SHA-256 is not the one in the manifest."""
+
+
+class MalformedFileError(BrokenBundleError):
+    """A file is as it was published, but not of the form that its name promises."""
 
 
 class UnreadableBundleError(BrokenBundleError):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from model_registry.aliases import AliasTable
-from model_registry.bundle import Bundle, make_manifest, read_bundle, read_manifest, write_manifest
+from model_registry.bundle import Bundle, Card, make_manifest, read_bundle, read_card, read_manifest, write_manifest
 from model_registry.durable import claim_folder, scratch_folder, sync_folder, write_file
 from model_registry.errors import (
     BrokenBundleError,
@@ -25,7 +25,7 @@ from model_registry.errors import (
 from model_registry.manifest import BundleDraft, BundleManifest
 from model_registry.names import check_alias, is_name, is_version, split_reference
 
-__all__ = ["Bundle", "BundleDraft", "Listing", "Registry"]
+__all__ = ["Bundle", "BundleDraft", "Card", "Listing", "Registry"]
 
 
 class Listing(NamedTuple):
@@ -99,11 +99,20 @@ class Registry:
         ref = self.resolve(reference)
         return read_bundle(self._path / ref, ref)
 
+    def card(self, reference: str) -> Card:
+        """Read what a bundle says about itself, that much of it verified; the model is not read.
+
+        Raises:
+            RegistryError: as `load`.
+        """
+        ref = self.resolve(reference)
+        return read_card(self._path / ref, ref)
+
     def publish(self, draft: BundleDraft, files: Mapping[str, bytes]) -> str:
         """Add a bundle, whole or not at all, under the next version of its name; return its `name/version`.
 
-        `files` holds model.onnx and whatever else belongs to it: card.md, metrics.json, plots. Before anyone can see
-        the bundle it is read back and passes what `load` demands. Publishers need no lock: each gets its own version.
+        `files` holds model.onnx and whatever else belongs to it: a card, figures, plots. Before anyone can see the
+        bundle it is read back and passes what `load` demands. Publishers need no lock: each gets its own version.
 
         Raises:
             BrokenBundleError: draft, files and graph do not fit together; nothing was published.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from model_registry.bundle import Bundle
+from model_registry.bundle import Bundle, Card
 from model_registry.errors import BrokenBundleError, RegistryError, UnknownBundleError
 from model_registry.manifest import BundleManifest
 from model_registry.registry import Registry
@@ -62,6 +62,15 @@ class Catalog:
             bundle = self._registry.load(reference)
         _check_revision(bundle.manifest)
         return bundle
+
+    def card(self, reference: str) -> Card:
+        """Read what a bundle says about itself, also where this program could not serve it.
+
+        Raises:
+            ModelError: there is none, it is broken, or the registry cannot be read.
+        """
+        with _in_our_words():
+            return self._registry.card(reference)
 
 
 def _check_revision(manifest: BundleManifest) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from model_registry.bundle import Bundle
-from model_registry.manifest import LEAD_PROBABILITIES, PAGE_PROBABILITIES, BundleManifest
+from model_registry.manifest import EMBEDDING_DISTANCE, LEAD_PROBABILITIES, PAGE_PROBABILITIES, BundleManifest
 from service.errors import BrokenModelError, StartupError
 from service.settings import Provider
 from shared_preproc.tensor import Tensor
@@ -35,6 +35,8 @@ class Probabilities:
     """(pages, leads, classes), leads in the order of the tensor."""
     pages: NDArray[np.float32]
     """(pages, classes)."""
+    distances: NDArray[np.float32] | None = None
+    """(pages,), from 0: how far each lies from the nearest training page; None where the graph does not say."""
 
 
 class Classifier(Protocol):
@@ -88,6 +90,7 @@ class OnnxClassifier:
         """
         providers = choose_providers(wanted, ort.get_available_providers())
         self._input_name = bundle.manifest.input.name
+        self._output_names = _output_names(bundle.manifest)
         try:
             self._session = ort.InferenceSession(bundle.model, _options(threads), providers=providers)
             # Otherwise a failing GPU would be traded for the CPU between two requests, unseen.
@@ -107,8 +110,8 @@ class OnnxClassifier:
 
     def run(self, tensor: Tensor) -> Probabilities:
         """Classify a batch of tensors, (pages, …) as the bundle's preprocessing makes them."""
-        leads, pages = self._session.run([LEAD_PROBABILITIES, PAGE_PROBABILITIES], {self._input_name: tensor})
-        return Probabilities(leads=leads, pages=pages)
+        leads, pages, *distances = self._session.run(self._output_names, {self._input_name: tensor})
+        return Probabilities(leads=leads, pages=pages, distances=distances[0] if distances else None)
 
 
 def _require_cuda() -> None:
@@ -131,6 +134,11 @@ def _options(threads: int) -> ort.SessionOptions:
     return options
 
 
+def _output_names(manifest: BundleManifest) -> list[str]:
+    optional = [EMBEDDING_DISTANCE] if any(output.name == EMBEDDING_DISTANCE for output in manifest.outputs) else []
+    return [LEAD_PROBABILITIES, PAGE_PROBABILITIES, *optional]
+
+
 def _blank_page(manifest: BundleManifest) -> Tensor:
     spec = manifest.preprocessing
     blank: Tensor = np.zeros((1, *spec.tensor_shape), spec.tensor_dtype)
@@ -147,6 +155,15 @@ def _check_contract(answer: Probabilities, manifest: BundleManifest) -> None:
             raise _broken(manifest, f"it gives an output of shape {output.shape}, expected {expected}")
         if not (np.all(output >= 0) and np.allclose(output.sum(axis=-1), 1, atol=1e-3)):
             raise _broken(manifest, "it gives numbers that are no probabilities")
+    if answer.distances is not None:
+        _check_distances(answer.distances, manifest)
+
+
+def _check_distances(distances: NDArray[np.float32], manifest: BundleManifest) -> None:
+    if distances.shape != (1,):
+        raise _broken(manifest, f"it gives distances of shape {distances.shape}, expected (1,)")
+    if not (np.isfinite(distances).all() and (distances >= 0).all()):
+        raise _broken(manifest, "it gives numbers that are no distances")
 
 
 def _broken(manifest: BundleManifest, found: str) -> BrokenModelError:

@@ -1,9 +1,11 @@
 """The data's way through the service: bytes of a page to what the model says about it. Knows no HTTP.
 
-One plain function, to be called in a worker thread.
+One plain function, to be called in a worker thread. Whether it is a page at all is settled before any class is given.
 """
 
 import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -11,10 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_registry.manifest import BundleManifest
-from service.classifier import Classifier
+from service.classifier import Classifier, Probabilities
+from service.decide import Decision, Thresholds, decide
+from service.explain import LeadEvidence, explain
+from shared_preproc.evidence import examine
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.page import ImageFormat, decode_page
-from shared_preproc.pipeline import page_tensor
+from shared_preproc.pipeline import read_page
+from shared_preproc.quality import Quality, measure_quality
 
 __all__ = ["ClassProbabilities", "ClassificationResult", "ImageFacts", "LoadedModel", "Timings", "classify"]
 
@@ -28,6 +34,8 @@ class LoadedModel:
 
     manifest: BundleManifest
     classifier: Classifier
+    training_pages: frozenset[str] | None = None
+    """SHA-256 (hex) of every file it was trained on; None where the bundle does not say."""
 
 
 @dataclass(frozen=True)
@@ -46,49 +54,78 @@ class Timings:
 
     decode: float
     preprocess: float
+    examine: float
     inference: float
     total: float
+    explain: float | None = None
+    """None where no explanation was asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClassificationResult:
     """What a model says about one page, and what it was told."""
 
     page: ClassProbabilities
     leads: dict[Lead, ClassProbabilities]
     """In clinical order."""
+    explanation: Mapping[Lead, LeadEvidence] | None
+    """What speaks for the most probable class of the page; None where it was not asked for."""
+    decision: Decision
+    thresholds: Thresholds | None
+    """What it was decided by; None where the bundle has no policy."""
+    quality: Quality
+    seen_in_training: bool | None
+    """None where the bundle does not say what it was trained on."""
     manifest: BundleManifest
     image: ImageFacts
     timings_ms: Timings
 
 
-def classify(data: bytes, model: LoadedModel) -> ClassificationResult:
-    """Decode, preprocess and classify one JPEG or PNG report page.
+def classify(
+    data: bytes, model: LoadedModel, *, critical_sensitivity: float | None = None, explaining: bool = False
+) -> ClassificationResult:
+    """Decode, read, examine and classify one JPEG or PNG report page, and decide what becomes of the answer.
+
+    ``critical_sensitivity`` (0 to 1) is asked of the bundle's policy instead of its own default.
 
     Raises:
-        PreprocError: the bytes are no report page that the model's preprocessing accepts.
+        PreprocError: the bytes are no report page that the model's preprocessing accepts, or one that cannot be read.
     """
-    manifest = model.manifest
-    started = perf_counter()
-    page = decode_page(data, manifest.preprocessing.layout)
-    decoded = perf_counter()
-    tensor = page_tensor(page, manifest.preprocessing)
-    preprocessed = perf_counter()
-    answer = model.classifier.run(tensor[np.newaxis])
-    inferred = perf_counter()
-    by_lead = dict(zip(manifest.preprocessing.layout.leads, answer.leads[0], strict=True))
+    manifest, spec, clock = model.manifest, model.manifest.preprocessing, _Clock()
+    with clock.step("decode"):
+        page = decode_page(data, spec.layout)
+    with clock.step("preprocess"):
+        reading = read_page(page, spec)
+    with clock.step("examine"):
+        doubts, quality = examine(page, reading, spec), measure_quality(reading, spec)
+    with clock.step("preprocess"):
+        tensor = reading.tensor(spec)
+    with clock.step("inference"):
+        answer = model.classifier.run(tensor[np.newaxis])
+    by_class = _by_class(manifest, answer.pages[0])
+    thresholds = Thresholds.of(manifest.decision, critical_sensitivity)
+    explanation = None
+    if explaining:
+        with clock.step("explain"):
+            explanation = explain(tensor, spec, model.classifier, int(answer.pages[0].argmax()))
+    image = ImageFacts(hashlib.sha256(data).hexdigest(), page.format, page.width_px, page.height_px)
     return ClassificationResult(
-        page=_by_class(manifest, answer.pages[0]),
-        leads={lead: _by_class(manifest, by_lead[lead]) for lead in LEADS},
+        page=by_class,
+        leads=_by_lead(manifest, answer),
+        explanation=explanation,
+        decision=decide(by_class, thresholds, _distance(answer), doubts),
+        thresholds=thresholds,
+        quality=quality,
+        seen_in_training=None if model.training_pages is None else image.sha256 in model.training_pages,
         manifest=manifest,
-        image=ImageFacts(hashlib.sha256(data).hexdigest(), page.format, page.width_px, page.height_px),
-        timings_ms=Timings(
-            decode=_ms(started, decoded),
-            preprocess=_ms(decoded, preprocessed),
-            inference=_ms(preprocessed, inferred),
-            total=_ms(started, perf_counter()),
-        ),
+        image=image,
+        timings_ms=clock.timings_ms(),
     )
+
+
+def _by_lead(manifest: BundleManifest, answer: Probabilities) -> dict[Lead, ClassProbabilities]:
+    in_page_order = dict(zip(manifest.preprocessing.layout.leads, answer.leads[0], strict=True))
+    return {lead: _by_class(manifest, in_page_order[lead]) for lead in LEADS}
 
 
 def _by_class(manifest: BundleManifest, probabilities: NDArray[np.float32]) -> ClassProbabilities:
@@ -97,5 +134,26 @@ def _by_class(manifest: BundleManifest, probabilities: NDArray[np.float32]) -> C
     return dict(zip(manifest.class_names, (exact / exact.sum()).tolist(), strict=True))
 
 
-def _ms(start_s: float, end_s: float) -> float:
-    return (end_s - start_s) * 1000
+def _distance(answer: Probabilities) -> float | None:
+    return None if answer.distances is None else float(answer.distances[0])
+
+
+class _Clock:
+    """How long each step took, and all of them with what lay between; a step may come in several pieces."""
+
+    def __init__(self) -> None:
+        self._started = perf_counter()
+        self._steps_ms: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        started = perf_counter()
+        yield
+        self._steps_ms[name] = self._steps_ms.get(name, 0.0) + _ms_since(started)
+
+    def timings_ms(self) -> Timings:
+        return Timings(**self._steps_ms, total=_ms_since(self._started))
+
+
+def _ms_since(started_s: float) -> float:
+    return (perf_counter() - started_s) * 1000

@@ -102,7 +102,7 @@ class ModelPool:
     def _load_now(self, reference: str) -> LoadedModel:
         started = perf_counter()
         bundle = self._catalog.load(reference)
-        model = LoadedModel(bundle.manifest, self._open_classifier(bundle))
+        model = LoadedModel(bundle.manifest, self._open_classifier(bundle), bundle.training_pages)
         facts = {
             "model": bundle.manifest.ref,
             "provider": model.classifier.provider,

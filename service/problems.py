@@ -17,8 +17,10 @@ from service import errors
 from service.schemas import Problem
 from shared_preproc.errors import (
     UNSUITABLE_DIMENSIONS,
+    NotAnEcgPageError,
     PreprocError,
     UndecodableImageError,
+    UnreadableLeadsError,
     UnsuitableDimensionsError,
     UnsupportedFormatError,
 )
@@ -88,6 +90,8 @@ KINDS: Mapping[type[Exception], Kind] = {
     UnsupportedFormatError: Kind(415, "unsupported_format", "The file is not a JPEG or PNG that can be read"),
     UndecodableImageError: Kind(422, "undecodable_image", "The image is damaged or cut short"),
     UnsuitableDimensionsError: Kind(422, "unsuitable_dimensions", UNSUITABLE_DIMENSIONS),
+    NotAnEcgPageError: Kind(422, "not_an_ecg_page", "The image is not an ECG report page in this layout"),
+    UnreadableLeadsError: Kind(422, "unreadable_leads", "Leads of the page cannot be read"),
     errors.BodyTooLargeError: Kind(413, "body_too_large", "The upload is too large"),
     errors.BodyTimeoutError: Kind(408, "body_timeout", "The upload took too long"),
     errors.IncompleteBodyError: Kind(400, "incomplete_body", "The upload is incomplete"),

@@ -1,19 +1,38 @@
-"""What goes out, as it is sent. Knows nothing of how it came about."""
+"""Answers and problems, as they are sent. Knows nothing of how they came about."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.classify import ClassificationResult, ClassProbabilities
-from shared_preproc.leads import Lead
+from service.decide import Status, Thresholds
+from service.explain import LeadEvidence
+from shared_preproc.leads import LEADS, Lead
 from shared_preproc.page import ImageFormat
+from shared_preproc.quality import Quality
 
-__all__ = ["BrokenModel", "Classification", "Health", "Liveness", "ModelEntry", "ModelList", "Problem"]
+__all__ = ["Classification", "Health", "Liveness", "Problem"]
 
 # Not a number would be sent as null; so it is an error here.
-Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Probabilities = dict[str, Probability]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probabilities = dict[str, Share]
 Milliseconds = Annotated[float, Field(ge=0)]
+
+
+class _FromOurs(BaseModel):
+    """Filled from the attributes of what the service computes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Explanation(_FromOurs):
+    """What in one lead speaks for the most probable class of the page."""
+
+    weight: Annotated[Share, Field(description="The lead's share of the evidence; all leads' sum to 1.")]
+    rate_hz: Annotated[Positive, Field(description="Values of `curve` for each second of the lead.")]
+    curve: Annotated[list[Share], Field(description="Where along the lead's time the evidence lies, 0 to 1.")]
 
 
 class LeadClassification(BaseModel):
@@ -22,6 +41,55 @@ class LeadClassification(BaseModel):
     lead: Lead
     predicted_class: str
     probabilities: Probabilities
+    explanation: Annotated[Explanation | None, Field(description="Null unless `explain` was asked for.")]
+
+
+class Reason(_FromOurs):
+    """Why a person has to look at the page."""
+
+    code: str
+    message: str
+
+
+class OperatingPoint(_FromOurs):
+    """From which probability on a page is flagged for the critical class, and what that gave on unseen pages."""
+
+    critical_class: str
+    target: Annotated[Share, Field(description="The sensitivity that was asked for.")]
+    threshold: Annotated[Share, Field(description="A page is flagged when the class is at least as probable as this.")]
+    sensitivity: Annotated[Share, Field(description="Share of the class's pages that were flagged.")]
+    sensitivity_ci95: tuple[Share, Share]
+    flagged: Annotated[Share, Field(description="Share of the other classes' pages that were flagged.")]
+
+    @classmethod
+    def of(cls, thresholds: Thresholds | None) -> "OperatingPoint | None":
+        """Give the point that was decided by the form in which it is sent."""
+        if thresholds is None:
+            return None
+        return cls(
+            critical_class=thresholds.policy.critical_class, target=thresholds.target, **thresholds.point.model_dump()
+        )
+
+
+class PageQuality(BaseModel):
+    """What was measured on the page, whatever the model says."""
+
+    heart_rate_bpm: Annotated[
+        Positive | None, Field(description="From the rhythm strip; null: fewer than three beats found.")
+    ]
+    einthoven_residual_mv: Annotated[
+        float, Field(ge=0, allow_inf_nan=False, description="RMS of II - I - III, 0 but for noise.")
+    ]
+    coverage: Annotated[dict[Lead, Share], Field(description="Share of each lead's width with a trace.")]
+
+    @classmethod
+    def of(cls, quality: Quality) -> "PageQuality":
+        """Give what was measured the form in which it is sent, leads in clinical order."""
+        return cls(
+            heart_rate_bpm=quality.heart_rate_bpm,
+            einthoven_residual_mv=quality.einthoven_residual_mv,
+            coverage={lead: quality.coverage[lead] for lead in LEADS},
+        )
 
 
 class ModelIdentity(BaseModel):
@@ -33,7 +101,7 @@ class ModelIdentity(BaseModel):
     preprocessing: Annotated[str, Field(description="Fingerprint of the preprocessing numbers.")]
 
 
-class Image(BaseModel):
+class Image(_FromOurs):
     """What was sent."""
 
     sha256: Annotated[str, Field(description="Of the bytes of the file as received.")]
@@ -42,21 +110,30 @@ class Image(BaseModel):
     height_px: int
 
 
-class TimingsMs(BaseModel):
+class TimingsMs(_FromOurs):
     """Wall time of each step, in milliseconds, from the complete upload on."""
 
     decode: Milliseconds
     preprocess: Milliseconds
+    examine: Milliseconds
     inference: Milliseconds
+    explain: Annotated[Milliseconds | None, Field(description="Null unless it was asked for.")]
     total: Milliseconds
 
 
 class Classification(BaseModel):
-    """How probable each class is, for the page and for each lead."""
+    """How probable each class is, for the page and for each lead, and whether a person has to look."""
 
     request_id: str
     predicted_class: Annotated[str, Field(description="The most probable class of the page.")]
     probabilities: Annotated[Probabilities, Field(description="Of the page, by class; they sum to 1.")]
+    decision: Annotated[Status, Field(description="`referred`: a person has to look, for each of `reasons`.")]
+    reasons: list[Reason]
+    operating_point: Annotated[OperatingPoint | None, Field(description="Null: the model has no measured thresholds.")]
+    seen_in_training: Annotated[
+        bool | None, Field(description="Whether the model was trained on this file; null: it does not say on which.")
+    ]
+    quality: PageQuality
     leads: Annotated[
         list[LeadClassification],
         Field(description="The twelve leads in clinical order, then the rhythm strip.", min_length=13, max_length=13),
@@ -68,28 +145,25 @@ class Classification(BaseModel):
     @classmethod
     def of(cls, result: ClassificationResult, request_id: str) -> "Classification":
         """Give a result the form in which it is sent."""
-        manifest, image, timings = result.manifest, result.image, result.timings_ms
+        manifest = result.manifest
         return cls(
             request_id=request_id,
             predicted_class=_most_probable(result.page),
             probabilities=result.page,
-            leads=[
-                LeadClassification(lead=lead, predicted_class=_most_probable(by_class), probabilities=by_class)
-                for lead, by_class in result.leads.items()
-            ],
+            decision=result.decision.status,
+            reasons=[Reason.model_validate(reason) for reason in result.decision.reasons],
+            operating_point=OperatingPoint.of(result.thresholds),
+            seen_in_training=result.seen_in_training,
+            quality=PageQuality.of(result.quality),
+            leads=[_lead(lead, by_class, result.explanation) for lead, by_class in result.leads.items()],
             model=ModelIdentity(
                 name=manifest.name,
                 version=manifest.version,
                 sha256=manifest.model_sha256,
                 preprocessing=manifest.preprocessing_fingerprint,
             ),
-            image=Image(sha256=image.sha256, format=image.format, width_px=image.width_px, height_px=image.height_px),
-            timings_ms=TimingsMs(
-                decode=timings.decode,
-                preprocess=timings.preprocess,
-                inference=timings.inference,
-                total=timings.total,
-            ),
+            image=Image.model_validate(result.image),
+            timings_ms=TimingsMs.model_validate(result.timings_ms),
         )
 
 
@@ -108,34 +182,6 @@ class Liveness(BaseModel):
     status: Literal["alive"] = "alive"
 
 
-class ModelEntry(BaseModel):
-    """A bundle that can be asked for."""
-
-    name: str
-    version: str
-    description: str
-    aliases: list[str]
-    default: Annotated[bool, Field(description="Answers when no model is asked for.")]
-    class_names: tuple[str, ...]
-    preprocessing: Annotated[str, Field(description="Fingerprint of the preprocessing numbers.")]
-    sha256: Annotated[str, Field(description="Of the ONNX graph.")]
-    metrics: dict[str, JsonValue]
-
-
-class BrokenModel(BaseModel):
-    """A bundle that is not served."""
-
-    model: Annotated[str, Field(description="`name/version`, or a name alone.")]
-    reason: str
-
-
-class ModelList(BaseModel):
-    """Every bundle in the registry."""
-
-    models: list[ModelEntry]
-    broken: list[BrokenModel]
-
-
 class Problem(BaseModel):
     """Why there is no answer (RFC 9457). Programs look at `code`; the rest is for people."""
 
@@ -148,6 +194,17 @@ class Problem(BaseModel):
     found: Annotated[str, Field(description="What came instead.")]
     remedy: Annotated[str, Field(description="What to do about it.")]
     request_id: str
+
+
+def _lead(
+    lead: Lead, probabilities: ClassProbabilities, explanation: Mapping[Lead, LeadEvidence] | None
+) -> LeadClassification:
+    return LeadClassification(
+        lead=lead,
+        predicted_class=_most_probable(probabilities),
+        probabilities=probabilities,
+        explanation=None if explanation is None else Explanation.model_validate(explanation[lead]),
+    )
 
 
 def _most_probable(probabilities: ClassProbabilities) -> str:

@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     default_model_retry_s: _Seconds = 5.0
     max_loaded_models: _Count = 2
     """How many bundles stay loaded beside the default one."""
+    critical_sensitivity: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    """Asked of each bundle's policy; ``None``: what the bundle was published with."""
     provider: Provider = "auto"
     inference_threads: _Count | None = None
     """``None``: as many as the CPUs that this process may use. So for `worker_threads`."""

@@ -4,15 +4,21 @@
     +-- UnsupportedFormatError        not a JPEG or PNG, or a kind of them that cannot be read faithfully
     +-- UndecodableImageError         a JPEG or PNG whose data is damaged or cut short
     +-- UnsuitableDimensionsError     a readable image that is not the size of a report page
+    +-- NotAnEcgPageError             a picture of that size which is no ECG report page of the layout
+    +-- UnreadableLeadsError          a report page some of whose leads cannot be read
 
 Each carries what was found, what was expected and what to do, as text for the person who sent the page.
 Messages hold measurements only: never file names, metadata or pixels.
 """
 
+from shared_preproc.leads import Lead
+
 __all__ = [
     "UNSUITABLE_DIMENSIONS",
+    "NotAnEcgPageError",
     "PreprocError",
     "UndecodableImageError",
+    "UnreadableLeadsError",
     "UnsuitableDimensionsError",
     "UnsupportedFormatError",
 ]
@@ -53,3 +59,26 @@ class UnsuitableDimensionsError(PreprocError):
         )
         self.width_px = width_px
         self.height_px = height_px
+
+
+class NotAnEcgPageError(PreprocError):
+    """The picture does not show what every report page of the layout shows; ``found`` says which evidence failed."""
+
+    def __init__(self, *, found: str) -> None:
+        super().__init__(
+            found=found,
+            expected="an ECG report page with its frame, calibration pulses, separators and lead names in their places",
+            remedy="Export the whole report page at its native resolution: upright, not shifted, scaled or cropped.",
+        )
+
+
+class UnreadableLeadsError(PreprocError):
+    """The page is one of the layout, but the curves of ``leads`` are missing or contradict one another."""
+
+    def __init__(self, leads: tuple[Lead, ...], *, found: str) -> None:
+        super().__init__(
+            found=found,
+            expected="one thin curve across each of the thirteen lead boxes, all of one recording",
+            remedy="Check the named leads on the page, and export the report again or record it anew.",
+        )
+        self.leads = leads

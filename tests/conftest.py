@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from trainer.dataset import read_pages
 from trainer.prepare import prepare
 from trainer.run import Run
 from trainer.synth import synthesize
+
+if TYPE_CHECKING:
+    from trainer.evaluate import Evaluation
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -89,7 +93,18 @@ def trained(few_prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Run
 @pytest.fixture(scope="session")
 def evaluated(trained: Run) -> Run:
     """`trained`, converted to the graph that is served and scored with it."""
-    from trainer.evaluate import evaluate  # noqa: PLC0415 - as above
+    from trainer.score import score  # noqa: PLC0415 - as above
 
-    evaluate(trained)
+    score(trained)
     return trained
+
+
+@pytest.fixture(scope="session")
+def evaluation(synthetic_pages: Path, tmp_path_factory: pytest.TempPathFactory) -> "Evaluation":
+    """A quick evaluation on `synthetic_pages`, of all that is not slow."""
+    from trainer.evaluate import Evaluation  # noqa: PLC0415 - as above
+
+    pages = read_pages(synthetic_pages, synthetic_pages / "records.csv")
+    evaluation = Evaluation(pages, tmp_path_factory.mktemp("evaluation"), quick=True)
+    evaluation.run()
+    return evaluation

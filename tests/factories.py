@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shared_preproc.layout import EDAN_3X4_R1
+from shared_preproc.leads import Lead
 from trainer.synth import synth_jpeg, synth_page
 
 Pixels = NDArray[np.uint8]
@@ -162,6 +163,20 @@ def noise_jpeg(seed: int = 0) -> bytes:
 def noise_png(seed: int = 0) -> bytes:
     """Uniform noise of a page's size: nothing compresses it."""
     return encoded(Image.fromarray(_noise(seed)), "PNG", compress_level=0)
+
+
+def blank_png() -> bytes:
+    """White paper of a page's size."""
+    return encoded(Image.new("RGB", (WIDTH_PX, HEIGHT_PX), "white"), "PNG")
+
+
+def page_without_leads_png(*leads: Lead, seed: int = 0) -> bytes:
+    """A page on which these leads, by default the middle row, were wiped: their boxes are paper without grid."""
+    page = page_array(seed=seed).copy()
+    for lead in leads or (Lead.II, Lead.AVL, Lead.V2, Lead.V5):
+        box = dict(EDAN_3X4_R1.lead_boxes)[lead]
+        page[box.top : box.bottom, box.left : box.right] = 255
+    return encoded(Image.fromarray(page), "PNG", compress_level=1)
 
 
 def resized_png(width_px: int, height_px: int) -> bytes:

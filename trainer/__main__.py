@@ -13,7 +13,7 @@ from typing import Any
 
 from model_registry.errors import RegistryError
 from model_registry.registry import Registry
-from trainer.config import ARCHITECTURES, PROTOCOLS, TrainConfig
+from trainer.config import ARCHITECTURES, FUSION, PROTOCOLS, TrainConfig
 from trainer.errors import TrainerError
 
 __all__ = ["main"]
@@ -66,11 +66,11 @@ def _train(options: argparse.Namespace) -> None:
     print(f"best epoch {run.best_epoch} of {len(run.history)} in {options.run}")
 
 
-def _evaluate(options: argparse.Namespace) -> None:
-    from trainer.evaluate import evaluate
+def _score(options: argparse.Namespace) -> None:
     from trainer.run import Run
+    from trainer.score import score
 
-    evaluate(Run(options.run))
+    score(Run(options.run))
     print((options.run / "report.md").read_text())
 
 
@@ -80,6 +80,24 @@ def _export(options: argparse.Namespace) -> None:
 
     options.reference = export(Run(options.run), Registry(options.registry), options.name)
     print(f"published {options.reference} in {options.registry}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from trainer.evaluate import report_text
+
+    evaluation = _evaluation(options)
+    evaluation.run(options.candidates, (options.protocol,) if options.protocol else PROTOCOLS)
+    print(report_text(evaluation.report()))
+
+
+def _evaluation(options: argparse.Namespace) -> Any:  # noqa: ANN401 - imported with its step
+    from trainer.dataset import read_pages
+    from trainer.evaluate import Evaluation
+
+    if options.groups is None:
+        print("no table of groups given: pages of one patient may land in two folds", file=sys.stderr)
+    pages = read_pages(options.data, options.groups)
+    return Evaluation(pages, options.runs, repeats=options.repeats, quick=options.quick)
 
 
 def _promote(options: argparse.Namespace) -> None:
@@ -102,13 +120,29 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.arch == FUSION:
+        _run_fusion(options)
+    else:
+        _run_lead_images(options)
+    if not options.no_promote:
+        _promote(options)
+
+
+def _run_fusion(options: argparse.Namespace) -> None:
+    from trainer.fusion_bundle import publish_fusion
+
+    evaluation = _evaluation(options)
+    evaluation.run([FUSION], [PROTOCOLS[0]])
+    options.reference = publish_fusion(evaluation, Registry(options.registry), options.name or FUSION)
+    print(f"published {options.reference} in {options.registry}")
+
+
+def _run_lead_images(options: argparse.Namespace) -> None:
     options.out = options.prepared = options.runs / f"prepared-{options.protocol}-seed{options.seed}"
     options.run = options.runs / f"{options.arch}-{options.protocol}-seed{options.seed}"
     options.reference = False
-    for step in (_prepare, _train, _evaluate, _export):
+    for step in (_prepare, _train, _score, _export):
         step(options)
-    if not options.no_promote:
-        _promote(options)
 
 
 def _at_least_0(text: str) -> int:
@@ -123,6 +157,7 @@ def _at_least_1(text: str) -> int:
     return number
 
 
+# An argument that means something else to one step stands under that step's name as well.
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "data": {"type": Path, "help": "folder of class folders"},
     "out": {"type": Path, "help": "folder to write"},
@@ -131,6 +166,8 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "reference": {"help": "bundle, as name/version or name"},
     "--alias": {"default": "production", "help": "alias to move (%(default)s)"},
     "--arch": {"choices": ARCHITECTURES, "default": "crnn", "help": "network (%(default)s)"},
+    "run --arch": {"choices": (*ARCHITECTURES, FUSION), "default": FUSION, "help": "network (%(default)s)"},
+    "--candidates": {"nargs": "+", "help": "only these, by name; all by default"},
     "--count": {"type": _at_least_1, "default": 4, "help": "pages in all (%(default)s)"},
     "--epochs": {"type": _at_least_1, "default": TrainConfig.epochs, "help": "epochs at most (%(default)s)"},
     "--groups": {"type": Path, "help": "CSV with sha256 and record_id: a record stays on one side of the split"},
@@ -143,8 +180,11 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
         "help": "epochs without gain before the end (%(default)s)",
     },
     "--protocol": {"choices": PROTOCOLS, "default": PROTOCOLS[0], "help": "how to split (%(default)s)"},
+    "evaluate --protocol": {"choices": PROTOCOLS, "help": "only this one; both by default"},
+    "--quick": {"action": "store_true", "help": "one repeat, fewer epochs, nothing slow: minutes instead of hours"},
     "--reference": {"action": "store_true", "help": "scikit-image's road instead of the one that serving takes"},
     "--registry": {"type": Path, "default": Path("models"), "help": "registry folder (%(default)s)"},
+    "--repeats": {"type": _at_least_1, "default": 3, "help": "times that the pages are dealt anew (%(default)s)"},
     "--run": {"type": Path, "required": True, "help": "run folder to write, or to continue"},
     "--runs": {"type": Path, "default": Path("runs"), "help": "folder of run folders (%(default)s)"},
     "--seed": {"type": _at_least_0, "default": 0, "help": "seed of every random choice (%(default)s)"},
@@ -155,16 +195,23 @@ _STEPS: tuple[tuple[str, Callable[[argparse.Namespace], None], str, str], ...] =
     ("audit", _audit, "count distinct images, copies, conflicts and groups", "data --groups --json"),
     ("prepare", _prepare, "split the pages and write lead images", "data out --protocol --seed --groups --reference"),
     ("train", _train, "train a network on lead images", "prepared --run --arch --seed --epochs --patience"),
-    ("evaluate", _evaluate, "convert the best epoch and score it on held-out pages", "run"),
+    ("score", _score, "convert the best epoch and score it on held-out pages", "run"),
     ("export", _export, "publish an evaluated run as a bundle", "run --registry --name"),
     ("promote", _promote, "point an alias at a bundle", "reference --alias --registry"),
     ("roll-back", _roll_back, "point an alias at the bundle before", "--alias --registry"),
     ("list", _list, "list bundles and aliases", "--registry"),
     (
+        "evaluate",
+        _evaluate,
+        "cross-validate every network and baseline, without copies and, beside it, as the literature does",
+        "data --groups --protocol --candidates --repeats --quick --runs",
+    ),
+    (
         "run",
         _run,
-        "prepare, train, evaluate, export, promote",
-        "data --arch --protocol --seed --groups --epochs --patience --runs --registry --name --alias --no-promote",
+        "from pages to a promoted bundle",
+        "data --arch --protocol --seed --groups --epochs --patience --repeats --quick --runs --registry --name --alias"
+        " --no-promote",
     ),
 )
 
@@ -176,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
         command = steps.add_parser(name, help=words, description=words)
         command.set_defaults(step=function)
         for argument in arguments.split():
-            command.add_argument(argument, **_ARGUMENTS[argument])
+            command.add_argument(argument, **_ARGUMENTS.get(f"{name} {argument}", _ARGUMENTS[argument]))
     return parser
 
 

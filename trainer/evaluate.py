@@ -1,110 +1,132 @@
-"""What the exported graph gets right on pages it was not trained on. What is scored is what is served.
+"""The evidence: every candidate under one protocol, each page judged by networks that never saw its group.
 
-For validation and test, per lead image and per page: figures as JSON, pictures, and a short text.
+What is compared is the mean over repeats, calibrated across folds, as the served ensemble is. Beside it stands the
+published protocol, so that a reader sees what copies are worth.
 """
 
-from collections.abc import Set
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from scipy.special import softmax
 
+from trainer.calibrate import calibrate, single_network_metrics
+from trainer.candidates import CANDIDATES
 from trainer.classes import CLASS_NAMES
-from trainer.export import run_graph, write_graph
-from trainer.metrics import classification_metrics
-from trainer.prepare import LeadImages
-from trainer.report import draw_classes, draw_confusion, draw_curves, report_text
-from trainer.run import Run
-from trainer.splits import Split
+from trainer.config import FUSION, PROTOCOLS, FusionConfig, Protocol
+from trainer.cross_validation import CrossValidation, Design
+from trainer.dataset import LabelledPage
+from trainer.errors import RunError
+from trainer.metrics import page_metrics
+from trainer.run import write_whole
+from trainer.tables import class_table, confusion_table, figures_table
 
-__all__ = ["evaluate"]
+__all__ = ["Evaluation", "report_text"]
 
-_HELD_OUT: tuple[Split, ...] = ("validation", "test")
-_PER = ("lead_image", "page")
-_HEADLINE = ("accuracy", "accuracy_ci95", "balanced_accuracy", "f1", "f1_macro")
+_PUBLISHED = (FUSION, "cnn", "crnn")
+
+Rows = list[dict[str, Any]]
 
 
-def evaluate(run: Run) -> dict[str, Any]:
-    """Export the run's best epoch, score it, write ``predictions.json``, ``report.json``, ``report.md`` and pictures.
+@dataclass(frozen=True)
+class Evaluation:
+    """Both protocols over one set of pages, in folders of their own under ``runs``.
 
-    Gives the report: ``figures[split][per]`` with ``per`` one of ``lead_image`` and ``page``, how much of a split are
-    ``copies`` of training pages and what they are worth, and ``headline``.
+    ``quick`` deals the pages once, trains the fusion network for fewer epochs and leaves out what is slow.
     """
-    graph = write_graph(run)
-    trained = {page["sha256"] for page in run.read_json("split.json") if page["split"] == "train"}
-    figures: dict[str, dict[str, Any]] = {}
-    predictions: list[dict[str, Any]] = []
-    for split in _HELD_OUT:
-        images = run.lead_images(split)
-        by_lead, by_page = run_graph(graph, images.tensors)
-        figures[split] = _score(images, by_lead, by_page) | {"copies": _score_copies(images, by_lead, by_page, trained)}
-        predictions += _predictions(split, images, by_lead, by_page)
-    report = {"headline": _headline(run, figures), "class_names": CLASS_NAMES, "figures": figures}
-    run.write_json("predictions.json", predictions)
-    run.write_json("report.json", report)
-    draw_curves(run.history, run.folder)
-    _draw(run, figures)
-    run.write_bytes("report.md", report_text(run, report).encode())
-    return report
+
+    pages: Sequence[LabelledPage]
+    runs: Path
+    repeats: int = 3
+    quick: bool = False
+
+    def run(self, names: Sequence[str] | None = None, protocols: Sequence[Protocol] = PROTOCOLS) -> None:
+        """Fit what is not yet fitted of the candidates ``names``, or of all, under ``protocols``.
+
+        Raises:
+            RunError: there is no candidate of that name.
+        """
+        if unknown := set(names or ()) - set(CANDIDATES):
+            raise RunError(f"no candidate is called {', '.join(sorted(unknown))}; there are {', '.join(CANDIDATES)}")
+        for protocol in protocols:
+            cross_validation = self.leak_free if protocol == "leak-free" else self.published
+            compared = tuple(CANDIDATES) if protocol == "leak-free" else _PUBLISHED
+            for name in compared:
+                if name in (names or compared) and not (self.quick and CANDIDATES[name].slow):
+                    cross_validation.run(name, partial(CANDIDATES[name].build, self.fusion_config))
+
+    @cached_property
+    def leak_free(self) -> CrossValidation:
+        """Distinct pages, no record in two folds."""
+        design = Design("leak-free", repeats=1 if self.quick else self.repeats)
+        return CrossValidation(self.pages, design, self._folder("leak-free"))
+
+    @cached_property
+    def published(self) -> CrossValidation:
+        """Every file by itself; one fold is enough to show what copies are worth."""
+        design = Design("published", repeats=1, folds_fitted=1)
+        return CrossValidation(self.pages, design, self._folder("published"))
+
+    @property
+    def fusion_config(self) -> FusionConfig:
+        """How the fusion network is trained."""
+        return FusionConfig.quick() if self.quick else FusionConfig()
+
+    def report(self) -> dict[str, Any]:
+        """Compare all that is finished: ``rows`` and ``published_rows`` as `trainer.tables.figures_table` takes them.
+
+        Also written, with its text, into the leak-free folder.
+        """
+        cross_validation = self.leak_free
+        report = {"rows": _leak_free_rows(cross_validation), "published_rows": _published_rows(self.published)}
+        write_whole(cross_validation.folder / "report.json", (json.dumps(report, indent=1) + "\n").encode())
+        write_whole(cross_validation.folder / "report.md", report_text(report).encode())
+        return report
+
+    def _folder(self, protocol: str) -> Path:
+        return self.runs / f"evaluation-{protocol}{'-quick' if self.quick else ''}"
 
 
-def _score(images: LeadImages, by_lead: NDArray[np.float32], by_page: NDArray[np.float32]) -> dict[str, Any]:
-    pages, leads, classes = by_lead.shape
-    lead_labels = np.repeat(images.labels, leads)
-    return {
-        "lead_image": classification_metrics(lead_labels, by_lead.reshape(pages * leads, classes), CLASS_NAMES),
-        "page": classification_metrics(images.labels, by_page, CLASS_NAMES),
-    }
-
-
-def _score_copies(
-    images: LeadImages, by_lead: NDArray[np.float32], by_page: NDArray[np.float32], trained: Set[str]
-) -> dict[str, Any]:
-    """Accuracy on pages that are, byte for byte, training pages, and on the others."""
-    copies = np.array([page["sha256"] in trained for page in images.pages])
-    right_leads = (by_lead.argmax(axis=-1) == images.labels[:, np.newaxis]).mean(axis=1)
-    right_pages = by_page.argmax(axis=-1) == images.labels
-    return {
-        which: {
-            "pages": int(chosen.sum()),
-            "lead_image_accuracy": float(right_leads[chosen].mean()) if chosen.any() else None,
-            "page_accuracy": float(right_pages[chosen].mean()) if chosen.any() else None,
-        }
-        for which, chosen in (("copies", copies), ("others", ~copies))
-    }
-
-
-def _predictions(
-    split: Split, images: LeadImages, by_lead: NDArray[np.float32], by_page: NDArray[np.float32]
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "split": split,
-            "class": page["class"],
-            "name": page["name"],
-            "sha256": page["sha256"],
-            "page_probabilities": page_probabilities.tolist(),
-            "lead_probabilities": lead_probabilities.tolist(),
-        }
-        for page, page_probabilities, lead_probabilities in zip(images.pages, by_page, by_lead, strict=True)
+def report_text(report: dict[str, Any]) -> str:
+    """Say a report in Markdown."""
+    first = report["rows"][0]
+    parts = [
+        "# Leak-free: distinct pages, repeated grouped cross-validation",
+        "Mean of the repeats' networks, none of which saw the page's record; 95 % intervals over records in brackets.",
+        figures_table(report["rows"]),
+        f"{first['name']}, by class:",
+        class_table(first["figures"]),
+        confusion_table(first["figures"]),
+        "# Published: files split at random, copies on both sides",
+        figures_table(report["published_rows"]) if report["published_rows"] else "Not run.",
     ]
+    return "\n\n".join(parts) + "\n"
 
 
-def _headline(run: Run, figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "protocol": run.read_json("config.json")["prepared"]["protocol"],
-        **{
-            f"{split}_{per}": {name: figures[split][per][name] for name in _HEADLINE}
-            for split in _HELD_OUT
-            for per in _PER
-        },
-    }
+def _leak_free_rows(cross_validation: CrossValidation) -> Rows:
+    rows: Rows = []
+    for name, info in CANDIDATES.items():
+        if not cross_validation.finished(name):
+            continue
+        answers = cross_validation.out_of_fold(name)
+        calibrated = calibrate(answers)
+        figures = page_metrics(answers.labels, calibrated.cross_fitted, answers.groups, CLASS_NAMES)
+        rows.append({"name": info.title, "repeats": len(answers.folds), "figures": figures})
+        if name == FUSION and len(answers.folds) > 1:
+            alone = single_network_metrics(answers, biased=calibrated.biased)
+            rows.append({"name": f"{info.title}, one alone", "repeats": 1, "figures": alone})
+    return rows
 
 
-def _draw(run: Run, figures: dict[str, dict[str, Any]]) -> None:
-    for split in _HELD_OUT:
-        for per in _PER:
-            metrics = figures[split][per]
-            title = f"{split}, per {per.replace('_', ' ')}"
-            draw_confusion(metrics["confusion_matrix"], CLASS_NAMES, title, run.folder / f"confusion_{split}_{per}.png")
-            draw_classes(metrics["classes"], title, run.folder / f"classes_{split}_{per}.png")
+def _published_rows(cross_validation: CrossValidation) -> Rows:
+    rows: Rows = []
+    for name in _PUBLISHED:
+        if cross_validation.finished(name):
+            answers = cross_validation.out_of_fold(name)
+            probabilities = softmax(answers.mean_logits, axis=1)
+            figures = page_metrics(answers.labels, probabilities, answers.groups, CLASS_NAMES)
+            rows.append({"name": CANDIDATES[name].title, "repeats": 1, "figures": figures})
+    return rows

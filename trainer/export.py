@@ -26,7 +26,7 @@ from trainer.errors import RunError
 from trainer.models import fold_channels
 from trainer.run import Run
 
-__all__ = ["PARITY_LIMIT", "PARITY_PAGES", "export", "page_graph", "run_graph", "write_graph"]
+__all__ = ["LIBRARIES", "PARITY_LIMIT", "PARITY_PAGES", "convert", "export", "page_graph", "run_graph", "write_graph"]
 
 PARITY_PAGES = 20
 PARITY_LIMIT = 1e-5
@@ -35,7 +35,7 @@ PARITY_LIMIT = 1e-5
 _OPSET = 17  # 18 turns global pooling into slower nodes, and ONNX Runtime runs 17 everywhere it runs at all
 _MASKS = "masks"
 _PAGES_AT_ONCE = 8
-_LIBRARIES = ("keras", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "tensorflow", "tf2onnx")
+LIBRARIES = ("keras", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "tensorflow", "tf2onnx")
 
 
 def write_graph(run: Run) -> bytes:
@@ -70,6 +70,11 @@ def page_graph(model: keras.Model, architecture: Architecture, spec: PreprocSpec
         by_lead = tf.reshape(folded(images, training=False), (-1, leads, len(CLASS_NAMES)))
         return {LEAD_PROBABILITIES: by_lead, PAGE_PROBABILITIES: tf.reduce_mean(by_lead, axis=1)}
 
+    return convert(classify_pages)
+
+
+def convert(classify_pages: Any) -> bytes:  # noqa: ANN401 - a tf.function, which has no type
+    """Convert a ``tf.function`` with an input signature, whose first axis is pages, to serialized ONNX."""
     with tf.device("/CPU:0"):  # on a GPU an LSTM traces to an op without an ONNX form
         proto, _ = tf2onnx.convert.from_function(
             classify_pages, input_signature=classify_pages.input_signature, opset=_OPSET
@@ -94,8 +99,9 @@ def run_graph(graph: bytes, tensors: Tensor) -> tuple[NDArray[np.float32], NDArr
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count() or 1
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    (taken,) = session.get_inputs()
     answers = [
-        session.run([LEAD_PROBABILITIES, PAGE_PROBABILITIES], {_MASKS: tensors[start : start + _PAGES_AT_ONCE]})
+        session.run([LEAD_PROBABILITIES, PAGE_PROBABILITIES], {taken.name: tensors[start : start + _PAGES_AT_ONCE]})
         for start in range(0, len(tensors), _PAGES_AT_ONCE)
     ]
     by_lead, by_page = zip(*answers, strict=True)
@@ -147,6 +153,6 @@ def _draft(run: Run, report: dict[str, Any], name: str) -> BundleDraft:
             "train": settings["train"],
             "prepared": prepared,
             "parity": run.read_json("parity.json"),
-            "libraries": {library: version(library) for library in _LIBRARIES},
+            "libraries": {library: version(library) for library in LIBRARIES},
         },
     )

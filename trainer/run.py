@@ -16,7 +16,7 @@ from trainer.errors import RunError
 from trainer.prepare import LeadImages, load_lead_images, read_prepared
 from trainer.splits import Split
 
-__all__ = ["Run"]
+__all__ = ["Run", "write_whole"]
 
 
 class Run:
@@ -110,6 +110,11 @@ class Run:
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write one of the run's files, atomically."""
-        part = self.folder / f".{name}.part"
-        part.write_bytes(content)
-        part.replace(self.folder / name)
+        write_whole(self.folder / name, content)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is never seen half written."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from trainer.classes import CLASS_NAMES
@@ -17,7 +18,7 @@ from trainer.config import Protocol
 from trainer.dataset import LabelledPage
 from trainer.errors import DatasetError
 
-__all__ = ["SPLITS", "Split", "split_pages"]
+__all__ = ["SPLITS", "Split", "distinct_pages", "fold_numbers", "split_pages"]
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -33,7 +34,7 @@ def split_pages(pages: Sequence[LabelledPage], protocol: Protocol, seed: int) ->
     Raises:
         DatasetError: the pages are too few, or, leak-free, the same image stands under two classes.
     """
-    parts = _split_published(pages, seed) if protocol == "published" else _split_leak_free(_without_copies(pages), seed)
+    parts = _split_published(pages, seed) if protocol == "published" else _split_leak_free(distinct_pages(pages), seed)
     if empty := [split for split in SPLITS if not parts[split]]:
         raise DatasetError(f"{len(pages)} pages are too few to divide: none is left for {' and '.join(empty)}")
     return parts
@@ -53,17 +54,8 @@ def _split_published(pages: Sequence[LabelledPage], seed: int) -> dict[Split, li
 
 def _split_leak_free(pages: Sequence[LabelledPage], seed: int) -> dict[Split, list[LabelledPage]]:
     """Stratified twentieths of whole groups: three to test, three to validate, the rest to train."""
-    groups = [page.group for page in pages]
-    rarest, members = min(Counter(page.class_name for page in pages).items(), key=itemgetter(1))
-    for count, what in ((len(set(groups)), "groups"), (members, f"distinct pages of {rarest}")):
-        if count < _TWENTIETHS:
-            raise DatasetError(f"{count} {what} are too few to divide; at least {_TWENTIETHS} are needed")
-    folds = StratifiedGroupKFold(n_splits=_TWENTIETHS, shuffle=True, random_state=seed)
-    twentieth = np.empty(len(pages), int)
-    for number, (_, chosen) in enumerate(folds.split(groups, [page.class_name for page in pages], groups)):
-        twentieth[chosen] = number
     parts: dict[Split, list[LabelledPage]] = {split: [] for split in SPLITS}
-    for page, number in zip(pages, twentieth, strict=True):
+    for page, number in zip(pages, fold_numbers(pages, _TWENTIETHS, seed), strict=True):
         if number < _TEST_TWENTIETHS:
             parts["test"].append(page)
         elif number < _TEST_TWENTIETHS + _VALIDATION_TWENTIETHS:
@@ -73,7 +65,30 @@ def _split_leak_free(pages: Sequence[LabelledPage], seed: int) -> dict[Split, li
     return parts
 
 
-def _without_copies(pages: Sequence[LabelledPage]) -> list[LabelledPage]:
+def fold_numbers(pages: Sequence[LabelledPage], folds: int, seed: int) -> NDArray[np.intp]:
+    """Deal ``pages`` into ``folds``, every class evenly and no group into two: the fold of each page, (pages,).
+
+    Raises:
+        DatasetError: a class has fewer pages, or there are fewer groups, than folds.
+    """
+    classes, groups = [page.class_name for page in pages], [page.group for page in pages]
+    rarest, members = min(Counter(classes).items(), key=itemgetter(1))
+    for count, what in ((len(set(groups)), "groups"), (members, f"pages of {rarest}")):
+        if count < folds:
+            raise DatasetError(f"{count} {what} are too few for {folds} folds")
+    numbers = np.empty(len(pages), np.intp)
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    for number, (_, chosen) in enumerate(splitter.split(groups, classes, groups)):
+        numbers[chosen] = number
+    return numbers
+
+
+def distinct_pages(pages: Sequence[LabelledPage]) -> list[LabelledPage]:
+    """Keep the first of each image.
+
+    Raises:
+        DatasetError: the same image stands under two classes.
+    """
     first: dict[str, LabelledPage] = {}
     for page in pages:
         seen = first.setdefault(page.sha256, page)

@@ -11,7 +11,13 @@ from service.dependencies import RequestIdDep, ServiceDep
 from service.problems import InternalError, InvalidRequestError, problem_responses
 from service.schemas import Classification
 from service.upload import FILE_PART, read_upload
-from shared_preproc.errors import UndecodableImageError, UnsuitableDimensionsError, UnsupportedFormatError
+from shared_preproc.errors import (
+    NotAnEcgPageError,
+    UndecodableImageError,
+    UnreadableLeadsError,
+    UnsuitableDimensionsError,
+    UnsupportedFormatError,
+)
 
 __all__ = ["router"]
 
@@ -46,6 +52,9 @@ class ClassifyQuery(BaseModel):
         str | None,
         Field(description="An alias, a name (its newest version) or `name/version`. Left out: the default model."),
     ] = None
+    explain: Annotated[
+        bool, Field(description="Whether each lead comes with its share of the evidence, and where in time it lies.")
+    ] = False
 
 
 @router.post(
@@ -59,6 +68,8 @@ class ClassifyQuery(BaseModel):
         errors.UnexpectedPartsError,
         UndecodableImageError,
         UnsuitableDimensionsError,
+        NotAnEcgPageError,
+        UnreadableLeadsError,
         InvalidRequestError,
         errors.MalformedMultipartError,
         errors.IncompleteBodyError,
@@ -74,11 +85,13 @@ class ClassifyQuery(BaseModel):
 async def classify_page(
     request: Request, query: Annotated[ClassifyQuery, Query()], service: ServiceDep, request_id: RequestIdDep
 ) -> Classification:
-    """How probable each class is, for the page and for each of its thirteen leads."""
+    """How probable each class is, for the page and for each of its thirteen leads, and whether a person has to look."""
     settings = service.settings
     # What can be refused without the body is refused before it is read.
     model = await service.models.get(query.model)
     with service.workers.admit():
         data = await read_upload(request, max_body_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
-        result = await service.workers.run(classify, data, model)
+        result = await service.workers.run(
+            classify, data, model, critical_sensitivity=settings.critical_sensitivity, explaining=query.explain
+        )
     return Classification.of(result, request_id)

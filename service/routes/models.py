@@ -1,14 +1,13 @@
-"""GET /models. Knows HTTP only."""
+"""GET /models, and what one of them says about itself. Knows HTTP only."""
 
 import asyncio
 
 from fastapi import APIRouter
 
-from model_registry.manifest import BundleManifest
 from service import errors
 from service.dependencies import ServiceDep
+from service.model_schemas import BrokenModel, ModelCard, ModelEntry, ModelList
 from service.problems import problem_responses
-from service.schemas import BrokenModel, ModelEntry, ModelList
 
 __all__ = ["router"]
 
@@ -21,20 +20,16 @@ async def list_models(service: ServiceDep) -> ModelList:
     contents = await asyncio.to_thread(service.catalog.contents)
     default_ref = service.models.default_ref
     return ModelList(
-        models=[_entry(bundle, contents.aliases, default_ref) for bundle in contents.bundles],
+        models=[ModelEntry.of(bundle, contents.aliases, default_ref) for bundle in contents.bundles],
         broken=[BrokenModel(model=error.ref, reason=error.reason) for error in contents.broken],
     )
 
 
-def _entry(manifest: BundleManifest, aliases: dict[str, str], default_ref: str | None) -> ModelEntry:
-    return ModelEntry(
-        name=manifest.name,
-        version=manifest.version,
-        description=manifest.description,
-        aliases=sorted(alias for alias, ref in aliases.items() if ref == manifest.ref),
-        default=manifest.ref == default_ref,
-        class_names=manifest.class_names,
-        preprocessing=manifest.preprocessing_fingerprint,
-        sha256=manifest.model_sha256,
-        metrics=manifest.metrics,
-    )
+@router.get(
+    "/models/{name}/{version}/card",
+    summary="What a model is, and what its answers are worth",
+    responses=problem_responses(errors.UnknownModelError, errors.BrokenModelError, errors.RegistryUnavailableError),
+)
+async def model_card(name: str, version: str, service: ServiceDep) -> ModelCard:
+    """The model's card: what it is for and not for, its data, its figures and its limits."""
+    return ModelCard.of(await asyncio.to_thread(service.catalog.card, f"{name}/{version}"))

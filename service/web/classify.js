@@ -40,6 +40,9 @@ function leadRow(lead, classNames) {
 function showAnswer(answer) {
   const classNames = Object.keys(answer.probabilities);
   byId("answer-title").textContent = `Most probable: ${inWords(answer.predicted_class)}`;
+  byId("decision").textContent =
+    answer.decision === "reported" ? "Reported." : "Referred: a person has to look at this page.";
+  byId("reasons").replaceChildren(...answer.reasons.map(({ message }) => element("li", message)));
   definitions(byId("page"), classNames.map((name) => bar(name, answer.probabilities[name])));
   const heads = ["Lead", ...classNames.map(inWords)].map((text) => element("th", text, { scope: "col" }));
   byId("leads-head").replaceChildren(element("tr", heads));

@@ -36,7 +36,7 @@ function fields(schema) {
 
 function curl(path, operation) {
   const upload = operation.requestBody ? ` -F file=@${EXAMPLE_FILE}` : "";
-  return element("pre", element("code", `curl${upload} ${new URL(path.slice(1), document.baseURI)}`));
+  return element("pre", element("code", `curl${upload} ${decodeURI(new URL(path.slice(1), document.baseURI))}`));
 }
 
 function operationSection(path, method, operation) {
@@ -58,7 +58,7 @@ function operationSection(path, method, operation) {
     element("p", element("strong", operation.summary)),
     element("p", prose(operation.description)),
     curl(path, operation),
-    ...table("Query", ["Name", "Type", "Meaning"], parameters),
+    ...table("Parameters", ["Name", "Type", "Meaning"], parameters),
     ...table("Body", ["Content-Type", "Content"], bodies),
     ...table("Answers", ["Status", "When", "Body"], answers),
   ]);

@@ -48,4 +48,4 @@ def test_steps_without_a_network_load_no_tensorflow(step: str, tmp_path: Path) -
 
 
 def test_training_loads_no_web_stack() -> None:
-    assert not loaded_by("import trainer.evaluate, trainer.train").intersection(WEB_STACK)
+    assert not loaded_by("import trainer.score, trainer.train").intersection(WEB_STACK)

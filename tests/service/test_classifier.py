@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from model_registry.bundle import Bundle
-from model_registry.manifest import LEAD_PROBABILITIES, MODEL_FILE, PAGE_PROBABILITIES
+from model_registry.manifest import EMBEDDING_DISTANCE, LEAD_PROBABILITIES, MODEL_FILE, PAGE_PROBABILITIES
 from model_registry.registry import Registry
 from service import classifier
 from service.classifier import OnnxClassifier, choose_providers, onnx_opener
@@ -25,10 +25,12 @@ def bundle(tmp_path: Path) -> Bundle:
     return registry.load(publish_tiny(registry))
 
 
-def constant_model(leads: list[int], pages: list[int], value: float = 0.25) -> bytes:
-    """A graph with the right signature whose outputs are constants of these shapes."""
+def constant_model(
+    leads: list[int], pages: list[int], value: float = 0.25, distances: tuple[list[int], float] | None = None
+) -> bytes:
+    """A graph with the right signature whose outputs are constants: `distances` are a shape and their value."""
 
-    def constant(name: str, shape: list[int]) -> Any:
+    def constant(name: str, shape: list[int], value: float = value) -> Any:
         size = int(np.prod(shape))
         tensor = helper.make_tensor(name, TensorProto.FLOAT, shape, [value] * size)
         return helper.make_node("Constant", [], [name], value=tensor)
@@ -37,10 +39,18 @@ def constant_model(leads: list[int], pages: list[int], value: float = 0.25) -> b
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["pages", *shape])
 
     graph = helper.make_graph(
-        [constant(LEAD_PROBABILITIES, leads), constant(PAGE_PROBABILITIES, pages)],
+        [
+            constant(LEAD_PROBABILITIES, leads),
+            constant(PAGE_PROBABILITIES, pages),
+            *([constant(EMBEDDING_DISTANCE, *distances)] if distances else []),
+        ],
         "constant",
         [helper.make_tensor_value_info("masks", TensorProto.UINT8, ["pages", 13, 150, 150])],
-        [output(LEAD_PROBABILITIES, 13, 4), output(PAGE_PROBABILITIES, 4)],
+        [
+            output(LEAD_PROBABILITIES, 13, 4),
+            output(PAGE_PROBABILITIES, 4),
+            *([output(EMBEDDING_DISTANCE)] if distances else []),
+        ],
     )
     model: bytes = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
@@ -55,6 +65,35 @@ def test_batches_of_any_size(bundle: Bundle) -> None:
     assert (answer.leads.shape, answer.pages.shape) == ((3, 13, 4), (3, 4))
     np.testing.assert_allclose(answer.pages[1:2], model.run(tensor[1:2]).pages, atol=1e-6)
     assert model.provider == "cpu"
+
+
+def test_the_distance_is_there_where_the_manifest_lists_it(bundle: Bundle, tmp_path: Path) -> None:
+    tensor = np.zeros((2, 13, 150, 150), np.uint8)
+    tensor[1, :, :, :75] = 255
+    assert OnnxClassifier(bundle, wanted="cpu", threads=1).run(tensor).distances is None
+    registry = Registry(tmp_path)
+    measuring = registry.load(publish_tiny(registry, "measuring", with_distance=True))
+    distances = OnnxClassifier(measuring, wanted="cpu", threads=1).run(tensor).distances
+    assert distances is not None
+    np.testing.assert_allclose(distances, [0.0, 0.5], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("distances", "reason"),
+    [
+        (([1, 4], 1.0), "ONNX Runtime cannot run it|shape"),
+        (([2], 1.0), r"distances of shape \(2,\)"),
+        (([1], -0.001), "no distances"),
+        (([1], float("nan")), "no distances"),
+        (([1], float("inf")), "no distances"),
+    ],
+)
+def test_a_distance_that_is_none_is_refused(tmp_path: Path, distances: tuple[list[int], float], reason: str) -> None:
+    registry = Registry(tmp_path)
+    manifest = registry.load(publish_tiny(registry, with_distance=True)).manifest
+    model = constant_model([1, 13, 4], [1, 4], distances=distances)
+    with pytest.raises(BrokenModelError, match=f"tiny/1: .*({reason})"):
+        OnnxClassifier(Bundle(manifest, model), wanted="cpu", threads=1)
 
 
 def test_the_session_is_built_from_the_verified_bytes(bundle: Bundle, tmp_path: Path) -> None:

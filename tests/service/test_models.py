@@ -47,6 +47,7 @@ def test_the_list(client: httpx.Client, models_dir: Path) -> None:
     assert tiny["preprocessing"] == MASKS_150.fingerprint
     assert tiny["sha256"] == Registry(models_dir).load("tiny/1").manifest.model_sha256
     assert tiny["metrics"] == {"accuracy": 0.5}
+    assert (tiny["reports"], tiny["has_card"]) == (False, False)
     assert listed["broken"] == []
 
 

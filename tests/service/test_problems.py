@@ -5,24 +5,22 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from model_registry.registry import Registry
-from service.classifier import Classifier, Probabilities
+from service.classifier import Classifier
 from service.errors import ServiceError
 from service.problems import KINDS, Kind, handle_errors
 from shared_preproc.errors import UNSUITABLE_DIMENSIONS, PreprocError
-from shared_preproc.tensor import Tensor
 from tests import factories
 from tests.bundles import publish_tiny
+from tests.service.classifiers import FailingClassifier, GatedClassifier, NumberlessClassifier
 from tests.service.serving import PROBLEM_FIELDS, file_form, form, problem, serving, settings_for
 
 SMALL_LIMIT_BYTES = 100_000
@@ -46,46 +44,11 @@ BAD_PAGES: list[tuple[Callable[[], bytes], int, str]] = [
     (factories.bomb_png, 422, "unsuitable_dimensions"),
     (lambda: factories.resized_png(2213, 1500), 422, "unsuitable_dimensions"),
     (lambda: factories.resized_png(1, 1), 422, "unsuitable_dimensions"),
+    (factories.noise_jpeg, 422, "not_an_ecg_page"),
+    (factories.noise_png, 422, "not_an_ecg_page"),
+    (factories.blank_png, 422, "not_an_ecg_page"),
+    (factories.page_without_leads_png, 422, "unreadable_leads"),
 ]
-
-
-class FailingClassifier:
-    """Fails as no one foresaw, naming what must not get out."""
-
-    provider = "cpu"
-
-    def run(self, _: Tensor) -> Probabilities:
-        raise RuntimeError("/srv/secret/Jane Doe.jpg")
-
-
-class NumberlessClassifier:
-    """Answers with what is no number."""
-
-    provider = "cpu"
-
-    def run(self, tensor: Tensor) -> Probabilities:
-        pages, leads = tensor.shape[:2]
-        return Probabilities(
-            leads=np.full((pages, leads, 4), np.nan, np.float32), pages=np.full((pages, 4), np.nan, np.float32)
-        )
-
-
-class GatedClassifier:
-    """Waits in `run` for as long as its gate is shut."""
-
-    provider = "cpu"
-
-    def __init__(self) -> None:
-        self.entered = Event()
-        self.gate = Event()
-
-    def run(self, tensor: Tensor) -> Probabilities:
-        self.entered.set()
-        assert self.gate.wait(10)
-        pages, leads = tensor.shape[:2]
-        return Probabilities(
-            leads=np.full((pages, leads, 4), 0.25, np.float32), pages=np.full((pages, 4), 0.25, np.float32)
-        )
 
 
 @pytest.mark.parametrize(("make", "status", "code"), BAD_PAGES)
@@ -95,6 +58,16 @@ def test_bad_pages(client: httpx.Client, make: Callable[[], bytes], status: int,
     raw = problem(client.post("/classify", content=content, headers={"Content-Type": "image/jpeg"}), status, code)
     assert by_form | {"request_id": ""} == raw | {"request_id": ""}
     assert "Jane" not in str(by_form)
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [(factories.blank_png, "not_an_ecg_page"), (factories.page_without_leads_png, "unreadable_leads")],
+)
+def test_what_is_no_page_never_reaches_the_model(models_dir: Path, make: Callable[[], bytes], code: str) -> None:
+    with serving(settings_for(models_dir), lambda _: FailingClassifier()) as client:
+        body = problem(client.post("/classify?explain=true", content=make()), 422, code)
+    assert any(character.isdigit() for character in body["found"]), "what was measured"
 
 
 def test_unsuitable_dimensions_are_told_in_the_published_words(client: httpx.Client) -> None:
@@ -120,6 +93,13 @@ def test_unsuitable_dimensions_are_told_in_the_published_words(client: httpx.Cli
         ("POST /classify?model=", {"content": PAGE}, 404, "unknown_model"),
         ("POST /classify?model=damaged", {"content": PAGE}, 503, "broken_model"),
         ("POST /classify?modle=tiny", {"content": PAGE}, 422, "invalid_request"),
+        ("POST /classify?explain=maybe", {"content": PAGE}, 422, "invalid_request"),
+        ("GET /models/none/1/card", {}, 404, "unknown_model"),
+        ("GET /models/tiny/99/card", {}, 404, "unknown_model"),
+        ("GET /models/tiny/01/card", {}, 404, "unknown_model"),
+        ("GET /models/production/1/card", {}, 404, "unknown_model"),
+        ("GET /models/%2e%2e/1/card", {}, 404, "unknown_model"),
+        ("GET /models/tiny/1", {}, 404, "not_found"),
         ("GET /classify", {}, 405, "method_not_allowed"),
         ("DELETE /models", {}, 405, "method_not_allowed"),
         ("PUT /web/style.css", {}, 405, "method_not_allowed"),

@@ -10,6 +10,7 @@ from service.settings import Settings, read_settings, unknown_settings
 from tests.conftest import REPOSITORY
 
 DOCUMENTED = (REPOSITORY / "docs" / "settings.md").read_text()
+WHEN_NOT_SET = {"inference_threads": "CPUs", "worker_threads": "CPUs", "critical_sensitivity": "the model's"}
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -18,7 +19,7 @@ def test_each_setting_is_documented_with_its_default(name: str) -> None:
     assert row, f"docs/settings.md does not explain ECG_{name.upper()}"
     default = Settings.model_fields[name].default
     assert row.group(1) == (
-        "CPUs" if default is None else f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+        WHEN_NOT_SET[name] if default is None else f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
     )
 
 
@@ -31,7 +32,9 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECG_MODELS_DIR", "/srv/models")
     monkeypatch.setenv("ECG_MAX_BODY_BYTES", "1000")
     monkeypatch.setenv("ECG_PROVIDER", "")
+    monkeypatch.setenv("ECG_CRITICAL_SENSITIVITY", "0.95")
     settings = read_settings()
+    assert settings.critical_sensitivity == 0.95
     assert (settings.models_dir, settings.max_body_bytes, settings.provider) == (Path("/srv/models"), 1000, "auto")
 
 
@@ -49,6 +52,9 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
         ("drain_delay_s", "nan"),
         ("inference_threads", "0"),
         ("log_level", "loud"),
+        ("critical_sensitivity", "95"),
+        ("critical_sensitivity", "-0.1"),
+        ("critical_sensitivity", "nan"),
     ],
 )
 def test_nonsense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,12 @@ const ANSWERS = {
   refused: () => Promise.resolve(Response.json({ title: "Refused", remedy: "Other" }, { status: 422 })),
   incomplete: () => Promise.resolve(Response.json({})),
   none: () => Promise.resolve(Response.json({ models: [] })),
+  referred: () => Promise.resolve(Response.json({
+    predicted_class: "normal", probabilities: { normal: 0.6 }, leads: [], decision: "referred",
+    reasons: [{ code: "uncertain", message: "Not sure." }, { code: "beats_apart", message: "Beats apart." }],
+    model: { name: "tiny", version: "1" }, image: { format: "PNG", width_px: 1, height_px: 1 },
+    timings_ms: { total: 1 }, request_id: "1",
+  })),
 };
 const [models, classified] = process.argv.slice(2).map((name) => ANSWERS[name]);
 globalThis.fetch = (address) => (address === "models" ? models() : classified());
@@ -45,8 +51,10 @@ const form = { model: { value: "" }, file: { files: [{}] }, querySelector: () =>
 const submitted = byId("upload").listener({ preventDefault() {}, currentTarget: form });
 await submitted.catch((fault) => rejected.push(`thrown: ${fault.name}`));
 const [title, remedy] = ["problem-title", "problem-remedy"].map((id) => byId(id).textContent);
-const { focused } = byId("problem");
-console.log(JSON.stringify({ listed, title, remedy, focused, waiting: button.disabled, rejected }));
+const focused = byId("problem").focused + byId("answer").focused;
+const decision = byId("decision").textContent;
+const reasons = byId("reasons").children.map((reason) => reason.children[0]);
+console.log(JSON.stringify({ listed, title, remedy, decision, reasons, focused, waiting: button.disabled, rejected }));
 """
 
 
@@ -75,6 +83,13 @@ def test_an_answer_that_does_not_arrive_is_explained_by_the_connection_and_the_s
     assert read["title"] == "No answer of the service arrived"
     assert "far too large" in read["remedy"]
     assert read["rejected"] == []
+
+
+def test_an_answer_comes_with_its_decision_and_the_reasons(tmp_path: Path) -> None:
+    read = shown(tmp_path, classified="referred")
+    assert (read["title"], read["rejected"]) == ("", [])
+    assert "a person has to look" in read["decision"]
+    assert read["reasons"] == ["Not sure.", "Beats apart."]
 
 
 def test_a_fault_of_the_page_is_not_blamed_on_the_service(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def test_uploads_that_stall_fill_no_more_memory_than_their_places(models_dir: Pa
         "/health/ready",
         "/health/live",
         "/models",
+        "/models/tiny/1/card",
         "/",
         "/docs",
         "/openapi.json",

@@ -1,0 +1,175 @@
+"""Where on a page the evidence for a class lies: what the class loses when a part is wiped. Knows no network, no HTTP.
+
+Occlusion (Zeiler and Fergus 2014, section 4.2) along each lead's time axis, in log-odds: of a class that is nearly sure
+the probability hardly moves. Any bundle can be explained so. What the figures mean and do not mean:
+docs/explanation.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.classifier import Classifier
+from shared_preproc.leads import Lead
+from shared_preproc.spec import MaskTensor, PreprocSpec
+from shared_preproc.tensor import Tensor
+
+__all__ = ["RATE_HZ", "LeadEvidence", "curve_lengths", "explain", "wiped"]
+
+RATE_HZ = 4.0
+"""Values a second of every curve. One stands for 0.25 s, as a QRS complex takes 0.1 s: shorter windows cut it up."""
+
+_NEGLIGIBLE = 1e-3
+"""A loss of log-odds that moves a probability by 0.00025 at most, and far above what rounding in a graph gives."""
+_SMALLEST_PROBABILITY = 1e-7
+"""Keeps log-odds finite where a graph's probability is 0 in float32."""
+
+
+@dataclass(frozen=True)
+class LeadEvidence:
+    """What one lead contributed to the page's probability of a class."""
+
+    weight: float
+    """Its share of what the class loses when the leads are wiped one at a time: 0 to 1, over all leads 1."""
+    rate_hz: float
+    """Values a second of ``curve``."""
+    curve: tuple[float, ...]
+    """How much the class rests on each moment, from the lead's left edge: 0 to 1, the highest value of the page."""
+
+
+class _Window(NamedTuple):
+    """A part of one lead, in cells of 1 / `RATE_HZ` seconds, half open."""
+
+    place: int
+    first: int
+    end: int
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """How finely a page is searched, and how many wiped copies of it are classified at once."""
+
+    window_cells: int
+    pages_at_once: int
+
+    def windows(self, lengths: Sequence[int]) -> list[_Window]:
+        """Windows side by side over leads of these lengths (cells), each lead's last one flush with its end."""
+        lasts = [length - self.window_cells for length in lengths]
+        firsts = [(*range(0, last, self.window_cells), last) for last in lasts]
+        return [_Window(place, first, first + self.window_cells) for place, some in enumerate(firsts) for first in some]
+
+
+# 160 windows in EDAN's layout; with 13 whole leads and the page itself 174 pages to classify, below a second at 5 ms
+# each. Twice as many, overlapping by half, find hardly more.
+_TRACE_SCAN = _Scan(window_cells=1, pages_at_once=32)
+# A network on masks takes 60 to 90 ms a page: 62 windows of 0.75 s, 76 pages, 7 s at most. While it runs, each page
+# takes about 75 MB, and more at once are no faster.
+_MASK_SCAN = _Scan(window_cells=3, pages_at_once=2)
+
+
+def explain(tensor: Tensor, spec: PreprocSpec, classifier: Classifier, class_place: int) -> dict[Lead, LeadEvidence]:
+    """Find what speaks for one class on one page: every lead in page order.
+
+    ``tensor`` is one page as ``spec`` makes it; ``class_place`` is the class's place among the classifier's. Where the
+    class rests on nothing that can be wiped, all leads weigh the same and the curves are 0.
+    """
+    scan = _MASK_SCAN if isinstance(spec.tensor, MaskTensor) else _TRACE_SCAN
+    lengths = list(curve_lengths(spec).values())
+    leads = [_Window(place, 0, length) for place, length in enumerate(lengths)]
+    windows = scan.windows(lengths)
+    variants = [[], *([window] for window in leads + windows)]
+    found = [
+        _log_odds(classifier, _variants(tensor, spec, variants[start : start + scan.pages_at_once]), class_place)
+        for start in range(0, len(variants), scan.pages_at_once)
+    ]
+    intact, *rest = np.concatenate(found)
+    lost = intact - np.array(rest)
+    weights, curves = _weights(lost[: len(leads)]), _curves(windows, lost[len(leads) :], lengths)
+    return {
+        lead: LeadEvidence(weight, RATE_HZ, tuple(curve.tolist()))
+        for lead, weight, curve in zip(spec.layout.leads, weights.tolist(), curves, strict=True)
+    }
+
+
+def curve_lengths(spec: PreprocSpec) -> dict[Lead, int]:
+    """How many values each lead's curve has, in page order: 2.5 s and 10 s of `RATE_HZ` in EDAN's layout."""
+    return {
+        lead: round(spec.trace.samples(box, spec.layout) / spec.trace.rate_hz * RATE_HZ)
+        for lead, box in spec.layout.lead_boxes
+    }
+
+
+def wiped(tensor: Tensor, spec: PreprocSpec, marks: Mapping[Lead, NDArray[np.bool_]]) -> Tensor:
+    """Copy one page without what is marked; each lead's marks are as long as its curve.
+
+    Masks lose their ink. A curve is bridged by a straight line, at either end of a lead goes on at its neighbour's
+    level, and wiped as a whole lies at its median: no step arises that a network could take for a wave.
+    """
+    windows = []
+    for place, lead in enumerate(spec.layout.leads):
+        edges = np.flatnonzero(np.diff(marks[lead].astype(np.int8), prepend=0, append=0)).tolist()
+        windows += [_Window(place, first, end) for first, end in zip(edges[::2], edges[1::2], strict=True)]
+    page: Tensor = _variants(tensor, spec, [windows])[0]
+    return page
+
+
+def _variants(tensor: Tensor, spec: PreprocSpec, variants: Sequence[Sequence[_Window]]) -> Tensor:
+    """Copies of one page, each without its windows: (variants, …)."""
+    pages = np.repeat(tensor[np.newaxis], len(variants), axis=0)
+    lengths = list(curve_lengths(spec).values())
+    for page, windows in zip(pages, variants, strict=True):
+        leads = _leads(page, spec)
+        for place, first, end in windows:
+            steps = len(leads[place]) / lengths[place]
+            _wipe(leads[place], round(first * steps), round(end * steps))
+    return pages
+
+
+def _leads(page: Tensor, spec: PreprocSpec) -> list[Tensor]:
+    """Views of a page's leads, time on the first axis."""
+    if isinstance(spec.tensor, MaskTensor):
+        return [mask.T for mask in page]
+    samples = [spec.trace.samples(box, spec.layout) for _, box in spec.layout.lead_boxes]
+    return np.split(page, np.cumsum(samples)[:-1])
+
+
+def _wipe(lead: Tensor, start: int, stop: int) -> None:
+    """Take ``lead[start:stop]`` away in place: ink of a mask, or samples (samples, 3) of a curve."""
+    if lead.dtype == np.uint8:
+        lead[start:stop] = 0
+    elif stop - start == len(lead):
+        lead[:] = np.median(lead, axis=0)
+    else:
+        before = lead[start - 1] if start > 0 else lead[stop]
+        after = lead[stop] if stop < len(lead) else before
+        way = np.arange(1, stop - start + 1) / (stop - start + 1)
+        lead[start:stop] = before + way[:, np.newaxis] * (after - before)
+
+
+def _log_odds(classifier: Classifier, pages: Tensor, class_place: int) -> NDArray[np.float64]:
+    """Log-odds of a class on each page: (pages,). Against the sum of the others, as 1 - p has no digits near p = 1."""
+    probabilities = np.maximum(classifier.run(pages).pages.astype(np.float64), _SMALLEST_PROBABILITY)
+    others = np.delete(probabilities, class_place, axis=1).sum(axis=1)
+    odds: NDArray[np.float64] = np.log(probabilities[:, class_place] / others)
+    return odds
+
+
+def _weights(lost: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares of what was lost by each lead (leads,); leads whose absence helps the class have none."""
+    loss = np.maximum(lost, 0)
+    return loss / loss.sum() if loss.max() > _NEGLIGIBLE else np.full(len(lost), 1 / len(lost))
+
+
+def _curves(windows: Sequence[_Window], lost: NDArray[np.float64], lengths: Sequence[int]) -> list[NDArray[np.float64]]:
+    """Mean loss over the windows that cover each cell, none below 0, over the page's largest."""
+    sums = [np.zeros(length) for length in lengths]
+    counts = [np.zeros(length) for length in lengths]
+    for (place, first, end), loss in zip(windows, lost.tolist(), strict=True):
+        sums[place][first:end] += loss
+        counts[place][first:end] += 1
+    curves = [np.maximum(total / count, 0) for total, count in zip(sums, counts, strict=True)]
+    largest = max(float(curve.max()) for curve in curves)
+    return [curve / largest if largest > _NEGLIGIBLE else np.zeros_like(curve) for curve in curves]

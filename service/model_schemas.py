@@ -1,0 +1,93 @@
+"""What is said about the models, as it is sent. Knows no answer."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, Field, JsonValue
+
+from model_registry.bundle import Card
+from model_registry.manifest import CARD_FILE, BundleManifest
+from model_registry.policy import DecisionPolicy
+
+__all__ = ["BrokenModel", "ModelCard", "ModelEntry", "ModelList"]
+
+
+class ModelEntry(BaseModel):
+    """A bundle that can be asked for."""
+
+    name: str
+    version: str
+    description: str
+    aliases: list[str]
+    default: Annotated[bool, Field(description="Answers when no model is asked for.")]
+    class_names: tuple[str, ...]
+    preprocessing: Annotated[str, Field(description="Fingerprint of the preprocessing numbers.")]
+    sha256: Annotated[str, Field(description="Of the ONNX graph.")]
+    metrics: dict[str, JsonValue]
+    reports: Annotated[bool, Field(description="Has thresholds; otherwise every page is referred to a person.")]
+    has_card: Annotated[bool, Field(description="Has a model card for programs; `GET /models/…/card` gives it.")]
+
+    @classmethod
+    def of(cls, manifest: BundleManifest, aliases: dict[str, str], default_ref: str | None) -> "ModelEntry":
+        """Give a manifest the form in which it is listed; ``aliases`` and ``default_ref`` mean ``name/version``."""
+        return cls(
+            name=manifest.name,
+            version=manifest.version,
+            description=manifest.description,
+            aliases=sorted(alias for alias, ref in aliases.items() if ref == manifest.ref),
+            default=manifest.ref == default_ref,
+            class_names=manifest.class_names,
+            preprocessing=manifest.preprocessing_fingerprint,
+            sha256=manifest.model_sha256,
+            metrics=manifest.metrics,
+            reports=manifest.decision is not None,
+            has_card=CARD_FILE in manifest.files,
+        )
+
+
+class BrokenModel(BaseModel):
+    """A bundle that is not served."""
+
+    model: Annotated[str, Field(description="`name/version`, or a name alone.")]
+    reason: str
+
+
+class ModelList(BaseModel):
+    """Every bundle in the registry."""
+
+    models: list[ModelEntry]
+    broken: list[BrokenModel]
+
+
+class ModelCard(BaseModel):
+    """What a bundle says about itself."""
+
+    name: str
+    version: str
+    description: str
+    class_names: tuple[str, ...]
+    created_at: datetime
+    metrics: dict[str, JsonValue]
+    calibration: Annotated[dict[str, JsonValue] | None, Field(description="Null: the probabilities are as they came.")]
+    decision: Annotated[DecisionPolicy | None, Field(description="Its thresholds; null: every page is referred.")]
+    origin: dict[str, JsonValue]
+    card: Annotated[dict[str, JsonValue] | None, Field(description="The model card; null where the bundle has none.")]
+    text: Annotated[str | None, Field(description="The same for people, in Markdown.")]
+
+    @classmethod
+    def of(cls, card: Card) -> "ModelCard":
+        """Give a bundle's card the form in which it is sent."""
+        manifest = card.manifest
+        return cls(
+            name=manifest.name,
+            version=manifest.version,
+            description=manifest.description,
+            class_names=manifest.class_names,
+            created_at=manifest.created_at,
+            metrics=manifest.metrics,
+            calibration=manifest.calibration,
+            decision=manifest.decision,
+            origin=manifest.origin,
+            card=card.content,
+            text=card.text,
+        )

@@ -1,0 +1,229 @@
+"""Is this a report page of the layout, and can each lead be read? From what a person can check on the page.
+
+Knows no model: nothing here says how a heart is. The form printed around the signals, the drawn strokes, and what leads
+must satisfy together are each measured and held against a limit. What each is: docs/refusal.md.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from shared_preproc.errors import NotAnEcgPageError, UnreadableLeadsError
+from shared_preproc.form import Form, FormSpec, measure_form
+from shared_preproc.layout import Layout
+from shared_preproc.leads import LEADS, Lead
+from shared_preproc.masks import INK, Mask
+from shared_preproc.page import Page
+from shared_preproc.pipeline import PageReading
+from shared_preproc.relations import beat_coincidence, lead_relations
+from shared_preproc.spec import PreprocSpec
+
+__all__ = ["Doubt", "EvidenceSpec", "examine"]
+
+
+@dataclass(frozen=True)
+class EvidenceSpec:
+    """How much of each evidence is asked for. In brackets: the worst of 409 development pages.
+
+    docs/refusal.md has the worst of either half of them. None of these numbers changes what a model is given.
+    """
+
+    form: FormSpec = field(default_factory=FormSpec)
+    frame_share: float = 0.9
+    """Of the frame's line [0.988]."""
+    pulse_share: float = 0.9
+    """Of each calibration pulse [0.977]."""
+    separator_share: float = 0.5
+    """Of each separator [0.714, as beats run along it]."""
+    name_share: float = 0.97
+    """Of a lead name's own strokes [1.0]."""
+    part_share: float = 0.5
+    """Below this share of what is printed, a part of the form is missing and not only damaged."""
+    parts: int = 3
+    """Of frame, pulses, separators and names, how many have to be there."""
+    coverage: float = 0.8
+    """Share of a box's columns with ink of its curve [0.930]."""
+    ink_share: tuple[float, float] = (0.008, 0.15)
+    """Share of ink in a lead's mask [0.015 to 0.085]."""
+    stroke_px: int = 20
+    """Height of ink in the lowest quarter of a mask's columns; the pen is 3 px wide [13, of a trembling baseline]."""
+    relative_residual: float = 0.13
+    """Of each relation between leads [0.082]."""
+    unrelated_residual: float = 0.2
+    """By so much leads of different hearts miss a relation, as a rule."""
+    unrelated_relations: int = 3
+    """As many are missed by that much: the leads are not of one heart."""
+    coincidence: float = 0.22
+    """Of the beats of V1 to V6 with those of the rhythm strip [0.315]; 0 for leads of different hearts."""
+    copied_leads: tuple[Lead, ...] = (Lead.II, Lead.V2, Lead.V5, Lead.RHYTHM_STRIP)
+    """Where copied beats are looked for: a lead with tall beats of each page column, and the strip."""
+    beat_px: int = 60
+    """Width of the beat that is looked for again: 0.3 s."""
+    beat_height_px: int = 30
+    """A beat lower than this is not looked for: flat lines are alike."""
+    copy_px: float = 0.6
+    """RMS distance in height to the nearest other beat of the lead under which one is a copy [1.2]."""
+
+
+_SPEC = EvidenceSpec()
+_PARTS = 4  # of the form: frame, pulses, separators, names
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Something about a page that a person should look at before its answer is used."""
+
+    code: str
+    message: str
+
+
+def examine(page: Page, reading: PageReading, spec: PreprocSpec, evidence: EvidenceSpec = _SPEC) -> tuple[Doubt, ...]:
+    """Hold a page against the evidence that it is a report page of ``spec.layout`` whose leads were read.
+
+    ``reading`` is `read_page` of the same page. The doubts are in the order of the page: form, strokes, leads together.
+
+    Raises:
+        NotAnEcgPageError: the printed form is not there, or beats are copies of one another.
+        UnreadableLeadsError: the form is there, but leads have no curve, or the limb leads contradict one another.
+    """
+    scaled, form = _form(page, spec.layout, evidence)
+    _refuse_unreadable(reading, evidence)
+    doubts = [*scaled, *_form_doubts(form, evidence), *_copies(reading, evidence)]
+    if not scaled:  # the levels of a scaled page are off by up to 0.2 mV, and no relation holds
+        doubts += _relations(reading, evidence)
+    return tuple(doubts)
+
+
+def _form(page: Page, layout: Layout, evidence: EvidenceSpec) -> tuple[list[Doubt], Form]:
+    """The form as it stands or, on a page of another size, as it stands once scaled to the layout's.
+
+    Raises:
+        NotAnEcgPageError: neither is there.
+    """
+    form = measure_form(page.gray, layout, evidence.form)
+    missing = _missing_parts(form, evidence)
+    if len(missing) <= _PARTS - evidence.parts:
+        return [], form
+    if (page.width_px, page.height_px) != (layout.width_px, layout.height_px):
+        gray = cv2.resize(page.gray, (layout.width_px, layout.height_px), interpolation=cv2.INTER_AREA)
+        scaled = measure_form(gray.astype(np.uint8, copy=False), layout, evidence.form)
+        if len(_missing_parts(scaled, evidence)) <= _PARTS - evidence.parts:
+            return [_scaled(page, layout)], scaled
+    raise NotAnEcgPageError(found="; ".join(missing))
+
+
+def _missing_parts(form: Form, evidence: EvidenceSpec) -> list[str]:
+    """In words, each part of the form of which less than half is there."""
+    pulses = sum(share >= evidence.pulse_share for share in form.pulses)
+    separators = sum(share >= evidence.separator_share for share in form.separators)
+    names = sum(share >= evidence.name_share for share in form.names.values())
+    parts = (
+        (form.frame, f"the frame on {form.frame:.0%} of its line"),
+        (pulses / len(form.pulses), f"{pulses} of {len(form.pulses)} calibration pulses"),
+        (separators / len(form.separators), f"{separators} of {len(form.separators)} separators"),
+        (names / len(form.names), f"{names} of {len(form.names)} lead names"),
+    )
+    return [words for share, words in parts if share < evidence.part_share]
+
+
+def _scaled(page: Page, layout: Layout) -> Doubt:
+    return Doubt(
+        "scaled_page",
+        f"The page was scaled from {layout.width_px} x {layout.height_px} to {page.width_px} x {page.height_px} px: "
+        f"its levels and times are read a little off.",
+    )
+
+
+def _form_doubts(form: Form, evidence: EvidenceSpec) -> Iterator[Doubt]:
+    if form.frame < evidence.frame_share:
+        yield Doubt("frame_incomplete", f"The frame around the leads is there on {form.frame:.0%} of its line.")
+    for row, share in enumerate(form.pulses, start=1):
+        if share < evidence.pulse_share:
+            yield Doubt("pulse_missing", f"The calibration pulse of row {row} is not there, or not 1 mV high.")
+    for number, share in enumerate(form.separators, start=1):
+        if share < evidence.separator_share:
+            yield Doubt("separator_missing", f"The line after column {number} of the leads is not there.")
+    misnamed = [lead for lead in LEADS if form.names.get(lead, 1.0) < evidence.name_share]
+    if misnamed:
+        yield Doubt("lead_name_missing", f"The page does not print the expected name at {', '.join(misnamed)}.")
+
+
+def _refuse_unreadable(reading: PageReading, evidence: EvidenceSpec) -> None:
+    """Refuse where a box shows no pen's stroke from side to side.
+
+    Raises:
+        UnreadableLeadsError: in some boxes.
+    """
+    unreadable = {lead: why for lead in LEADS if (why := _unreadable(lead, reading, evidence))}
+    if unreadable:
+        raise UnreadableLeadsError(tuple(unreadable), found="; ".join(f"{k}: {why}" for k, why in unreadable.items()))
+
+
+def _unreadable(lead: Lead, reading: PageReading, evidence: EvidenceSpec) -> str:
+    """Why no curve can be read off the box of ``lead``; empty if one can."""
+    mask, coverage = reading.masks[lead], reading.traces[lead].coverage
+    heights_px = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] // INK
+    share = float(heights_px.mean()) / mask.shape[0]
+    least, most = evidence.ink_share
+    if coverage < evidence.coverage:
+        return f"a curve over {coverage:.0%} of the box's width"
+    if not least <= share <= most:
+        return f"{share:.1%} of the box is ink"
+    drawn_px = heights_px[heights_px > 0]
+    stroke_px = np.partition(drawn_px, len(drawn_px) // 4)[len(drawn_px) // 4]
+    return f"strokes {stroke_px} px thick" if stroke_px > evidence.stroke_px else ""
+
+
+def _copies(reading: PageReading, evidence: EvidenceSpec) -> Iterator[Doubt]:
+    """Doubt one lead whose beats are copies.
+
+    Raises:
+        NotAnEcgPageError: several leads' are; no heart repeats itself to the pixel.
+    """
+    copied = [lead for lead in evidence.copied_leads if _has_copies(reading.masks[lead], evidence)]
+    if len(copied) > 1:
+        raise NotAnEcgPageError(found=f"beats that are copies of one another, pixel by pixel, in {', '.join(copied)}")
+    for lead in copied:
+        yield Doubt("copied_beats", f"Beats of {lead} are copies of one another, pixel by pixel.")
+
+
+def _has_copies(mask: Mask, evidence: EvidenceSpec) -> bool:
+    """Whether the steepest stretch of a mask stands in it a second time: compared by upper edge and ink height."""
+    columns = cv2.transpose(mask)
+    edge = columns.view(np.bool_).argmax(axis=1), cv2.reduce(columns, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0] // INK
+    profile = np.stack(edge).astype(np.float32)
+    steepness = np.abs(np.diff(profile[0])) + np.abs(np.diff(profile[1]))
+    start = int(np.convolve(steepness, np.ones(evidence.beat_px - 1), "valid").argmax())
+    beat = profile[:, start : start + evidence.beat_px]
+    if np.ptp(beat[0]) < evidence.beat_height_px:
+        return False
+    distances = cv2.matchTemplate(profile, beat, cv2.TM_SQDIFF)[0]
+    distances[max(0, start - evidence.beat_px // 2) : start + evidence.beat_px // 2] = np.inf
+    return float(distances.min()) < beat.size * evidence.copy_px**2
+
+
+def _relations(reading: PageReading, evidence: EvidenceSpec) -> Iterator[Doubt]:
+    """Doubt relations that do not hold.
+
+    Raises:
+        UnreadableLeadsError: hardly one of them holds.
+    """
+    relations = lead_relations(reading.traces)
+    unrelated = [relation for relation in relations if relation.relative >= evidence.unrelated_residual]
+    if len(unrelated) >= evidence.unrelated_relations:
+        leads = {lead for relation in unrelated for lead in relation.leads}
+        raise UnreadableLeadsError(
+            tuple(lead for lead in LEADS if lead in leads),
+            found="leads of different hearts: "
+            + ", ".join(f"{one.equation} missed by {one.residual_mv:.2f} mV" for one in unrelated),
+        )
+    for relation in relations:
+        if relation.relative >= evidence.relative_residual:
+            yield Doubt(
+                "leads_disagree", f"{relation.equation} does not hold: missed by {relation.residual_mv:.2f} mV."
+            )
+    coincidence = beat_coincidence(reading.traces)
+    if coincidence < evidence.coincidence:
+        yield Doubt("beats_apart", "The beats of V1 to V6 do not fall on those of the rhythm strip.")

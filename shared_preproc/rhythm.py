@@ -1,0 +1,190 @@
+"""Beats of a rhythm strip, and what their times and shapes say in a few numbers. Knows no page and no class.
+
+A QRS is where the curve is steep and sharply bent: the energy of both, averaged over a QRS's width, is what beats are
+found in (after Pan and Tompkins 1985, IEEE Trans. Biomed. Eng. 32(3)). Whether it points up or down does not matter.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shared_preproc.traces import Trace
+
+__all__ = ["RHYTHM_FEATURES", "find_beats", "heart_rate_bpm", "rhythm_features"]
+
+Beats = NDArray[np.intp]
+_Signal = NDArray[np.float64]
+
+_QRS_S = 0.1  # over which energy is averaged
+_REFRACTORY_S = 0.24  # no heart beats again sooner: 250 a minute
+_THRESHOLD = 0.16  # of the energy of a usual beat
+_MISSED_RR = 1.7  # a gap of so many usual intervals is looked through again, with a quarter of the threshold
+_SOUGHT_AGAIN = 1 / 4
+_T_WAVE_S = 0.38  # Pan and Tompkins: 360 ms; here one sample of 50 Hz more
+_T_WAVE_ENERGY = 0.6  # of the peak before: in a high ST elevation, half of the QRS's
+_LEAST_QRS_MV = 0.08  # six pixels of the page: what is lower cannot be told from noise
+_PEAK_S = 0.08  # how far from the energy's maximum the QRS's extreme lies
+_FEWEST = 3
+_RATES_BPM = (20.0, 300.0)
+_BEAT_S = (0.25, 0.4)  # before and after the QRS, for comparing beats
+_JUMP_S = 0.05  # as in pNN50
+_FLAT_MV = 0.03  # two pixels and a half, the pen's width undone
+
+RHYTHM_FEATURES: tuple[str, ...] = (
+    "beats",
+    "rate_bpm",
+    "rr_mean_s",
+    "rr_sd_s",
+    "rr_cv",
+    "rr_rmssd_s",
+    "rr_jump_share",
+    "rr_longest_over_median",
+    "rr_shortest_over_median",
+    "qrs_height_mean_mv",
+    "qrs_height_sd_mv",
+    "beat_correlation_mean",
+    "beat_correlation_min",
+    "signal_sd_mv",
+    "flat_share",
+)
+"""Names of `rhythm_features`, in order."""
+
+
+def find_beats(trace: Trace, rate_hz: float) -> Beats:
+    """Sample positions of the QRS complexes of ``trace``, rising: intp (beats,).
+
+    Where no QRS stands out of the noise, there are none. The first and last beat may be cut by the strip's ends.
+    """
+    energy = _energy(trace, rate_hz)
+    peaks = _peaks(energy, round(_REFRACTORY_S * rate_hz))
+    if not peaks.size or np.ptp(trace.signal_mv) < _LEAST_QRS_MV:
+        return np.zeros(0, np.intp)
+    threshold = _THRESHOLD * _usual(energy[peaks], len(energy) / rate_hz)
+    peaks = _without_t_waves(peaks[energy[peaks] >= _SOUGHT_AGAIN * threshold], energy, rate_hz)
+    beats = _with_missed(peaks[energy[peaks] >= threshold], peaks, energy)
+    return _at_extreme(beats, trace, round(_PEAK_S * rate_hz))
+
+
+def heart_rate_bpm(beats: Beats, rate_hz: float) -> float | None:
+    """Beats a minute, from the mean interval; ``None`` with fewer than three beats or a rate no heart has."""
+    if len(beats) < _FEWEST:
+        return None
+    rate = 60 * rate_hz * (len(beats) - 1) / float(beats[-1] - beats[0])
+    return rate if _RATES_BPM[0] <= rate <= _RATES_BPM[1] else None
+
+
+def rhythm_features(beats: Beats, trace: Trace, rate_hz: float) -> NDArray[np.float32]:
+    """Describe a strip by `RHYTHM_FEATURES`: float32 (features,), always finite; 0 where beats are too few to tell."""
+    rr_s = np.diff(beats) / rate_hz
+    heights_mv = _heights_mv(beats, trace, round(_PEAK_S * rate_hz))
+    correlations = _beat_correlations(beats, trace.signal_mv.astype(np.float64), rate_hz)
+    steps_s = np.diff(rr_s)
+    median_s = float(np.median(rr_s)) if rr_s.size else 0.0
+    stroke_mv = trace.top_mv - trace.bottom_mv
+    features = {
+        "beats": len(beats),
+        "rate_bpm": heart_rate_bpm(beats, rate_hz) or 0.0,
+        "rr_mean_s": _mean(rr_s),
+        "rr_sd_s": _sd(rr_s),
+        "rr_cv": _ratio(_sd(rr_s), _mean(rr_s)),
+        "rr_rmssd_s": _mean(steps_s**2) ** 0.5,
+        "rr_jump_share": _mean(np.abs(steps_s) > _JUMP_S),
+        "rr_longest_over_median": _ratio(rr_s.max(initial=0.0), median_s),
+        "rr_shortest_over_median": _ratio(rr_s.min(initial=median_s), median_s),
+        "qrs_height_mean_mv": _mean(heights_mv),
+        "qrs_height_sd_mv": _sd(heights_mv),
+        "beat_correlation_mean": _mean(correlations),
+        "beat_correlation_min": correlations.min(initial=1.0) if correlations.size else 0.0,
+        "signal_sd_mv": _sd(trace.signal_mv),
+        "flat_share": _mean(stroke_mv < _FLAT_MV),
+    }
+    return np.array([features[name] for name in RHYTHM_FEATURES], np.float32)
+
+
+def _energy(trace: Trace, rate_hz: float) -> _Signal:
+    """Slope times curvature around each sample, averaged over a QRS: (samples,), mV squared.
+
+    A tall T wave is as steep as a low QRS, but not as bent. The stroke's edges hold what happens between two samples:
+    at 50 Hz a QRS is five samples wide.
+    """
+    slope_mv = np.gradient(trace.signal_mv.astype(np.float64))
+    steepness_mv = np.maximum(np.abs(slope_mv), (trace.top_mv - trace.bottom_mv) / 2)
+    sharpness_mv = np.sqrt(steepness_mv * np.abs(np.gradient(slope_mv)))
+    width = max(1, round(_QRS_S * rate_hz))
+    return np.convolve((sharpness_mv - np.median(sharpness_mv)).clip(0) ** 2, np.ones(width) / width, "same")
+
+
+def _peaks(energy: _Signal, apart: int) -> Beats:
+    """Samples with the most energy for ``apart`` samples to both sides."""
+    highest = cv2.dilate(energy[None], np.ones((1, 2 * apart + 1), np.uint8))[0]
+    return np.flatnonzero((energy == highest) & (energy > 0))
+
+
+def _usual(energies: _Signal, duration_s: float) -> float:
+    """Energy of a usual beat: the median of the strongest, at least one in two seconds."""
+    strongest = np.sort(energies)[::-1][: max(_FEWEST, round(duration_s / 2))]
+    return float(np.median(strongest))
+
+
+def _without_t_waves(peaks: Beats, energy: _Signal, rate_hz: float) -> Beats:
+    """Peaks but for those that closely follow one of much more energy."""
+    kept: list[int] = []
+    for peak in peaks.tolist():
+        close = bool(kept) and peak - kept[-1] < _T_WAVE_S * rate_hz
+        if not (close and energy[peak] < _T_WAVE_ENERGY * energy[kept[-1]]):
+            kept.append(peak)
+    return np.array(kept, np.intp)
+
+
+def _with_missed(beats: Beats, peaks: Beats, energy: _Signal) -> Beats:
+    """Beats, and the highest peak in each gap that is too long for the others' rhythm."""
+    if len(beats) < _FEWEST:
+        return beats
+    intervals = np.diff(beats)
+    longest = _MISSED_RR * np.median(intervals)
+    found = []
+    for start, interval in zip(beats[:-1][intervals > longest], intervals[intervals > longest], strict=True):
+        between = peaks[(peaks > start) & (peaks < start + interval)]
+        if between.size:
+            found.append(between[energy[between].argmax()])
+    return np.sort(np.concatenate([beats, np.array(found, np.intp)]))
+
+
+def _at_extreme(beats: Beats, trace: Trace, reach: int) -> Beats:
+    """Each beat at its QRS's sample farthest from the strip's median, so that intervals are from peak to peak."""
+    away_mv = np.abs(trace.signal_mv - np.median(trace.signal_mv))
+    starts = np.maximum(beats - reach, 0)
+    places = [start + away_mv[start : beat + reach + 1].argmax() for start, beat in zip(starts, beats, strict=True)]
+    return np.unique(np.array(places, np.intp))
+
+
+def _heights_mv(beats: Beats, trace: Trace, reach: int) -> _Signal:
+    """From the lowest to the highest point of each QRS."""
+    signal_mv = trace.signal_mv.astype(np.float64)
+    return np.array([np.ptp(signal_mv[max(0, beat - reach) : beat + reach + 1]) for beat in beats])
+
+
+def _beat_correlations(beats: Beats, signal_mv: _Signal, rate_hz: float) -> _Signal:
+    """Correlation of each whole beat with the mean of all of them, -1 to 1."""
+    before, after = (round(part_s * rate_hz) for part_s in _BEAT_S)
+    whole = beats[(beats >= before) & (beats + after <= len(signal_mv))]
+    if len(whole) < _FEWEST - 1:
+        return np.zeros(0)
+    shapes_mv = np.stack([signal_mv[beat - before : beat + after] for beat in whole])
+    shapes_mv -= shapes_mv.mean(axis=1, keepdims=True)
+    mean_mv = shapes_mv.mean(axis=0)
+    scale = np.sqrt((shapes_mv**2).sum(axis=1) * (mean_mv**2).sum())
+    correlations: _Signal = np.divide(shapes_mv @ mean_mv, scale, out=np.zeros(len(whole)), where=scale > 0)
+    return correlations
+
+
+def _mean(values: NDArray[np.floating] | NDArray[np.bool_]) -> float:
+    return float(np.mean(values, dtype=np.float64)) if values.size else 0.0
+
+
+def _sd(values: NDArray[np.floating]) -> float:
+    return float(np.std(values, dtype=np.float64)) if values.size else 0.0
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0

@@ -1,0 +1,154 @@
+"""From logits to probabilities that mean what they say. Knows no network and no threshold.
+
+A figure on calibrated probabilities is always given on `Calibrated.cross_fitted`: each page's calibration was fitted
+without its fold, so that no figure was fitted on itself. Bias moves the classes towards their shares in these pages:
+where they are otherwise, so is the right bias.
+"""
+
+import math
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from trainer.classes import CLASS_NAMES
+from trainer.intervals import mean_ci95
+from trainer.metrics import SCALARS, log_losses, page_metrics
+from trainer.out_of_fold import OutOfFold
+
+__all__ = ["Calibrated", "Calibration", "calibrate", "fit_calibration", "fit_temperature", "single_network_metrics"]
+
+_TEMPERATURES = (0.05, 20.0)
+_LARGEST_BIAS = 5.0  # a class 150 times as frequent; keeps one without pages, whose best bias is without end, finite
+_CALIBRATION_FIGURES = ("ece", "brier", "log_loss")
+
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Probabilities are the softmax of ``logits / temperature + bias``."""
+
+    temperature: float
+    bias: _Floats
+    """(classes,), mean 0."""
+
+    def probabilities(self, logits: _Floats) -> _Floats:
+        """Calibrate ``logits`` (pages, classes); gives (pages, classes), 0 to 1, each row summing to 1."""
+        return np.asarray(softmax(logits / self.temperature + self.bias, axis=-1))
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """The mean of the repeats, calibrated."""
+
+    calibration: Calibration
+    """Fitted on every page: what goes into the graph."""
+    probabilities: _Floats
+    """(pages, classes) by `calibration`: what thresholds for the graph are chosen on."""
+    cross_fitted: _Floats
+    """(pages, classes) by calibrations that did not see the page's fold: what figures are given on."""
+    biased: bool
+    """Whether class bias was worth fitting beside the temperature."""
+    facts: dict[str, Any]
+    """For the manifest and the card; plain JSON types."""
+
+
+def fit_temperature(logits: _Floats, labels: NDArray[np.int64]) -> float:
+    """Find the temperature (0.05 to 20) of lowest log loss; ``logits`` (pages, classes), ``labels`` (pages,).
+
+    Guo et al. 2017, "On calibration of modern neural networks". Where every page is right, the loss falls without end
+    and the lower bound is given.
+    """
+    rows = np.arange(len(labels))
+
+    def loss(log_temperature: float) -> float:
+        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean())
+
+    bounds = (math.log(_TEMPERATURES[0]), math.log(_TEMPERATURES[1]))
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    return math.exp(found.x)
+
+
+def fit_calibration(logits: _Floats, labels: NDArray[np.int64], *, biased: bool) -> Calibration:
+    """Find the temperature and, where ``biased``, the bias of each class (within 5) of lowest log loss.
+
+    ``logits`` (pages, classes), ``labels`` (pages,). The loss is convex in the inverse temperature and the bias.
+    """
+    classes = logits.shape[1]
+    temperature = fit_temperature(logits, labels)
+    if not biased:
+        return Calibration(temperature, np.zeros(classes))
+    rows, true = np.arange(len(labels)), np.eye(classes)[labels]
+
+    def loss(weights: _Floats) -> tuple[float, _Floats]:
+        log_probabilities = log_softmax(weights[0] * logits + weights[1:], axis=1)
+        excess = (np.exp(log_probabilities) - true) / len(labels)
+        gradient = np.concatenate([[(excess * logits).sum()], excess.sum(axis=0)])
+        return -float(log_probabilities[rows, labels].mean()), gradient
+
+    inverse = (1 / _TEMPERATURES[1], 1 / _TEMPERATURES[0])
+    bounds = [inverse, *[(-_LARGEST_BIAS, _LARGEST_BIAS)] * classes]
+    start = np.array([1 / temperature, *np.zeros(classes)])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "gtol": 1e-8})
+    return Calibration(1 / float(found.x[0]), found.x[1:] - found.x[1:].mean())
+
+
+def calibrate(out_of_fold: OutOfFold) -> Calibrated:
+    """Calibrate the mean of the repeats.
+
+    Class bias is kept only where it lowers the cross-fitted log loss by more than chance: the 95 % interval over groups
+    of the difference lies below 0. Folds are those of the first repeat.
+    """
+    logits, labels, groups = out_of_fold.mean_logits, out_of_fold.labels, out_of_fold.groups
+    plain = Calibration(1.0, np.zeros(logits.shape[1])).probabilities(logits)
+    by_method = {biased: _cross_fit(logits, labels, out_of_fold.folds[0], biased) for biased in (False, True)}
+    change = log_losses(labels, by_method[True]) - log_losses(labels, by_method[False])
+    change_ci95 = mean_ci95(change, groups)
+    biased = change_ci95 is not None and change_ci95[1] < 0
+    calibration = fit_calibration(logits, labels, biased=biased)
+    facts = {
+        "method": "temperature and class bias" if biased else "temperature",
+        "temperature": calibration.temperature,
+        "bias": calibration.bias.tolist(),
+        "bias_changes_log_loss": float(change.mean()),
+        "bias_changes_log_loss_ci95": change_ci95,
+        "before": _figures(out_of_fold, plain),
+        "after": _figures(out_of_fold, by_method[biased]),
+    }
+    return Calibrated(calibration, calibration.probabilities(logits), by_method[biased], biased, facts)
+
+
+def single_network_metrics(out_of_fold: OutOfFold, *, biased: bool) -> dict[str, float]:
+    """Each of `SCALARS`, the mean over repeats of what one network reaches by itself, calibrated across its folds."""
+    repeats = [
+        page_metrics(
+            out_of_fold.labels,
+            _cross_fit(logits, out_of_fold.labels, folds, biased),
+            out_of_fold.groups,
+            CLASS_NAMES,
+            draws=0,
+        )
+        for logits, folds in zip(out_of_fold.page_logits, out_of_fold.folds, strict=True)
+    ]
+    return {name: fmean(repeat[name] for repeat in repeats) for name in SCALARS}
+
+
+def _cross_fit(logits: _Floats, labels: NDArray[np.int64], folds: NDArray[np.int64], biased: bool) -> _Floats:
+    """Probabilities (pages, classes): each fold's by a calibration fitted on the others."""
+    probabilities = np.empty_like(logits)
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        fitted = fit_calibration(logits[~held_out], labels[~held_out], biased=biased)
+        probabilities[held_out] = fitted.probabilities(logits[held_out])
+    return probabilities
+
+
+def _figures(out_of_fold: OutOfFold, probabilities: _Floats) -> dict[str, Any]:
+    metrics = page_metrics(out_of_fold.labels, probabilities, out_of_fold.groups, CLASS_NAMES)
+    names = [name for figure in _CALIBRATION_FIGURES for name in (figure, f"{figure}_ci95")]
+    return {name: metrics[name] for name in [*names, "ece_if_calibrated"]}
