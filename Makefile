@@ -1,7 +1,8 @@
 # The front door. Each target installs what it needs into .venv once, then says what it does.
 #   make serve     the service on http://127.0.0.1:8000, with the models that are shipped in models/
 #   make test      every test         make check   ruff, mypy --strict, import-linter
-#   make train     DATA=folder of class folders [GROUPS_CSV=records.csv] [ARCH=crnn]: data to promoted bundle
+#   make train     DATA=folder of class folders [GROUPS_CSV=records.csv] [ARCH=fusion]: data to promoted bundle
+#   make evaluate  DATA=… [GROUPS_CSV=…] [QUICK=--quick]: every network and baseline, leak-free, as the card says
 #   make install   everything, for development       make lock   renew requirements/*.txt       make clean
 
 PYTHON ?= python3
@@ -15,16 +16,17 @@ TRAIN := $(VENV)/.installed-trainer
 DEV := $(VENV)/.installed-dev
 INSTALL := -m pip --disable-pip-version-check install -q
 
-ARCH ?= crnn
+ARCH ?= fusion
 RUNS ?= runs
 DATA ?=
 GROUPS_CSV ?=
+QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check install train lock clean
+.PHONY: help serve test check install train evaluate lock clean
 
 help:
-	@sed -n '2,5p' Makefile
+	@sed -n '2,6p' Makefile
 
 serve: $(SERVE)
 	@echo "serve: http://127.0.0.1:$${ECG_PORT:-8000} (Ctrl-C stops it)"
@@ -46,6 +48,11 @@ train: $(TRAIN)
 	@test -n "$(DATA)" || { echo "train: name the pages: make train DATA=folder-of-class-folders [GROUPS_CSV=records.csv]"; exit 2; }
 	@echo "train: $(ARCH) on $(DATA), runs in $(RUNS), bundle into models/"
 	@$(BIN)/python -m trainer run "$(DATA)" --arch $(ARCH) --runs "$(RUNS)" --registry models $(if $(GROUPS_CSV),--groups "$(GROUPS_CSV)")
+
+evaluate: $(TRAIN)
+	@test -n "$(DATA)" || { echo "evaluate: name the pages: make evaluate DATA=folder-of-class-folders [GROUPS_CSV=records.csv]"; exit 2; }
+	@echo "evaluate: every candidate on $(DATA), in $(RUNS); hours, and resumable"
+	@$(BIN)/python -m trainer evaluate "$(DATA)" --runs "$(RUNS)" $(QUICK) $(if $(GROUPS_CSV),--groups "$(GROUPS_CSV)")
 
 UV_COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 lock: $(DEV)

@@ -179,9 +179,9 @@ class Tally:
             cells = " | ".join(str(counts[outcome]) for outcome in outcomes)
             yield f"| {family} | {kind} | {counts.total()} | {cells} |"
         yield ""
-        yield "Doubts by family and code: " + ", ".join(
-            f"{code} {count}" for code, count in sorted(self.doubts.items())
-        )
+        yield "Doubts by family and code:"
+        yield ""
+        yield from (f"- {code} {count}" for code, count in sorted(self.doubts.items()))
         yield ""
         yield "| worst real page | of every other one | of the rest | limit |"
         yield "|---|---|---|---|"

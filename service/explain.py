@@ -62,8 +62,7 @@ class _Scan:
         return [_Window(place, first, first + self.window_cells) for place, some in enumerate(firsts) for first in some]
 
 
-# 160 windows in EDAN's layout; with 13 whole leads and the page itself 174 pages to classify, below a second at 5 ms
-# each. Twice as many, overlapping by half, find hardly more.
+# 160 windows in EDAN's layout; with 13 whole leads and the page itself 174 pages, under a second at 5 ms each.
 _TRACE_SCAN = _Scan(window_cells=1, pages_at_once=32)
 # A network on masks takes 60 to 90 ms a page: 62 windows of 0.75 s, 76 pages, 7 s at most. While it runs, each page
 # takes about 75 MB, and more at once are no faster.

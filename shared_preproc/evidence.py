@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from shared_preproc.crops import LeadCrops, crop_leads
 from shared_preproc.errors import NotAnEcgPageError, UnreadableLeadsError
 from shared_preproc.form import Form, FormSpec, measure_form
 from shared_preproc.layout import Layout
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.masks import INK, Mask
-from shared_preproc.page import Page
+from shared_preproc.page import Gray, Page
 from shared_preproc.pipeline import PageReading
 from shared_preproc.relations import beat_coincidence, lead_relations
 from shared_preproc.spec import PreprocSpec
@@ -44,7 +45,7 @@ class EvidenceSpec:
     parts: int = 3
     """Of frame, pulses, separators and names, how many have to be there."""
     coverage: float = 0.8
-    """Share of a box's columns with ink of its curve [0.930]."""
+    """Share of a box's columns with a piece of its curve, and with something as dark as ink [0.930 and 0.951]."""
     ink_share: tuple[float, float] = (0.008, 0.15)
     """Share of ink in a lead's mask [0.015 to 0.085]."""
     stroke_px: int = 20
@@ -68,6 +69,7 @@ class EvidenceSpec:
 
 
 _SPEC = EvidenceSpec()
+_PEN_PX = 3
 _PARTS = 4  # of the form: frame, pulses, separators, names
 
 
@@ -89,7 +91,7 @@ def examine(page: Page, reading: PageReading, spec: PreprocSpec, evidence: Evide
         UnreadableLeadsError: the form is there, but leads have no curve, or the limb leads contradict one another.
     """
     scaled, form = _form(page, spec.layout, evidence)
-    _refuse_unreadable(reading, evidence)
+    _refuse_unreadable(crop_leads(page, spec.layout), reading, evidence)
     doubts = [*scaled, *_form_doubts(form, evidence), *_copies(reading, evidence)]
     if not scaled:  # the levels of a scaled page are off by up to 0.2 mV, and no relation holds
         doubts += _relations(reading, evidence)
@@ -150,25 +152,29 @@ def _form_doubts(form: Form, evidence: EvidenceSpec) -> Iterator[Doubt]:
         yield Doubt("lead_name_missing", f"The page does not print the expected name at {', '.join(misnamed)}.")
 
 
-def _refuse_unreadable(reading: PageReading, evidence: EvidenceSpec) -> None:
+def _refuse_unreadable(crops: LeadCrops, reading: PageReading, evidence: EvidenceSpec) -> None:
     """Refuse where a box shows no pen's stroke from side to side.
 
     Raises:
         UnreadableLeadsError: in some boxes.
     """
-    unreadable = {lead: why for lead in LEADS if (why := _unreadable(lead, reading, evidence))}
+    reasons = {
+        lead: _unreadable(crops[lead], reading.masks[lead], reading.traces[lead].coverage, evidence) for lead in LEADS
+    }
+    unreadable = tuple(lead for lead, reason in reasons.items() if reason)
     if unreadable:
-        raise UnreadableLeadsError(tuple(unreadable), found="; ".join(f"{k}: {why}" for k, why in unreadable.items()))
+        raise UnreadableLeadsError(unreadable, found="; ".join(f"{lead}: {reasons[lead]}" for lead in unreadable))
 
 
-def _unreadable(lead: Lead, reading: PageReading, evidence: EvidenceSpec) -> str:
-    """Why no curve can be read off the box of ``lead``; empty if one can."""
-    mask, coverage = reading.masks[lead], reading.traces[lead].coverage
+def _unreadable(crop: Gray, mask: Mask, coverage: float, evidence: EvidenceSpec) -> str:
+    """Why no curve can be read off a lead's box; empty if one can."""
     heights_px = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] // INK
     share = float(heights_px.mean()) / mask.shape[0]
     least, most = evidence.ink_share
-    if coverage < evidence.coverage:
-        return f"a curve over {coverage:.0%} of the box's width"
+    # What stands out of a box without a curve is grid or compression, and pale. Rows apart as far as the pen is high:
+    dark = float((crop[::_PEN_PX].min(axis=0) < evidence.form.ink_gray).mean())
+    if min(coverage, dark) < evidence.coverage:
+        return f"a curve over {min(coverage, dark):.0%} of the box's width"
     if not least <= share <= most:
         return f"{share:.1%} of the box is ink"
     drawn_px = heights_px[heights_px > 0]

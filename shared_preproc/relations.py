@@ -19,9 +19,8 @@ __all__ = ["Relation", "beat_coincidence", "lead_relations"]
 _Signal = NDArray[np.float64]
 
 _HELD = 2  # samples at either end of a lead that are held, not read: two to four columns belong to no box
-_KEPT_SHARE = (
-    0.9  # beats that run through another lead's are read wrongly for a few samples: the worst tenth is left out
-)
+# Beats that run through another lead's are read wrongly for a few samples: the worst tenth is left out.
+_KEPT_SHARE = 0.9
 _LEAST_MV = 0.05  # leads flatter than this agree with anything, as a pen is 0.04 mV wide
 _CHEST_COLUMNS = (Lead.V1, Lead.V2, Lead.V3), (Lead.V4, Lead.V5, Lead.V6)  # the third and fourth page column
 

@@ -2,7 +2,7 @@
 
 A folder holds one of them, and each finished fold stands there as a file: a run that was cut off goes on where it was.
 
-settings.json                      protocol, folds, repeats, preprocessing, and each page's class, name, hash and group
+settings.json                      protocol, folds, repeats, preprocessing, and each page's class, hash and group
 <candidate>/repeat_0_fold_3.npz    what the candidate said about the pages of that fold
 """
 
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from itertools import product
+from itertools import product, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,9 @@ class CrossValidation:
             DatasetError: the pages cannot be dealt out.
         """
         self.design, self.folder = design, folder
-        self.pages = tuple(distinct_pages(pages) if design.protocol == "leak-free" else map(_ungrouped, pages))
+        chosen = distinct_pages(pages) if design.protocol == "leak-free" else map(_ungrouped, pages)
+        # By content, so that the deal does not depend on which copies of a page are there and what they are called.
+        self.pages = tuple(sorted(chosen, key=lambda page: (page.class_name, page.sha256, page.name)))
         self.folds = np.stack([fold_numbers(self.pages, design.folds, seed) for seed in range(design.repeats)])
         folder.mkdir(parents=True, exist_ok=True)
         path, wanted = folder / "settings.json", json.dumps(self._settings(), indent=1) + "\n"
@@ -72,11 +74,12 @@ class CrossValidation:
 
     def run(self, name: str, build: Callable[[], Candidate]) -> None:
         """Fit what is still to be fitted of a candidate."""
-        if not self.finished(name):
+        fits = product(range(self.design.repeats), range(self.design.folds_fitted))
+        todo = [(repeat, fold) for repeat, fold in fits if not self._path(name, repeat, fold).exists()]
+        if todo:
             candidate = build()
-            for repeat, fold in self._fits:
-                if not self._path(name, repeat, fold).exists():
-                    self._fit(name, candidate, repeat, fold)
+            for repeat, fold in todo:
+                self._fit(name, candidate, repeat, fold)
 
     def _fit(self, name: str, candidate: Candidate, repeat: int, fold: int) -> None:
         held_out = self.folds[repeat] == fold
@@ -88,20 +91,26 @@ class CrossValidation:
         words = f"{name}, repeat {repeat + 1} of {self.design.repeats}, fold {fold + 1} of {self.design.folds}"
         print(f"{words}: accuracy {right:.3f} ({time.perf_counter() - started_s:.0f} s)", flush=True)
 
+    def finished_repeats(self, name: str) -> int:
+        """How many repeats of a candidate stand in the folder, all folds of each; they are fitted one after another."""
+        repeats, folds = range(self.design.repeats), range(self.design.folds_fitted)
+        whole = [all(self._path(name, repeat, fold).exists() for fold in folds) for repeat in repeats]
+        return len(list(takewhile(bool, whole)))
+
     def finished(self, name: str) -> bool:
-        """Whether every fold of a candidate stands in the folder."""
-        return all(self._path(name, *fit).exists() for fit in self._fits)
+        """Whether every repeat of a candidate stands in the folder."""
+        return self.finished_repeats(name) == self.design.repeats
 
     def out_of_fold(self, name: str) -> OutOfFold:
-        """Give all that a finished candidate said; pages of folds that were not fitted are left out."""
+        """Give all that a candidate said in its finished repeats; pages of folds that are not fitted are left out."""
         judged = np.flatnonzero((self.folds < self.design.folds_fitted).all(axis=0))
-        repeats = [self._answers(name, repeat) for repeat in range(self.design.repeats)]
+        repeats = [self._answers(name, repeat) for repeat in range(self.finished_repeats(name))]
         pages = [self.pages[row] for row in judged]
         return OutOfFold(
             labels=np.array([CLASS_NAMES.index(page.class_name) for page in pages]),
             groups=tuple(page.group for page in pages),
             pages=tuple(_row(page) for page in pages),
-            folds=self.folds[:, judged],
+            folds=self.folds[: len(repeats), judged],
             **{key: np.stack([answers[key][judged] for answers in repeats]) for key in repeats[0]},
         )
 
@@ -114,10 +123,6 @@ class CrossValidation:
                     whole = answers.setdefault(key, np.zeros((len(self.pages), *value.shape[1:])))
                     whole[self.folds[repeat] == fold] = value
         return answers
-
-    @property
-    def _fits(self) -> list[tuple[int, int]]:
-        return list(product(range(self.design.repeats), range(self.design.folds_fitted)))
 
     def _path(self, name: str, repeat: int, fold: int) -> Path:
         return self.folder / name / f"repeat_{repeat}_fold_{fold}.npz"
@@ -133,7 +138,7 @@ class CrossValidation:
         return {
             **asdict(self.design),
             "preprocessing": [MASKS_150.fingerprint, TRACES_50_HZ.fingerprint],
-            "pages": [_row(page) for page in self.pages],
+            "pages": [{key: value for key, value in _row(page).items() if key != "name"} for page in self.pages],
         }
 
 

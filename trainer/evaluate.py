@@ -109,7 +109,7 @@ def report_text(report: dict[str, Any]) -> str:
 def _leak_free_rows(cross_validation: CrossValidation) -> Rows:
     rows: Rows = []
     for name, info in CANDIDATES.items():
-        if not cross_validation.finished(name):
+        if not cross_validation.finished_repeats(name):
             continue
         answers = cross_validation.out_of_fold(name)
         calibrated = calibrate(answers)

@@ -33,12 +33,13 @@ def fusion_graph(members: Sequence[Member], calibration: Calibration, lead_tempe
     )
     def classify_pages(traces: tf.Tensor) -> dict[str, Any]:
         answers = [model(traces, training=False) for model in models]
+        by_lead = _mean([answer[LEAD_LOGITS] for answer in answers])
         distances = [_distance(answer[EMBEDDING], member) for answer, member in zip(answers, members, strict=True)]
         return {
             PAGE_PROBABILITIES: tf.nn.softmax(
                 _mean([answer[PAGE_LOGITS] for answer in answers]) / calibration.temperature + bias
             ),
-            LEAD_PROBABILITIES: tf.nn.softmax(_mean([answer[LEAD_LOGITS] for answer in answers]) / lead_temperature),
+            LEAD_PROBABILITIES: tf.nn.softmax(tf.reshape(by_lead, (-1, *by_lead.shape[1:])) / lead_temperature),
             EMBEDDING_DISTANCE: _mean(distances),
         }
 
