@@ -5,7 +5,7 @@ those of the out-of-fold answers, which came from networks trained in the same w
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -37,11 +37,14 @@ from trainer.figures import draw_card
 from trainer.fusion_graph import TRACES, fusion_graph
 from trainer.members import Member, mean_page_logits, train_members
 from trainer.metrics import SCALARS
-from trainer.out_of_fold import OutOfFold
+from trainer.out_of_fold import OutOfFold, pack_out_of_fold
 from trainer.policy import choose_policy
 from trainer.referrals import cross_fitted_referrals, policy_figures, reported_pages
 
-__all__ = ["publish_fusion"]
+__all__ = ["OUT_OF_FOLD_FILE", "publish_fusion"]
+
+OUT_OF_FOLD_FILE = "out-of-fold.npz"
+"""Among a bundle's files: the answers that its figures, its calibration and its thresholds come from."""
 
 _PROTOCOL = (
     "Distinct pages only, five folds dealt anew in each repeat, every class evenly, no record in two folds.",
@@ -80,6 +83,7 @@ def publish_fusion(evaluation: Evaluation, registry: Registry, name: str) -> str
         "card.md": card_text(card).encode(),
         TRAINING_PAGES_FILE: "".join(sorted(f"{page.sha256}\n" for page in pages.pages)).encode(),
     }
+    files[OUT_OF_FOLD_FILE] = pack_out_of_fold(_anonymous(evidence.answers))
     files |= {path.name: path.read_bytes() for path in draw_card(evidence.rows[0]["figures"], folder)}
     return registry.publish(_draft(name, evidence, parity), files)
 
@@ -146,6 +150,17 @@ def _card(name: str, evidence: _Evidence) -> dict[str, Any]:
         failures=failure_gallery(answers, calibrated.cross_fitted, reported),
     )
     return build_card(facts)
+
+
+def _anonymous(answers: OutOfFold) -> OutOfFold:
+    """What anyone needs to count the figures again: pages by their hash, records by number, no lead by itself."""
+    numbers = {group: str(number) for number, group in enumerate(dict.fromkeys(answers.groups))}
+    return replace(
+        answers,
+        groups=tuple(numbers[group] for group in answers.groups),
+        pages=tuple({"sha256": page["sha256"]} for page in answers.pages),
+        lead_logits=None,
+    )
 
 
 def _without_curves(row: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trainer.errors import RunError
 
-__all__ = ["OutOfFold", "load_out_of_fold", "save_out_of_fold"]
+__all__ = ["OutOfFold", "load_out_of_fold", "pack_out_of_fold"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,19 +69,17 @@ class OutOfFold:
         return None if self.distances is None else np.asarray(self.distances.mean(axis=0))
 
 
-def save_out_of_fold(out_of_fold: OutOfFold, path: Path) -> None:
-    """Write an `.npz`, whole or not at all."""
+def pack_out_of_fold(out_of_fold: OutOfFold) -> bytes:
+    """Give the content of an `.npz` file."""
     arrays = {name: getattr(out_of_fold, name) for name in _ARRAYS if getattr(out_of_fold, name) is not None}
     texts = json.dumps({"groups": out_of_fold.groups, "pages": out_of_fold.pages})
     content = io.BytesIO()
     np.savez_compressed(content, texts=np.array(texts), **arrays)
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content.getvalue())
-    part.replace(path)
+    return content.getvalue()
 
 
 def load_out_of_fold(path: Path) -> OutOfFold:
-    """Read what `save_out_of_fold` wrote.
+    """Read a file of what `pack_out_of_fold` gave.
 
     Raises:
         RunError: it is not there, or holds something else.
