@@ -10,13 +10,20 @@ from starlette.staticfiles import StaticFiles
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
 from service import __version__
+from service.answers import Answer, Answers
+from service.audit import AuditLog, open_audit
 from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
 from service.cpus import available_cpus
+from service.gauges import ServiceGauges
+from service.idempotency import KeptAnswers
+from service.metrics import Metrics
+from service.metrics_listener import MetricsPort
 from service.model_pool import ModelPool
 from service.problems import handle_errors
 from service.request_context import RequestContext
 from service.routes import classify, health, models, web
+from service.routes import metrics as metrics_route
 from service.settings import Settings
 from service.state import LifespanState, Service
 from service.workers import Workers
@@ -32,8 +39,9 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     """Build the service; ``open_classifier`` is ONNX Runtime unless something else is given.
 
     Raises:
-        StartupError: ONNX Runtime cannot do what the settings demand.
+        StartupError: ONNX Runtime or the audit cannot do what the settings demand.
     """
+    metrics = Metrics()
     opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads or available_cpus())
     app = FastAPI(
         title="ECG report classifier",
@@ -45,9 +53,10 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         redoc_url=None,
         # A redirect would be built from the client's Host header.
         redirect_slashes=False,
-        lifespan=_lifespan(settings, opener),
+        lifespan=_lifespan(settings, opener, metrics, open_audit(settings)),
     )
-    app.add_middleware(RequestContext)
+    _offer_metrics(app, settings)
+    app.add_middleware(RequestContext, metrics=metrics)
     handle_errors(app)
     for routes in (classify, health, models, web):
         app.include_router(routes.router)
@@ -55,12 +64,24 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     return app
 
 
+def _offer_metrics(app: FastAPI, settings: Settings) -> None:
+    if not settings.metrics_enabled:
+        return
+    if settings.metrics_port is None:
+        app.include_router(metrics_route.router)
+    else:
+        app.add_middleware(MetricsPort, port=settings.metrics_port)
+
+
 def _lifespan(
-    settings: Settings, open_classifier: ClassifierOpener
+    settings: Settings, open_classifier: ClassifierOpener, metrics: Metrics, audit: AuditLog | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
-        service = _service(settings, open_classifier)
+        service = _service(settings, open_classifier, metrics, audit)
+        metrics.watch(ServiceGauges(service))
+        if audit is not None:
+            audit.start()
         # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
         loading = asyncio.create_task(service.models.load_default(settings.default_model_retry_s))
         try:
@@ -69,15 +90,23 @@ def _lifespan(
             loading.cancel()
             service.models.close()
             service.workers.close()
+            if audit is not None:
+                audit.close()
 
     return lifespan
 
 
-def _service(settings: Settings, open_classifier: ClassifierOpener) -> Service:
+def _service(
+    settings: Settings, open_classifier: ClassifierOpener, metrics: Metrics, audit: AuditLog | None
+) -> Service:
     catalog = Catalog(Registry(settings.models_dir))
+    kept = KeptAnswers[Answer](window_s=settings.idempotency_window_s, capacity=settings.idempotency_entries)
     return Service(
         settings=settings,
         catalog=catalog,
         models=ModelPool(catalog, open_classifier, default=settings.default_model, capacity=settings.max_loaded_models),
         workers=Workers(settings.worker_threads or available_cpus(), settings.max_waiting_requests),
+        metrics=metrics,
+        audit=audit,
+        answers=Answers(metrics, audit, kept),
     )

@@ -15,14 +15,18 @@
     |   +-- RegistryUnavailableError  the folder of bundles cannot be read
     +-- NotReadyError                 starting, draining, or without a default model
     +-- OverloadedError               too many requests are in hand already
+    +-- AuditUnavailableError         what is answered could not be recorded
+    +-- IdempotencyConflictError      another request had the same Idempotency-Key
 
 Messages hold no file name, header or path of the sender's.
 """
 
 __all__ = [
+    "AuditUnavailableError",
     "BodyTimeoutError",
     "BodyTooLargeError",
     "BrokenModelError",
+    "IdempotencyConflictError",
     "IncompleteBodyError",
     "MalformedMultipartError",
     "MissingFileError",
@@ -157,4 +161,26 @@ class OverloadedError(ServiceError):
             found=f"{places} other requests that are being received or worked on",
             expected="fewer requests at the same time",
             remedy="Send the page again after the time in Retry-After.",
+        )
+
+
+class AuditUnavailableError(ServiceError):
+    """What is answered could not be recorded, and has to be."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            found="an audit that cannot be written",
+            expected="a record of each answer",
+            remedy="Whoever runs the service finds the reason in its log.",
+        )
+
+
+class IdempotencyConflictError(ServiceError):
+    """The same Idempotency-Key came with another request before."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            found="an Idempotency-Key that came with another page or other parameters before",
+            expected="a key of its own for each request",
+            remedy="Make a new key for each page, and send it again only with the same page and parameters.",
         )

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from service import errors
 from service.schemas import Problem
@@ -49,10 +50,10 @@ class MethodNotAllowedError(errors.ServiceError):
 
 
 class InvalidRequestError(errors.ServiceError):
-    """A parameter of the query is unknown or malformed."""
+    """A parameter of the query, or a header that is one, is unknown or malformed."""
 
     def __init__(self, found: str) -> None:
-        super().__init__(found=found, expected="the parameters that /docs lists", remedy="Correct the query string.")
+        super().__init__(found=found, expected="the parameters that /docs lists", remedy="Correct the request.")
 
 
 class RefusedError(errors.ServiceError):
@@ -103,6 +104,10 @@ KINDS: Mapping[type[Exception], Kind] = {
     errors.RegistryUnavailableError: Kind(503, "registry_unavailable", "The models cannot be read"),
     errors.NotReadyError: Kind(503, "not_ready", "The service is not ready", 5),
     errors.OverloadedError: Kind(503, "overloaded", "The service is busy", 1),
+    errors.AuditUnavailableError: Kind(503, "audit_unavailable", "Answers cannot be recorded", 5),
+    errors.IdempotencyConflictError: Kind(
+        422, "idempotency_conflict", "The Idempotency-Key belongs to another request"
+    ),
     InvalidRequestError: Kind(422, "invalid_request", "The request is not valid"),
     NotFoundError: Kind(404, "not_found", "There is nothing at this address"),
     MethodNotAllowedError: Kind(405, "method_not_allowed", "The method is not allowed here"),
@@ -165,6 +170,20 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
     return response
 
 
+class _ProblemResponse(Response):
+    """Leaves its code in ``request.state.problem_code``, for whoever counts answers."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, code: str, body: str, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(body, status, headers)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["problem_code"] = self._code
+        await super().__call__(scope, receive, send)
+
+
 def _response(error: errors.ServiceError | PreprocError, request_id: str, status: int | None = None) -> Response:
     kind = KINDS[type(error)]
     status = status or kind.status
@@ -180,4 +199,4 @@ def _response(error: errors.ServiceError | PreprocError, request_id: str, status
         request_id=request_id,
     )
     headers = {} if kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
-    return Response(problem.model_dump_json(), status, headers, MEDIA_TYPE)
+    return _ProblemResponse(problem.code, problem.model_dump_json(), status, headers)

@@ -174,6 +174,7 @@ class Health(BaseModel):
     model: Annotated[str, Field(description="`name/version` of the default model.")]
     provider: Annotated[str, Field(description="Where it runs: `cpu` or `cuda`.")]
     version: Annotated[str, Field(description="Of the service.")]
+    degraded: Annotated[list[str], Field(description="Parts that fail although the service answers, such as `audit`.")]
 
 
 class Liveness(BaseModel):

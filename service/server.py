@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
+from service.metrics_listener import bind_metrics_port
 from service.settings import Settings
 
 __all__ = ["DrainingServer", "make_server"]
@@ -28,7 +30,7 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
         # Without a limit, one client that stops in the middle of its body keeps the process alive for ever.
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
-    return DrainingServer(config, drain_delay_s=settings.drain_delay_s)
+    return DrainingServer(config, drain_delay_s=settings.drain_delay_s, metrics_socket=bind_metrics_port(settings))
 
 
 class DrainingServer(uvicorn.Server):
@@ -37,9 +39,19 @@ class DrainingServer(uvicorn.Server):
     That is the time a load balancer needs to notice; without it, it sends requests to a closed port.
     """
 
-    def __init__(self, config: uvicorn.Config, *, drain_delay_s: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, drain_delay_s: float, metrics_socket: socket.socket | None = None
+    ) -> None:
         super().__init__(config)
+        self._metrics_socket = metrics_socket
         self._drain_delay_s = drain_delay_s
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; also where the metrics have a port of their own."""
+        await super().startup(sockets)
+        if self._metrics_socket is not None:
+            loop = asyncio.get_running_loop()
+            self.servers.append(await loop.create_server(self._protocol, sock=self._metrics_socket))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then stop. A second interrupt ends the draining."""
@@ -49,3 +61,11 @@ class DrainingServer(uvicorn.Server):
         while loop.time() < end and not self.force_exit:  # noqa: ASYNC110 - set by uvicorn's signal handler
             await asyncio.sleep(_TICK_S)
         await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        # As uvicorn makes it for the main port, so that limits, draining and shutdown are the same.
+        make: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol

@@ -13,13 +13,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import StartupError
 
-__all__ = ["LogLevel", "Provider", "Settings", "read_settings", "unknown_settings"]
+__all__ = ["LogFormat", "LogLevel", "Provider", "Settings", "read_settings", "unknown_settings"]
 
 PREFIX = "ECG_"
 _OF_THE_TESTS = f"{PREFIX}SHARED_DIR"
 
 Provider = Literal["auto", "cuda", "cpu"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["line", "json"]
 
 _Count = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -50,6 +51,19 @@ class Settings(BaseSettings):
     drain_delay_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     shutdown_grace_s: _Count = 20
     log_level: LogLevel = "info"
+    log_format: LogFormat = "line"
+    metrics_enabled: bool = True
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """``None``: `/metrics` is one of the service's paths; otherwise it is there and nowhere else."""
+    audit_dir: Path | None = None
+    """``None``: nothing is recorded."""
+    audit_required: bool = False
+    audit_file_bytes: _Count = 64 * 2**20
+    audit_sync_interval_s: _Seconds = 1.0
+    audit_queue_records: _Count = 10_000
+    idempotency_window_s: _Seconds = 600.0
+    idempotency_entries: Annotated[int, Field(ge=0)] = 1000
 
 
 def read_settings() -> Settings:

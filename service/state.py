@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import TypedDict
 
+from service.answers import Answers
+from service.audit import AuditLog
 from service.catalog import Catalog
 from service.errors import NotReadyError
+from service.metrics import Metrics
 from service.model_pool import ModelPool
 from service.settings import Settings
 from service.workers import Workers
@@ -20,6 +23,9 @@ class Service:
     catalog: Catalog
     models: ModelPool
     workers: Workers
+    metrics: Metrics
+    audit: AuditLog | None
+    answers: Answers
     draining: bool = False
     """The process has been told to stop: still answers, wants no new requests."""
 
@@ -28,10 +34,17 @@ class Service:
 
         Raises:
             NotReadyError: starting, draining, or without a default model.
+            AuditUnavailableError: the audit is required and fails.
         """
         if self.draining:
             raise NotReadyError("the service is draining before it stops")
         _ = self.models.default
+        self.answers.check_recorded()
+
+    @property
+    def degraded(self) -> list[str]:
+        """Parts that fail although requests are answered."""
+        return ["audit"] if self.audit is not None and self.audit.failing else []
 
 
 class LifespanState(TypedDict):

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from service.errors import OverloadedError
 
@@ -24,6 +24,7 @@ class Workers:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="classify")
         self._places = threads + max_waiting
         self._taken = 0
+        self._submitted: set[Future[Any]] = set()
 
     @contextmanager
     def admit(self) -> Iterator[None]:
@@ -42,7 +43,25 @@ class Workers:
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Call a function in a thread, as soon as one is free; not at all if the caller is cancelled before that."""
-        return await asyncio.wrap_future(self._pool.submit(function, *args, **kwargs))
+        future = self._pool.submit(function, *args, **kwargs)
+        self._submitted.add(future)
+        future.add_done_callback(self._submitted.discard)
+        return await asyncio.wrap_future(future)
+
+    @property
+    def places(self) -> int:
+        """How many requests can be in hand."""
+        return self._places
+
+    @property
+    def in_hand(self) -> int:
+        """How many are."""
+        return self._taken
+
+    @property
+    def waiting(self) -> int:
+        """How many of those wait for a thread."""
+        return sum(not (future.running() or future.done()) for future in tuple(self._submitted))
 
     def close(self) -> None:
         """Drop what waits and wait for what runs."""

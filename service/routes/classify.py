@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from service import errors
-from service.classify import classify
+from service.answers import Asked
+from service.classify import ClassificationResult, classify
 from service.dependencies import RequestIdDep, ServiceDep
 from service.problems import InternalError, InvalidRequestError, problem_responses
 from service.schemas import Classification
@@ -43,6 +44,16 @@ _REQUEST_BODY: dict[str, Any] = {
 }
 
 
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="Your own name for this request: sent again with it, the same page gets the same answer, without "
+        "new work. 1 to 255 printable ASCII characters without spaces.",
+    ),
+]
+
+
 class ClassifyQuery(BaseModel):
     """The query string; a parameter that is not here is refused, not ignored."""
 
@@ -60,6 +71,7 @@ class ClassifyQuery(BaseModel):
 @router.post(
     "/classify",
     summary="Classify one report page",
+    response_model=Classification,
     openapi_extra={"requestBody": _REQUEST_BODY},
     responses=problem_responses(
         errors.BodyTooLargeError,
@@ -77,21 +89,40 @@ class ClassifyQuery(BaseModel):
         errors.UnknownModelError,
         errors.NotReadyError,
         errors.OverloadedError,
+        errors.AuditUnavailableError,
+        errors.IdempotencyConflictError,
         errors.BrokenModelError,
         errors.RegistryUnavailableError,
         InternalError,
     ),
 )
 async def classify_page(
-    request: Request, query: Annotated[ClassifyQuery, Query()], service: ServiceDep, request_id: RequestIdDep
-) -> Classification:
+    request: Request,
+    query: Annotated[ClassifyQuery, Query()],
+    service: ServiceDep,
+    request_id: RequestIdDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """How probable each class is, for the page and for each of its thirteen leads, and whether a person has to look."""
     settings = service.settings
     # What can be refused without the body is refused before it is read.
+    service.answers.check_recorded()
     model = await service.models.get(query.model)
+    request.state.bundle = model.manifest.ref
+    asked = Asked(
+        request_id=request_id,
+        key_id=getattr(request.state, "key_id", None),
+        idempotency_key=idempotency_key,
+        parameters=f"model={query.model} explain={query.explain}",
+    )
     with service.workers.admit():
         data = await read_upload(request, max_body_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
-        result = await service.workers.run(
-            classify, data, model, critical_sensitivity=settings.critical_sensitivity, explaining=query.explain
-        )
-    return Classification.of(result, request_id)
+
+        async def work() -> ClassificationResult:
+            return await service.workers.run(
+                classify, data, model, critical_sensitivity=settings.critical_sensitivity, explaining=query.explain
+            )
+
+        answer, replayed = await service.answers.give(asked, data, model.manifest, work)
+    headers = {"Idempotency-Replayed": "true"} if replayed else None
+    return Response(answer.body(), headers=headers, media_type="application/json")

@@ -11,7 +11,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/health", tags=["health"])
 
-_NOT_READY = problem_responses(errors.NotReadyError)
+_NOT_READY = problem_responses(errors.NotReadyError, errors.AuditUnavailableError)
 
 
 @router.get("/ready", summary="The same, for orchestrators", responses=_NOT_READY)
@@ -20,7 +20,12 @@ async def ready(service: ServiceDep) -> Health:
     """503 while starting, while draining, and without a default model; the reason is in `found`."""
     service.check_ready()
     model = service.models.default
-    return Health(model=model.manifest.ref, provider=model.classifier.provider, version=__version__)
+    return Health(
+        model=model.manifest.ref,
+        provider=model.classifier.provider,
+        version=__version__,
+        degraded=service.degraded,
+    )
 
 
 @router.get("/live", summary="Whether the process answers at all")
