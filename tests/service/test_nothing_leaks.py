@@ -56,8 +56,10 @@ def send_everywhere(process: Process) -> str:
     for body in (CANARY.encode(), marked_page("JPEG")[:20_000], marked_page("PNG")[:20_000] + CANARY.encode()):
         assert client.post("/classify", content=body, headers={"Content-Type": f"image/{CANARY}"}).is_client_error
     for content_type in (f"multipart/form-data; boundary={CANARY}", "multipart/form-data; boundary=b"):
-        body = f"--b\r\nContent-Disposition: form-data; name={CANARY}\r\n{CANARY}: {CANARY}\r\n\r\n{CANARY}\r\n--b--"
-        assert client.post("/classify", content=body, headers={"Content-Type": content_type}).is_client_error
+        form_text = (
+            f"--b\r\nContent-Disposition: form-data; name={CANARY}\r\n{CANARY}: {CANARY}\r\n\r\n{CANARY}\r\n--b--"
+        )
+        assert client.post("/classify", content=form_text, headers={"Content-Type": content_type}).is_client_error
     assert client.post("/classify", content=CANARY, headers={"Idempotency-Key": f"{CANARY} {CANARY}"}).is_client_error
     for path in (f"/classify?model={CANARY}", f"/classify?{CANARY}={CANARY}", f"/classify?explain={CANARY}"):
         assert client.post(path, content=CANARY).is_client_error
