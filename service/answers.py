@@ -73,8 +73,8 @@ class Answers:
         if self._audit is not None:
             self._audit.check()
 
-    async def give(self, asked: Asked, page: bytes, manifest: BundleManifest, work: Work) -> tuple[Answer, bool]:
-        """The answer about ``page``, recorded, and whether it was there before this request.
+    async def give(self, asked: Asked, manifest: BundleManifest, page: bytes, work: Work) -> tuple[Answer, bool]:
+        """The answer of ``manifest``'s bundle about ``page``, recorded, and whether it was there before this request.
 
         Raises:
             AuditUnavailableError: it cannot be recorded, and has to be.
@@ -82,7 +82,7 @@ class Answers:
         """
 
         async def work_out() -> Answer:
-            return await self._work_out(asked, page, manifest, work)
+            return await self._work_out(asked, manifest, page, work)
 
         if asked.idempotency_key is None:
             answer, replayed = await work_out(), False
@@ -95,7 +95,7 @@ class Answers:
         self._record(asked, answer, replayed=replayed)
         return answer, replayed
 
-    async def _work_out(self, asked: Asked, page: bytes, manifest: BundleManifest, work: Work) -> Answer:
+    async def _work_out(self, asked: Asked, manifest: BundleManifest, page: bytes, work: Work) -> Answer:
         try:
             result = await work()
         except PreprocError as refusal:

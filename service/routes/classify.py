@@ -123,6 +123,6 @@ async def classify_page(
                 classify, data, model, critical_sensitivity=settings.critical_sensitivity, explaining=query.explain
             )
 
-        answer, replayed = await service.answers.give(asked, data, model.manifest, work)
+        answer, replayed = await service.answers.give(asked, model.manifest, data, work)
     headers = {"Idempotency-Replayed": "true"} if replayed else None
     return Response(answer.body(), headers=headers, media_type="application/json")
