@@ -31,8 +31,8 @@ class Asked:
     key_id: str | None
     """The id of the API key; None where nobody has one."""
     idempotency_key: str | None
-    parameters: str
-    """What beside the page the answer depends on."""
+    target: str
+    """The path and the query: what beside the page the answer depends on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class Answers:
         if asked.idempotency_key is None:
             answer, replayed = await work_out(), False
         else:
-            fingerprint = f"{await _sha256(page)} {asked.parameters}"
+            fingerprint = f"{await _sha256(page)} {asked.target}"
             key = RepeatKey(asked.key_id, asked.idempotency_key)
             answer, replayed = await self._kept.once(key, fingerprint, work_out)
         if replayed:

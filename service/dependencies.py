@@ -2,20 +2,36 @@
 
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
+from service.answers import Asked
 from service.state import Service
 
-__all__ = ["RequestIdDep", "ServiceDep"]
+__all__ = ["AskedDep", "ServiceDep"]
+
+_IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="Your own name for this request: sent again with it, the same page gets the same answer, without "
+        "new work. 1 to 255 printable ASCII characters without spaces.",
+    ),
+]
 
 
 def _service(request: Request) -> Service:
     return cast("Service", request.state.service)
 
 
-def _request_id(request: Request) -> str:
-    return cast("str", request.state.request_id)
+def _asked(request: Request, idempotency_key: _IdempotencyKey = None) -> Asked:
+    return Asked(
+        request_id=request.state.request_id,
+        key_id=getattr(request.state, "key_id", None),
+        idempotency_key=idempotency_key,
+        # Not request.url, which is built from the Host header as well.
+        target=f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}",
+    )
 
 
 ServiceDep = Annotated[Service, Depends(_service)]
-RequestIdDep = Annotated[str, Depends(_request_id)]
+AskedDep = Annotated[Asked, Depends(_asked)]

@@ -2,13 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from service import errors
-from service.answers import Asked
 from service.classify import ClassificationResult, classify
-from service.dependencies import RequestIdDep, ServiceDep
+from service.dependencies import AskedDep, ServiceDep
 from service.problems import InternalError, InvalidRequestError, problem_responses
 from service.schemas import Classification
 from service.upload import FILE_PART, read_upload
@@ -42,16 +41,6 @@ _REQUEST_BODY: dict[str, Any] = {
         "application/octet-stream": _BINARY,
     },
 }
-
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        pattern=r"^[\x21-\x7e]{1,255}$",
-        description="Your own name for this request: sent again with it, the same page gets the same answer, without "
-        "new work. 1 to 255 printable ASCII characters without spaces.",
-    ),
-]
 
 
 class ClassifyQuery(BaseModel):
@@ -100,8 +89,7 @@ async def classify_page(
     request: Request,
     query: Annotated[ClassifyQuery, Query()],
     service: ServiceDep,
-    request_id: RequestIdDep,
-    idempotency_key: IdempotencyKey = None,
+    asked: AskedDep,
 ) -> Response:
     """How probable each class is, for the page and for each of its thirteen leads, and whether a person has to look."""
     settings = service.settings
@@ -109,12 +97,6 @@ async def classify_page(
     service.answers.check_recorded()
     model = await service.models.get(query.model)
     request.state.bundle = model.manifest.ref
-    asked = Asked(
-        request_id=request_id,
-        key_id=getattr(request.state, "key_id", None),
-        idempotency_key=idempotency_key,
-        parameters=f"model={query.model} explain={query.explain}",
-    )
     with service.workers.admit():
         data = await read_upload(request, max_body_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
 
