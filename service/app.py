@@ -13,7 +13,9 @@ from service import __version__
 from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
 from service.cpus import available_cpus
-from service.model_pool import ModelPool
+from service.default_model import DefaultModel
+from service.model_loader import ModelLoader
+from service.model_pool import Budget, ModelPool
 from service.problems import handle_errors
 from service.request_context import RequestContext
 from service.routes import classify, health, models, web
@@ -62,22 +64,31 @@ def _lifespan(
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
         service = _service(settings, open_classifier)
         # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
-        loading = asyncio.create_task(service.models.load_default(settings.default_model_retry_s))
+        following = asyncio.create_task(_follow(service))
         try:
             yield {"service": service}
         finally:
-            loading.cancel()
-            service.models.close()
+            following.cancel()
+            service.loader.close()
             service.workers.close()
 
     return lifespan
 
 
+async def _follow(service: Service) -> None:
+    settings = service.settings
+    await service.models.default.follow(poll_s=settings.registry_poll_s, retry_s=settings.default_model_retry_s)
+
+
 def _service(settings: Settings, open_classifier: ClassifierOpener) -> Service:
     catalog = Catalog(Registry(settings.models_dir))
+    loader = ModelLoader(catalog, open_classifier)
+    default = DefaultModel(catalog, loader, settings.default_model)
+    budget = Budget(settings.max_loaded_models, settings.max_loaded_model_bytes)
     return Service(
         settings=settings,
         catalog=catalog,
-        models=ModelPool(catalog, open_classifier, default=settings.default_model, capacity=settings.max_loaded_models),
+        loader=loader,
+        models=ModelPool(catalog, loader, default, budget),
         workers=Workers(settings.worker_threads or available_cpus(), settings.max_waiting_requests),
     )

@@ -12,6 +12,7 @@
     +-- ModelError
     |   +-- UnknownModelError         no bundle or alias of that name
     |   +-- BrokenModelError          a bundle that is there but must not be served
+    |   +-- ModelTooLargeError        a bundle beyond the memory that models may take
     |   +-- RegistryUnavailableError  the folder of bundles cannot be read
     +-- NotReadyError                 starting, draining, or without a default model
     +-- OverloadedError               too many requests are in hand already
@@ -27,6 +28,7 @@ __all__ = [
     "MalformedMultipartError",
     "MissingFileError",
     "ModelError",
+    "ModelTooLargeError",
     "NotReadyError",
     "OverloadedError",
     "RegistryUnavailableError",
@@ -136,6 +138,17 @@ class UnknownModelError(ModelError):
 
 class BrokenModelError(ModelError):
     """The bundle exists but must not, or cannot, be served."""
+
+
+class ModelTooLargeError(ModelError):
+    """The bundle alone is larger than all models beside the default may be."""
+
+    def __init__(self, ref: str, model_bytes: int, budget_bytes: int) -> None:
+        super().__init__(
+            found=f"{ref}: a model of {model_bytes} bytes",
+            expected=f"at most {budget_bytes} bytes for the models beside the default",
+            remedy="Ask for another model; whoever runs the service can raise ECG_MAX_LOADED_MODEL_BYTES.",
+        )
 
 
 class RegistryUnavailableError(ModelError):

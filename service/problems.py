@@ -100,6 +100,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     errors.MissingFileError: Kind(422, "missing_file", "There is no file in the request"),
     errors.UnknownModelError: Kind(404, "unknown_model", "There is no such model"),
     errors.BrokenModelError: Kind(503, "broken_model", "This model cannot be served"),
+    errors.ModelTooLargeError: Kind(503, "model_too_large", "This model does not fit"),
     errors.RegistryUnavailableError: Kind(503, "registry_unavailable", "The models cannot be read"),
     errors.NotReadyError: Kind(503, "not_ready", "The service is not ready", 5),
     errors.OverloadedError: Kind(503, "overloaded", "The service is busy", 1),

@@ -35,8 +35,11 @@ class Settings(BaseSettings):
     models_dir: Path = Path("models")
     default_model: str = "production"
     default_model_retry_s: _Seconds = 5.0
+    registry_poll_s: _Seconds = 2.0
     max_loaded_models: _Count = 2
     """How many bundles stay loaded beside the default one."""
+    max_loaded_model_bytes: _Count = 512 * 2**20
+    """Sum of the sizes of their model files."""
     critical_sensitivity: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     """Asked of each bundle's policy; ``None``: what the bundle was published with."""
     provider: Provider = "auto"

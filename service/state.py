@@ -5,6 +5,7 @@ from typing import TypedDict
 
 from service.catalog import Catalog
 from service.errors import NotReadyError
+from service.model_loader import ModelLoader
 from service.model_pool import ModelPool
 from service.settings import Settings
 from service.workers import Workers
@@ -18,6 +19,7 @@ class Service:
 
     settings: Settings
     catalog: Catalog
+    loader: ModelLoader
     models: ModelPool
     workers: Workers
     draining: bool = False
@@ -31,7 +33,7 @@ class Service:
         """
         if self.draining:
             raise NotReadyError("the service is draining before it stops")
-        _ = self.models.default
+        _ = self.models.default.model
 
 
 class LifespanState(TypedDict):

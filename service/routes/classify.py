@@ -78,6 +78,7 @@ class ClassifyQuery(BaseModel):
         errors.NotReadyError,
         errors.OverloadedError,
         errors.BrokenModelError,
+        errors.ModelTooLargeError,
         errors.RegistryUnavailableError,
         InternalError,
     ),
