@@ -10,10 +10,12 @@ from starlette.staticfiles import StaticFiles
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
 from service import __version__
+from service.admission import Admission
 from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
 from service.cpus import available_cpus
 from service.default_model import DefaultModel
+from service.intake import Intake
 from service.model_loader import ModelLoader
 from service.model_pool import Budget, ModelPool
 from service.problems import handle_errors
@@ -70,7 +72,7 @@ def _lifespan(
         finally:
             following.cancel()
             service.loader.close()
-            service.workers.close()
+            service.admission.workers.close()
 
     return lifespan
 
@@ -90,5 +92,17 @@ def _service(settings: Settings, open_classifier: ClassifierOpener) -> Service:
         catalog=catalog,
         loader=loader,
         models=ModelPool(catalog, loader, default, budget),
-        workers=Workers(settings.worker_threads or available_cpus(), settings.max_waiting_requests),
+        admission=_admission(settings),
+    )
+
+
+def _admission(settings: Settings) -> Admission:
+    return Admission(
+        Intake(
+            places=settings.max_receiving_requests,
+            max_bytes=max(settings.max_bodies_bytes, settings.max_body_bytes),
+            timeout_s=settings.body_timeout_s,
+        ),
+        Workers(settings.worker_threads or available_cpus(), settings.max_waiting_requests),
+        deadline_s=settings.request_deadline_s,
     )

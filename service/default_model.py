@@ -12,6 +12,9 @@ from service.model_loader import ModelLoader
 
 __all__ = ["DefaultModel", "DefaultState"]
 
+_LOADING = "the default model is still being loaded"
+_NOT_LOADED = "the default model cannot be loaded"
+
 logger = logging.getLogger(__name__)
 
 
@@ -53,9 +56,8 @@ class DefaultModel:
             NotReadyError: it is not loaded, and why.
         """
         if self._model is None:
-            reason = "is still being loaded" if self._problem is None else f"cannot be loaded: {self._problem}"
-            remedy = "Whoever runs the service finds the reason in its log."
-            raise NotReadyError(f"the default model {reason}", remedy=remedy)
+            reason = _LOADING if self._problem is None else f"{_NOT_LOADED}: {self._problem}"
+            raise NotReadyError(reason, remedy="Whoever runs the service finds the reason in its log.")
         return self._model
 
     @property
@@ -95,7 +97,7 @@ class DefaultModel:
         problem, unforeseen = (error.found, None) if isinstance(error, ModelError) else (type(error).__name__, error)
         if problem != self._problem:
             event = "not_ready" if self._model is None else "promotion_refused"
-            logger.error(event, exc_info=unforeseen, extra={"fields": {"reason": problem}})
+            logger.error(event, exc_info=unforeseen, extra={"fields": {"reason": f"{_NOT_LOADED}: {problem}"}})
         self._problem = problem
 
 

@@ -16,6 +16,8 @@
     |   +-- RegistryUnavailableError  the folder of bundles cannot be read
     +-- NotReadyError                 starting, draining, or without a default model
     +-- OverloadedError               too many requests are in hand already
+    +-- DeadlineExceededError         no answer in the time that the request has
+    +-- ClientGoneError               the client closed the connection before its answer
 
 Messages hold no file name, header or path of the sender's.
 """
@@ -24,6 +26,8 @@ __all__ = [
     "BodyTimeoutError",
     "BodyTooLargeError",
     "BrokenModelError",
+    "ClientGoneError",
+    "DeadlineExceededError",
     "IncompleteBodyError",
     "MalformedMultipartError",
     "MissingFileError",
@@ -165,9 +169,32 @@ class NotReadyError(ServiceError):
 class OverloadedError(ServiceError):
     """As many requests are in hand as may be."""
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, found: str, retry_after_s: int) -> None:
         super().__init__(
-            found=f"{places} other requests that are being received or worked on",
+            found=found,
             expected="fewer requests at the same time",
             remedy="Send the page again after the time in Retry-After.",
+        )
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineExceededError(ServiceError):
+    """There was no answer in the time that the request has."""
+
+    def __init__(self, deadline_s: float) -> None:
+        super().__init__(
+            found=f"no answer after {deadline_s:g} s",
+            expected="an answer within that time",
+            remedy="Send the page again after the time in Retry-After, or allow more time.",
+        )
+
+
+class ClientGoneError(ServiceError):
+    """The client closed the connection before its answer; nobody reads this."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            found="a connection that was closed before the answer",
+            expected="a client that waits for it",
+            remedy="Send the page again.",
         )

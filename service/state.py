@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TypedDict
 
+from service.admission import Admission
 from service.catalog import Catalog
 from service.errors import NotReadyError
 from service.model_loader import ModelLoader
 from service.model_pool import ModelPool
 from service.settings import Settings
-from service.workers import Workers
 
 __all__ = ["LifespanState", "Service"]
 
@@ -21,7 +21,7 @@ class Service:
     catalog: Catalog
     loader: ModelLoader
     models: ModelPool
-    workers: Workers
+    admission: Admission
     draining: bool = False
     """The process has been told to stop: still answers, wants no new requests."""
 

@@ -1,5 +1,6 @@
 """POST /classify. Knows HTTP, not how a page is classified."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service import errors
 from service.classify import classify
-from service.dependencies import RequestIdDep, ServiceDep
+from service.dependencies import DeadlineDep, RequestIdDep, ServiceDep
 from service.problems import InternalError, InvalidRequestError, problem_responses
 from service.schemas import Classification
 from service.upload import FILE_PART, read_upload
@@ -77,6 +78,7 @@ class ClassifyQuery(BaseModel):
         errors.UnknownModelError,
         errors.NotReadyError,
         errors.OverloadedError,
+        errors.DeadlineExceededError,
         errors.BrokenModelError,
         errors.ModelTooLargeError,
         errors.RegistryUnavailableError,
@@ -84,15 +86,17 @@ class ClassifyQuery(BaseModel):
     ),
 )
 async def classify_page(
-    request: Request, query: Annotated[ClassifyQuery, Query()], service: ServiceDep, request_id: RequestIdDep
+    request: Request,
+    query: Annotated[ClassifyQuery, Query()],
+    service: ServiceDep,
+    request_id: RequestIdDep,
+    deadline_ms: DeadlineDep = None,
 ) -> Classification:
     """How probable each class is, for the page and for each of its thirteen leads, and whether a person has to look."""
     settings = service.settings
     # What can be refused without the body is refused before it is read.
     model = await service.models.get(query.model)
-    with service.workers.admit():
-        data = await read_upload(request, max_body_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
-        result = await service.workers.run(
-            classify, data, model, critical_sensitivity=settings.critical_sensitivity, explaining=query.explain
-        )
+    read = partial(read_upload, max_body_bytes=settings.max_body_bytes)
+    work = partial(classify, model=model, critical_sensitivity=settings.critical_sensitivity, explaining=query.explain)
+    result = await service.admission.serve(request, read, work, deadline_ms=deadline_ms)
     return Classification.of(result, request_id)
