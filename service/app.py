@@ -10,16 +10,20 @@ from starlette.staticfiles import StaticFiles
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
 from service import __version__
+from service.admission import Admission
 from service.answers import Answer, Answers
 from service.audit import AuditLog, open_audit
 from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
 from service.cpus import available_cpus
+from service.default_model import DefaultModel
 from service.gauges import ServiceGauges
 from service.idempotency import KeptAnswers
+from service.intake import Intake
 from service.metrics import Metrics
 from service.metrics_listener import MetricsPort
-from service.model_pool import ModelPool
+from service.model_loader import ModelLoader
+from service.model_pool import Budget, ModelPool
 from service.problems import handle_errors
 from service.request_context import RequestContext
 from service.routes import classify, health, models, web
@@ -83,30 +87,51 @@ def _lifespan(
         if audit is not None:
             audit.start()
         # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
-        loading = asyncio.create_task(service.models.load_default(settings.default_model_retry_s))
+        following = asyncio.create_task(_follow(service))
         try:
             yield {"service": service}
         finally:
-            loading.cancel()
-            service.models.close()
-            service.workers.close()
+            following.cancel()
+            service.loader.close()
+            service.admission.workers.close()
             if audit is not None:
                 audit.close()
 
     return lifespan
 
 
+async def _follow(service: Service) -> None:
+    settings = service.settings
+    await service.models.default.follow(poll_s=settings.registry_poll_s, retry_s=settings.default_model_retry_s)
+
+
 def _service(
     settings: Settings, open_classifier: ClassifierOpener, metrics: Metrics, audit: AuditLog | None
 ) -> Service:
     catalog = Catalog(Registry(settings.models_dir))
+    loader = ModelLoader(catalog, open_classifier)
+    default = DefaultModel(catalog, loader, settings.default_model)
+    budget = Budget(settings.max_loaded_models, settings.max_loaded_model_bytes)
     kept = KeptAnswers[Answer](window_s=settings.idempotency_window_s, capacity=settings.idempotency_entries)
     return Service(
         settings=settings,
         catalog=catalog,
-        models=ModelPool(catalog, open_classifier, default=settings.default_model, capacity=settings.max_loaded_models),
-        workers=Workers(settings.worker_threads or available_cpus(), settings.max_waiting_requests),
+        loader=loader,
+        models=ModelPool(catalog, loader, default, budget),
+        admission=_admission(settings),
         metrics=metrics,
         audit=audit,
         answers=Answers(metrics, audit, kept),
+    )
+
+
+def _admission(settings: Settings) -> Admission:
+    return Admission(
+        Intake(
+            places=settings.max_receiving_requests,
+            max_bytes=max(settings.max_bodies_bytes, settings.max_body_bytes),
+            timeout_s=settings.body_timeout_s,
+        ),
+        Workers(settings.worker_threads or available_cpus(), settings.max_waiting_requests),
+        deadline_s=settings.request_deadline_s,
     )

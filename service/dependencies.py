@@ -7,8 +7,10 @@ from fastapi import Depends, Header, Request
 from service.answers import Asked
 from service.state import Service
 
-__all__ = ["AskedDep", "ServiceDep"]
+__all__ = ["DEADLINE_HEADER", "AskedDep", "DeadlineDep", "ServiceDep"]
 
+DEADLINE_HEADER = "X-Request-Deadline-Ms"
+_LONGEST_DEADLINE_MS = 24 * 3600 * 1000
 _IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -35,3 +37,12 @@ def _asked(request: Request, idempotency_key: _IdempotencyKey = None) -> Asked:
 
 ServiceDep = Annotated[Service, Depends(_service)]
 AskedDep = Annotated[Asked, Depends(_asked)]
+DeadlineDep = Annotated[
+    int | None,
+    Header(
+        alias=DEADLINE_HEADER,
+        ge=1,
+        le=_LONGEST_DEADLINE_MS,
+        description="Milliseconds after which an answer is of no use; the service's own limit holds as well.",
+    ),
+]

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from service import __version__
 from service.audit import AuditLog
+from service.default_model import DefaultModel
 from service.errors import ServiceError
 from service.state import Service
 
@@ -24,13 +25,16 @@ class ServiceGauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Look at each part."""
-        workers = self._service.workers
+        admission, default = self._service.admission, self._service.models.default
+        workers = admission.workers
         yield InfoMetricFamily("ecg_build", "The running program.", {"version": __version__})
         yield _gauge("ready", "1 where /health says 200.", _is_ready(self._service))
-        yield _gauge("in_flight", "Pages that are arriving, waiting or worked on.", workers.in_hand)
+        yield _gauge("receiving", "Uploads that are arriving.", admission.intake.arriving)
+        yield _gauge("in_flight", "Pages that wait or are worked on.", workers.waiting + workers.working)
         yield _gauge("queue_depth", "Pages that wait for a worker.", workers.waiting)
         yield _gauge("places", "The most pages that may be in flight.", workers.places)
-        yield from _bundle(self._service)
+        yield _gauge("bundle_problem", "1 where /health has a problem.", default.state.problem is not None)
+        yield from _bundle(default)
         if self._service.audit is not None:
             yield from _audit(self._service.audit)
 
@@ -43,10 +47,10 @@ def _is_ready(service: Service) -> bool:
     return True
 
 
-def _bundle(service: Service) -> Iterator[Metric]:
-    if service.models.default_ref is None:
+def _bundle(default: DefaultModel) -> Iterator[Metric]:
+    if default.state.model is None:
         return
-    model = service.models.default
+    model = default.model
     labels = {
         "bundle": model.manifest.ref,
         "sha256": model.manifest.model_sha256,

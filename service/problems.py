@@ -26,7 +26,7 @@ from shared_preproc.errors import (
     UnsupportedFormatError,
 )
 
-__all__ = ["KINDS", "Kind", "handle_errors", "internal_error", "problem_responses"]
+__all__ = ["KINDS", "Kind", "handle_errors", "internal_error", "problem_responses", "retry_after"]
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -50,10 +50,12 @@ class MethodNotAllowedError(errors.ServiceError):
 
 
 class InvalidRequestError(errors.ServiceError):
-    """A parameter of the query, or a header that is one, is unknown or malformed."""
+    """A parameter of the query, or a header, is unknown or malformed."""
 
     def __init__(self, found: str) -> None:
-        super().__init__(found=found, expected="the parameters that /docs lists", remedy="Correct the request.")
+        super().__init__(
+            found=found, expected="the parameters that /docs lists", remedy="Correct the query string or the header."
+        )
 
 
 class RefusedError(errors.ServiceError):
@@ -101,9 +103,12 @@ KINDS: Mapping[type[Exception], Kind] = {
     errors.MissingFileError: Kind(422, "missing_file", "There is no file in the request"),
     errors.UnknownModelError: Kind(404, "unknown_model", "There is no such model"),
     errors.BrokenModelError: Kind(503, "broken_model", "This model cannot be served"),
+    errors.ModelTooLargeError: Kind(503, "model_too_large", "This model does not fit"),
     errors.RegistryUnavailableError: Kind(503, "registry_unavailable", "The models cannot be read"),
     errors.NotReadyError: Kind(503, "not_ready", "The service is not ready", 5),
-    errors.OverloadedError: Kind(503, "overloaded", "The service is busy", 1),
+    errors.OverloadedError: Kind(503, "overloaded", "The service is busy"),
+    errors.DeadlineExceededError: Kind(503, "deadline_exceeded", "There was no answer in time", 1),
+    errors.ClientGoneError: Kind(499, "client_gone", "The client closed the connection"),
     errors.AuditUnavailableError: Kind(503, "audit_unavailable", "Answers cannot be recorded", 5),
     errors.IdempotencyConflictError: Kind(
         422, "idempotency_conflict", "The Idempotency-Key belongs to another request"
@@ -128,6 +133,12 @@ def handle_errors(app: FastAPI) -> None:
 def internal_error(request_id: str) -> Response:
     """Answer what nobody foresaw."""
     return _response(InternalError(), request_id)
+
+
+def retry_after(error: errors.ServiceError | PreprocError) -> dict[str, str]:
+    """Header that says when to try again, where that helps: what the error measured, or what its kind says."""
+    seconds = error.retry_after_s if isinstance(error, errors.OverloadedError) else KINDS[type(error)].retry_after_s
+    return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
 def problem_responses(*causes: type[Exception]) -> dict[int | str, dict[str, Any]]:
@@ -198,5 +209,4 @@ def _response(error: errors.ServiceError | PreprocError, request_id: str, status
         remedy=error.remedy,
         request_id=request_id,
     )
-    headers = {} if kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
-    return _ProblemResponse(problem.code, problem.model_dump_json(), status, headers)
+    return _ProblemResponse(problem.code, problem.model_dump_json(), status, retry_after(error))

@@ -2,17 +2,21 @@
 
 import asyncio
 import socket
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
 
+from service.http_protocol import HeadTimeoutProtocol
 from service.metrics_listener import bind_metrics_port
 from service.settings import Settings
 
 __all__ = ["DrainingServer", "make_server"]
 
 _TICK_S = 0.1
+_LAST_BODIES_S = 2.0
+"""What bodies that arrive when the service stops have left: the grace period is for work, not for slow clients."""
 
 
 def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
@@ -21,6 +25,7 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
         app,
         host=settings.host,
         port=settings.port,
+        http=cast("type[asyncio.Protocol]", partial(HeadTimeoutProtocol, head_timeout_s=settings.header_timeout_s)),
         lifespan="on",
         ws="none",
         log_config=None,
@@ -54,12 +59,14 @@ class DrainingServer(uvicorn.Server):
             self.servers.append(await loop.create_server(self._protocol, sock=self._metrics_socket))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain, then stop. A second interrupt ends the draining."""
-        self.lifespan.state["service"].draining = True
+        """Drain, then stop: what is admitted is answered. A second interrupt ends the draining."""
+        service = self.lifespan.state["service"]
+        service.draining = True
         loop = asyncio.get_running_loop()
         end = loop.time() + self._drain_delay_s
         while loop.time() < end and not self.force_exit:  # noqa: ASYNC110 - set by uvicorn's signal handler
             await asyncio.sleep(_TICK_S)
+        service.admission.intake.hurry(_LAST_BODIES_S)
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:

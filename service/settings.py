@@ -36,8 +36,11 @@ class Settings(BaseSettings):
     models_dir: Path = Path("models")
     default_model: str = "production"
     default_model_retry_s: _Seconds = 5.0
+    registry_poll_s: _Seconds = 2.0
     max_loaded_models: _Count = 2
     """How many bundles stay loaded beside the default one."""
+    max_loaded_model_bytes: _Count = 512 * 2**20
+    """Sum of the sizes of their model files."""
     critical_sensitivity: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     """Asked of each bundle's policy; ``None``: what the bundle was published with."""
     provider: Provider = "auto"
@@ -45,8 +48,13 @@ class Settings(BaseSettings):
     """``None``: as many as the CPUs that this process may use. So for `worker_threads`."""
     worker_threads: _Count | None = None
     max_waiting_requests: Annotated[int, Field(ge=0)] = 32
+    request_deadline_s: _Seconds = 60.0
+    max_receiving_requests: _Count = 256
+    max_bodies_bytes: _Count = 256 * 2**20
+    """Of all requests together; at least one largest body is always taken."""
     max_body_bytes: _Count = 12 * 2**20
     body_timeout_s: _Seconds = 30.0
+    header_timeout_s: _Seconds = 10.0
     keep_alive_timeout_s: _Count = 75
     drain_delay_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     shutdown_grace_s: _Count = 20

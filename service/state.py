@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import TypedDict
 
+from service.admission import Admission
 from service.answers import Answers
 from service.audit import AuditLog
 from service.catalog import Catalog
 from service.errors import NotReadyError
 from service.metrics import Metrics
+from service.model_loader import ModelLoader
 from service.model_pool import ModelPool
 from service.settings import Settings
-from service.workers import Workers
 
 __all__ = ["LifespanState", "Service"]
 
@@ -21,8 +22,9 @@ class Service:
 
     settings: Settings
     catalog: Catalog
+    loader: ModelLoader
     models: ModelPool
-    workers: Workers
+    admission: Admission
     metrics: Metrics
     audit: AuditLog | None
     answers: Answers
@@ -38,7 +40,7 @@ class Service:
         """
         if self.draining:
             raise NotReadyError("the service is draining before it stops")
-        _ = self.models.default
+        _ = self.models.default.model
         self.answers.check_recorded()
 
     @property

@@ -1,13 +1,14 @@
 """POST /classify. Knows HTTP, not how a page is classified."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from service import errors
-from service.classify import ClassificationResult, classify
-from service.dependencies import AskedDep, ServiceDep
+from service.classify import classify
+from service.dependencies import AskedDep, DeadlineDep, ServiceDep
 from service.problems import InternalError, InvalidRequestError, problem_responses
 from service.schemas import Classification
 from service.upload import FILE_PART, read_upload
@@ -80,7 +81,9 @@ class ClassifyQuery(BaseModel):
         errors.OverloadedError,
         errors.AuditUnavailableError,
         errors.IdempotencyConflictError,
+        errors.DeadlineExceededError,
         errors.BrokenModelError,
+        errors.ModelTooLargeError,
         errors.RegistryUnavailableError,
         InternalError,
     ),
@@ -90,6 +93,7 @@ async def classify_page(
     query: Annotated[ClassifyQuery, Query()],
     service: ServiceDep,
     asked: AskedDep,
+    deadline_ms: DeadlineDep = None,
 ) -> Response:
     """How probable each class is, for the page and for each of its thirteen leads, and whether a person has to look."""
     settings = service.settings
@@ -97,14 +101,9 @@ async def classify_page(
     service.answers.check_recorded()
     model = await service.models.get(query.model)
     request.state.bundle = model.manifest.ref
-    with service.workers.admit():
-        data = await read_upload(request, max_body_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
-
-        async def work() -> ClassificationResult:
-            return await service.workers.run(
-                classify, data, model, critical_sensitivity=settings.critical_sensitivity, explaining=query.explain
-            )
-
-        answer, replayed = await service.answers.give(asked, model.manifest, data, work)
+    read = partial(read_upload, max_body_bytes=settings.max_body_bytes)
+    work = partial(classify, model=model, critical_sensitivity=settings.critical_sensitivity, explaining=query.explain)
+    give = partial(service.answers.give, asked, model.manifest)
+    answer, replayed = await service.admission.serve(request, read, work, give, deadline_ms=deadline_ms)
     headers = {"Idempotency-Replayed": "true"} if replayed else None
     return Response(answer.body(), headers=headers, media_type="application/json")

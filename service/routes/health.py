@@ -17,13 +17,18 @@ _NOT_READY = problem_responses(errors.NotReadyError, errors.AuditUnavailableErro
 @router.get("/ready", summary="The same, for orchestrators", responses=_NOT_READY)
 @router.get("", summary="Whether and with what the service answers", responses=_NOT_READY)
 async def ready(service: ServiceDep) -> Health:
-    """503 while starting, while draining, and without a default model; the reason is in `found`."""
+    """503 while starting, while draining, and without a default model; the reason is in `found`.
+
+    200 with a `problem` where another model was promoted and refused: the one before it goes on answering.
+    """
     service.check_ready()
-    model = service.models.default
+    default = service.models.default
     return Health(
-        model=model.manifest.ref,
-        provider=model.classifier.provider,
+        model=default.model.manifest.ref,
+        provider=default.model.classifier.provider,
         version=__version__,
+        pending=default.state.pending,
+        problem=default.state.problem,
         degraded=service.degraded,
     )
 

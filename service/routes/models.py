@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from service import errors
 from service.dependencies import ServiceDep
-from service.model_schemas import BrokenModel, ModelCard, ModelEntry, ModelList
+from service.model_schemas import BrokenModel, DefaultEntry, ModelCard, ModelEntry, ModelList
 from service.problems import problem_responses
 
 __all__ = ["router"]
@@ -18,9 +18,10 @@ router = APIRouter(tags=["models"])
 async def list_models(service: ServiceDep) -> ModelList:
     """Every bundle in the registry, those that are refused with the reason."""
     contents = await asyncio.to_thread(service.catalog.contents)
-    default_ref = service.models.default_ref
+    default = service.models.default.state
     return ModelList(
-        models=[ModelEntry.of(bundle, contents.aliases, default_ref) for bundle in contents.bundles],
+        default=DefaultEntry.model_validate(default),
+        models=[ModelEntry.of(bundle, contents.aliases, default.model) for bundle in contents.bundles],
         broken=[BrokenModel(model=error.ref, reason=error.reason) for error in contents.broken],
     )
 
