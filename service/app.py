@@ -10,9 +10,11 @@ from starlette.staticfiles import StaticFiles
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
 from service import __version__
+from service.access import Access, make_access
 from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
 from service.cpus import available_cpus
+from service.hosts import TrustedHosts, trusted_hosts
 from service.model_pool import ModelPool
 from service.problems import handle_errors
 from service.request_context import RequestContext
@@ -32,8 +34,9 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     """Build the service; ``open_classifier`` is ONNX Runtime unless something else is given.
 
     Raises:
-        StartupError: ONNX Runtime cannot do what the settings demand.
+        StartupError: ONNX Runtime cannot do what the settings demand, or they leave the service open to anyone.
     """
+    access = make_access(settings)
     opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads or available_cpus())
     app = FastAPI(
         title="ECG report classifier",
@@ -43,24 +46,28 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         # FastAPI's own pages load their scripts from a public host, which a hospital's network does not reach.
         docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs else None,
         # A redirect would be built from the client's Host header.
         redirect_slashes=False,
-        lifespan=_lifespan(settings, opener),
+        lifespan=_lifespan(settings, opener, access),
     )
-    app.add_middleware(RequestContext)
+    app.add_middleware(TrustedHosts, names=trusted_hosts(settings))
+    app.add_middleware(RequestContext)  # the last is the outermost
     handle_errors(app)
     for routes in (classify, health, models, web):
         app.include_router(routes.router)
+    if settings.docs:
+        app.include_router(web.docs_router)
     app.mount("/web", StaticFiles(directory=web.WEB_FOLDER), name="web")
     return app
 
 
 def _lifespan(
-    settings: Settings, open_classifier: ClassifierOpener
+    settings: Settings, open_classifier: ClassifierOpener, access: Access
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
-        service = _service(settings, open_classifier)
+        service = _service(settings, open_classifier, access)
         # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
         loading = asyncio.create_task(service.models.load_default(settings.default_model_retry_s))
         try:
@@ -73,10 +80,11 @@ def _lifespan(
     return lifespan
 
 
-def _service(settings: Settings, open_classifier: ClassifierOpener) -> Service:
+def _service(settings: Settings, open_classifier: ClassifierOpener, access: Access) -> Service:
     catalog = Catalog(Registry(settings.models_dir))
     return Service(
         settings=settings,
+        access=access,
         catalog=catalog,
         models=ModelPool(catalog, open_classifier, default=settings.default_model, capacity=settings.max_loaded_models),
         workers=Workers(settings.worker_threads or available_cpus(), settings.max_waiting_requests),

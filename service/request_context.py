@@ -87,6 +87,7 @@ class _Exchange:
             "status": "none" if self.status is None else self.status,
             "duration_ms": (perf_counter() - self._started) * 1000,
             "request_id": self.request_id,
+            "key_id": self._scope["state"].get("key_id", "none"),
         }
         logger.info("request", extra={"fields": facts})
 

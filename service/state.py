@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypedDict
 
+from service.access import Access
 from service.catalog import Catalog
 from service.errors import NotReadyError
 from service.model_pool import ModelPool
@@ -17,6 +18,7 @@ class Service:
     """The parts that requests share."""
 
     settings: Settings
+    access: Access
     catalog: Catalog
     models: ModelPool
     workers: Workers

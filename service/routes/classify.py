@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service import errors
 from service.classify import classify
-from service.dependencies import RequestIdDep, ServiceDep
+from service.dependencies import ACCESS_REFUSALS, PROTECTED, RequestIdDep, ServiceDep
 from service.problems import InternalError, InvalidRequestError, problem_responses
 from service.schemas import Classification
 from service.upload import FILE_PART, read_upload
@@ -21,7 +21,7 @@ from shared_preproc.errors import (
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["classification"])
+router = APIRouter(tags=["classification"], dependencies=PROTECTED)
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _REQUEST_BODY: dict[str, Any] = {
@@ -80,6 +80,7 @@ class ClassifyQuery(BaseModel):
         errors.BrokenModelError,
         errors.RegistryUnavailableError,
         InternalError,
+        *ACCESS_REFUSALS,
     ),
 )
 async def classify_page(

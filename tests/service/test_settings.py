@@ -10,7 +10,18 @@ from service.settings import Settings, read_settings, unknown_settings
 from tests.conftest import REPOSITORY
 
 DOCUMENTED = (REPOSITORY / "docs" / "settings.md").read_text()
-WHEN_NOT_SET = {"inference_threads": "CPUs", "worker_threads": "CPUs", "critical_sensitivity": "the model's"}
+WHEN_NOT_SET = {
+    "inference_threads": "CPUs",
+    "worker_threads": "CPUs",
+    "critical_sensitivity": "the model's",
+    "trusted_hosts": "by `ECG_HOST`",
+    "keys_file": "none",
+    "oidc_issuer": "none",
+    "oidc_audience": "none",
+    "oidc_jwks_url": "the issuer's",
+    "oidc_required_scope": "none",
+    "rate_limit_per_minute": "none",
+}
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
