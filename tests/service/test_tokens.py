@@ -1,6 +1,8 @@
 """The issuer's keys: found, kept, fetched anew, and never more often than they should be."""
 
 import asyncio
+import base64
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -9,6 +11,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.access_errors import IssuerUnavailableError, UnauthorizedError
 from service.issuer_keys import KEEP_S, REFRESH_S, RETRY_S, IssuerKeys, fetch_keys, is_secure_url
@@ -16,7 +20,7 @@ from service.tokens import Tokens, looks_like_token
 from tests.service.issuer import AUDIENCE, CONFIGURATION, JWKS, Issuer, issuing
 
 NEXT_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-NEXT = {"key": NEXT_KEY, "headers": {"kid": "rsa-2"}}
+NEXT: dict[str, Any] = {"key": NEXT_KEY, "headers": {"kid": "rsa-2"}}
 
 
 class Clock:
@@ -44,7 +48,7 @@ def tokens_of(issuer: Issuer, clock: Clock) -> Tokens:
 
 def in_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     def run(issuer: Issuer, clock: Clock) -> None:
-        asyncio.run(asyncio.wait_for(test(issuer, clock), 20))  # type: ignore[arg-type]
+        asyncio.run(asyncio.wait_for(test(issuer, clock), 20))
 
     run.__name__ = test.__name__
     return run
@@ -195,3 +199,40 @@ def test_tokens_are_told_from_keys_by_their_form(issuer: Issuer) -> None:
 def test_clocks_may_be_half_a_minute_apart(issuer: Issuer, clock: Clock) -> None:
     now = int(time.time())
     asyncio.run(tokens_of(issuer, clock).caller_id(issuer.token(exp=now - 20, nbf=now + 20, iat=now + 20)))
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=9),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3),
+    max_leaves=5,
+)
+HEADERS = st.fixed_dictionaries(
+    {"alg": st.sampled_from(["RS256", "HS256", "none"]) | JSON_VALUES, "kid": st.just("rsa-1") | JSON_VALUES},
+    optional=dict.fromkeys(("typ", "crit", "b64", "jwk", "jku", "x5c", "zip"), JSON_VALUES),
+)
+PARTS = st.binary(max_size=40) | JSON_VALUES.map(lambda value: json.dumps(value).encode())
+
+
+def encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+@pytest.fixture(scope="module")
+def published() -> Iterator[dict[str, Any]]:
+    with issuing() as issuer:
+        yield dict(fetch_keys(issuer.url))
+
+
+@given(header=HEADERS.map(lambda header: json.dumps(header).encode()) | PARTS, payload=PARTS, signature=PARTS)
+def test_nothing_unsigned_is_answered_but_with_a_refusal(
+    published: dict[str, Any], header: bytes, payload: bytes, signature: bytes
+) -> None:
+    keys = IssuerKeys(lambda: published)
+    tokens = Tokens(keys, issuer="i", audience="a", algorithms=["RS256", "ES256"], required_scope=None)
+    asyncio.run(refused(tokens, ".".join(map(encoded, (header, payload, signature)))))
+
+
+@given(token=st.text(st.characters(max_codepoint=255)))
+def test_no_text_at_all_is_answered_but_with_a_refusal(published: dict[str, Any], token: str) -> None:
+    tokens = Tokens(IssuerKeys(lambda: published), issuer="i", audience="a", algorithms=["RS256"], required_scope=None)
+    asyncio.run(refused(tokens, token))
