@@ -79,15 +79,14 @@ class Tokens:
                 leeway=LEEWAY_S,
                 options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
             )
-        except (jwt.PyJWTError, RecursionError) as error:
+        except jwt.PyJWTError as error:
             raise UnauthorizedError(_FOUND.get(type(error), _UNVERIFIABLE)) from error
 
 
 def _key_id(token: str) -> str:
     try:
         key_id = jwt.get_unverified_header(token).get("kid")
-    # Thousands of opening brackets, which PyJWT hands to Python's JSON parser.
-    except (jwt.PyJWTError, RecursionError) as error:
+    except jwt.PyJWTError as error:
         raise UnauthorizedError(_UNVERIFIABLE) from error
     if not isinstance(key_id, str):
         raise UnauthorizedError("a token that does not name its key")

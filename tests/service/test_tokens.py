@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -131,6 +132,7 @@ async def test_known_keys_outlast_an_issuer_that_does_not_answer_for_a_day(issue
         {CONFIGURATION: {"issuer": "{url}", "jwks_uri": "file:///etc/hostname"}},
         {CONFIGURATION: {"issuer": "{url}", "jwks_uri": "http://192.0.2.1/keys"}},
         {CONFIGURATION: "{url}/keys"},
+        {JWKS: "{url}/moved"},
         {JWKS: None},
         {JWKS: []},
         {JWKS: {"keys": []}},
@@ -145,12 +147,25 @@ def test_whatever_the_issuer_sends_instead(issuer: Issuer, clock: Clock, documen
             return {name: filled(one) for name, one in value.items()}
         return value.format(url=issuer.url) if isinstance(value, str) else value
 
+    issuer.documents["/moved"] = issuer.documents[JWKS]
     issuer.documents = (
         issuer.documents | {name: filled(value) for name, value in documents.items()} if documents else {}
     )
     tokens = tokens_of(issuer, clock)
     expected = UnauthorizedError if "oct" in str(documents) else IssuerUnavailableError
     asyncio.run(refused(tokens, issuer.token(), expected))
+
+
+def test_only_keys_for_signatures_that_need_no_shared_secret_are_taken(issuer: Issuer) -> None:
+    assert fetch_keys(issuer.url).keys() == fetch_keys("", issuer.url + JWKS).keys() == {"rsa-1", "ec-1"}
+
+
+def test_an_issuer_cannot_make_the_service_read_its_own_files(issuer: Issuer, tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(json.dumps(issuer.documents[JWKS]))
+    issuer.documents[CONFIGURATION]["jwks_uri"] = file.as_uri()
+    with pytest.raises(ValueError, match="not behind https"):
+        fetch_keys(issuer.url)
 
 
 def test_the_event_loop_goes_on_while_keys_are_fetched(clock: Clock) -> None:
@@ -189,6 +204,11 @@ def test_the_event_loop_goes_on_while_keys_are_fetched(clock: Clock) -> None:
 )
 def test_keys_come_from_where_no_one_on_the_way_can_change_them(url: str, secure: bool) -> None:
     assert is_secure_url(url) == secure
+
+
+def test_a_published_key_of_an_algorithm_that_is_not_listed_signs_nothing(issuer: Issuer, clock: Clock) -> None:
+    token = issuer.token(key=issuer.ec, algorithm="ES256", headers={"kid": "ec-1"})
+    asyncio.run(refused(tokens_of(issuer, clock), token))
 
 
 def test_tokens_are_told_from_keys_by_their_form(issuer: Issuer) -> None:
