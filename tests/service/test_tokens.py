@@ -7,9 +7,12 @@ import json
 import time
 from collections.abc import Iterator
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
+from jwt.algorithms import RSAAlgorithm
 
 from service.access_errors import UnauthorizedError
 from service.issuer_keys import IssuerKeys, fetch_keys
@@ -62,6 +65,16 @@ def test_the_subject_is_named_as_the_documentation_says(issuer: Issuer, tokens: 
 
 def test_a_published_key_of_an_algorithm_that_is_not_listed_signs_nothing(issuer: Issuer, tokens: Tokens) -> None:
     refused(tokens, issuer.token(key=issuer.ec, algorithm="ES256", headers={"kid": "ec-1"}))
+
+
+def test_a_key_that_is_too_short_to_be_safe_signs_nothing(issuer: Issuer) -> None:
+    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - that is the point
+    published = {"short": jwt.PyJWK({**RSAAlgorithm.to_jwk(short.public_key(), as_dict=True), "kid": "short"})}
+    keys = IssuerKeys(lambda: published)
+    tokens = Tokens(keys, issuer=issuer.url, audience=AUDIENCE, algorithms=["RS256"], required_scope=None)
+    with pytest.warns(jwt.InsecureKeyLengthWarning):
+        token = issuer.token(key=short, headers={"kid": "short"})
+    refused(tokens, token)
 
 
 def test_clocks_may_be_half_a_minute_apart(issuer: Issuer, tokens: Tokens) -> None:
