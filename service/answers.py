@@ -29,7 +29,7 @@ class Asked:
 
     request_id: str
     key_id: str | None
-    """The id of the API key; None where nobody has one."""
+    """Who has the key or token; None where the route asks for none."""
     idempotency_key: str | None
     target: str
     """The path and the query: what beside the page the answer depends on."""

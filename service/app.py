@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
 from service import __version__
+from service.access import Access, make_access
 from service.admission import Admission
 from service.answers import Answer, Answers
 from service.audit import AuditLog, open_audit
@@ -17,7 +18,9 @@ from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
 from service.cpus import available_cpus
 from service.default_model import DefaultModel
+from service.dependencies import PROTECTED
 from service.gauges import ServiceGauges
+from service.hosts import TrustedHosts, trusted_hosts
 from service.idempotency import KeptAnswers
 from service.intake import Intake
 from service.metrics import Metrics
@@ -43,9 +46,10 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     """Build the service; ``open_classifier`` is ONNX Runtime unless something else is given.
 
     Raises:
-        StartupError: ONNX Runtime or the audit cannot do what the settings demand.
+        StartupError: ONNX Runtime or the audit cannot do what the settings demand, or they leave the service open to
+            anyone.
     """
-    metrics = Metrics()
+    access, metrics = make_access(settings), Metrics()
     opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads or available_cpus())
     app = FastAPI(
         title="ECG report classifier",
@@ -55,15 +59,19 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         # FastAPI's own pages load their scripts from a public host, which a hospital's network does not reach.
         docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs else None,
         # A redirect would be built from the client's Host header.
         redirect_slashes=False,
-        lifespan=_lifespan(settings, opener, metrics, open_audit(settings)),
+        lifespan=_lifespan(settings, opener, access, metrics, open_audit(settings)),
     )
+    app.add_middleware(TrustedHosts, names=trusted_hosts(settings))
     _offer_metrics(app, settings)
-    app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(RequestContext, metrics=metrics)  # the last is the outermost
     handle_errors(app)
     for routes in (classify, health, models, web):
         app.include_router(routes.router)
+    if settings.docs:
+        app.include_router(web.docs_router)
     app.mount("/web", StaticFiles(directory=web.WEB_FOLDER), name="web")
     return app
 
@@ -72,17 +80,17 @@ def _offer_metrics(app: FastAPI, settings: Settings) -> None:
     if not settings.metrics_enabled:
         return
     if settings.metrics_port is None:
-        app.include_router(metrics_route.router)
+        app.include_router(metrics_route.router, dependencies=PROTECTED)
     else:
         app.add_middleware(MetricsPort, port=settings.metrics_port)
 
 
 def _lifespan(
-    settings: Settings, open_classifier: ClassifierOpener, metrics: Metrics, audit: AuditLog | None
+    settings: Settings, open_classifier: ClassifierOpener, access: Access, metrics: Metrics, audit: AuditLog | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
-        service = _service(settings, open_classifier, metrics, audit)
+        service = _service(settings, open_classifier, access, metrics, audit)
         metrics.watch(ServiceGauges(service))
         if audit is not None:
             audit.start()
@@ -106,7 +114,7 @@ async def _follow(service: Service) -> None:
 
 
 def _service(
-    settings: Settings, open_classifier: ClassifierOpener, metrics: Metrics, audit: AuditLog | None
+    settings: Settings, open_classifier: ClassifierOpener, access: Access, metrics: Metrics, audit: AuditLog | None
 ) -> Service:
     catalog = Catalog(Registry(settings.models_dir))
     loader = ModelLoader(catalog, open_classifier)
@@ -115,6 +123,7 @@ def _service(
     kept = KeptAnswers[Answer](window_s=settings.idempotency_window_s, capacity=settings.idempotency_entries)
     return Service(
         settings=settings,
+        access=access,
         catalog=catalog,
         loader=loader,
         models=ModelPool(catalog, loader, default, budget),

@@ -3,11 +3,28 @@
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
+from fastapi.security import HTTPBearer
 
+from service.access_errors import (
+    ForbiddenError,
+    IssuerUnavailableError,
+    RateLimitedError,
+    UnauthorizedError,
+    UntrustedHostError,
+)
 from service.answers import Asked
 from service.state import Service
 
-__all__ = ["DEADLINE_HEADER", "AskedDep", "DeadlineDep", "ServiceDep"]
+__all__ = ["ACCESS_REFUSALS", "DEADLINE_HEADER", "PROTECTED", "AskedDep", "DeadlineDep", "ServiceDep"]
+
+ACCESS_REFUSALS = (
+    UnauthorizedError,
+    ForbiddenError,
+    UntrustedHostError,
+    RateLimitedError,
+    IssuerUnavailableError,
+)
+"""How a `PROTECTED` route can refuse before it does anything."""
 
 DEADLINE_HEADER = "X-Request-Deadline-Ms"
 _LONGEST_DEADLINE_MS = 24 * 3600 * 1000
@@ -46,3 +63,19 @@ DeadlineDep = Annotated[
         description="Milliseconds after which an answer is of no use; the service's own limit holds as well.",
     ),
 ]
+
+
+async def _known_caller(request: Request, service: ServiceDep) -> None:
+    """Let only those on who may; who it is, is in ``request.state.key_id``, for the log and the audit."""
+    request.state.key_id = await service.access.caller_id(request.headers.getlist("authorization"))
+    service.access.count(request.state.key_id)
+
+
+_BEARER = HTTPBearer(
+    scheme_name="key or token",
+    description="A key that whoever runs the service gives out, or a token of its issuer; where it asks for one.",
+    auto_error=False,
+)
+
+PROTECTED = (Depends(_known_caller), Depends(_BEARER))
+"""``dependencies`` of every router whose routes hold data; the second only describes it in OpenAPI."""

@@ -20,6 +20,7 @@
     +-- ClientGoneError               the client closed the connection before its answer
     +-- AuditUnavailableError         what is answered could not be recorded
     +-- IdempotencyConflictError      another request had the same Idempotency-Key
+    +-- AccessError                   whoever asks may not: service.access_errors
 
 Messages hold no file name, header or path of the sender's.
 """
@@ -58,6 +59,9 @@ class ServiceError(Exception):
     ``found`` says what came or what is the matter, ``expected`` what would have been accepted, ``remedy`` what the
     reader can do: as in `shared_preproc.errors.PreprocError`.
     """
+
+    retry_after_s: int | None = None
+    """When the same request may be answered; ``None``: what holds for all refusals of its kind."""
 
     def __init__(self, *, found: str, expected: str, remedy: str) -> None:
         super().__init__(f"{found}; expected {expected}. {remedy}")

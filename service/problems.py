@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service import errors
+from service import access_errors, errors
 from service.schemas import Problem
 from shared_preproc.errors import (
     UNSUITABLE_DIMENSIONS,
@@ -26,9 +26,10 @@ from shared_preproc.errors import (
     UnsupportedFormatError,
 )
 
-__all__ = ["KINDS", "Kind", "handle_errors", "internal_error", "problem_responses", "retry_after"]
+__all__ = ["KINDS", "Kind", "handle_errors", "internal_error", "problem_responses", "refusal"]
 
 MEDIA_TYPE = "application/problem+json"
+BEARER = 'Bearer realm="ecg-report-classifier"'
 
 
 class NotFoundError(errors.ServiceError):
@@ -87,6 +88,8 @@ class Kind(NamedTuple):
     code: str
     title: str
     retry_after_s: int | None = None
+    challenge: str | None = None
+    """What goes into WWW-Authenticate (RFC 6750, 3)."""
 
 
 KINDS: Mapping[type[Exception], Kind] = {
@@ -113,6 +116,15 @@ KINDS: Mapping[type[Exception], Kind] = {
     errors.IdempotencyConflictError: Kind(
         422, "idempotency_conflict", "The Idempotency-Key belongs to another request"
     ),
+    access_errors.UntrustedHostError: Kind(
+        421, "untrusted_host", "The service is called by a name that is not its own"
+    ),
+    access_errors.UnauthorizedError: Kind(401, "unauthorized", "A valid key or token is needed", challenge=BEARER),
+    access_errors.ForbiddenError: Kind(
+        403, "forbidden", "The token does not suffice", challenge=f'{BEARER}, error="insufficient_scope"'
+    ),
+    access_errors.RateLimitedError: Kind(429, "rate_limited", "Too many requests of one caller"),
+    access_errors.IssuerUnavailableError: Kind(503, "issuer_unavailable", "Tokens cannot be checked", 30),
     InvalidRequestError: Kind(422, "invalid_request", "The request is not valid"),
     NotFoundError: Kind(404, "not_found", "There is nothing at this address"),
     MethodNotAllowedError: Kind(405, "method_not_allowed", "The method is not allowed here"),
@@ -135,10 +147,9 @@ def internal_error(request_id: str) -> Response:
     return _response(InternalError(), request_id)
 
 
-def retry_after(error: errors.ServiceError | PreprocError) -> dict[str, str]:
-    """Header that says when to try again, where that helps: what the error measured, or what its kind says."""
-    seconds = error.retry_after_s if isinstance(error, errors.OverloadedError) else KINDS[type(error)].retry_after_s
-    return {} if seconds is None else {"Retry-After": str(seconds)}
+def refusal(error: errors.ServiceError, request_id: str) -> Response:
+    """Answer a request that does not get as far as a route."""
+    return _response(error, request_id)
 
 
 def problem_responses(*causes: type[Exception]) -> dict[int | str, dict[str, Any]]:
@@ -209,4 +220,10 @@ def _response(error: errors.ServiceError | PreprocError, request_id: str, status
         remedy=error.remedy,
         request_id=request_id,
     )
-    return _ProblemResponse(problem.code, problem.model_dump_json(), status, retry_after(error))
+    return _ProblemResponse(problem.code, problem.model_dump_json(), status, _headers(error, kind))
+
+
+def _headers(error: errors.ServiceError | PreprocError, kind: Kind) -> dict[str, str]:
+    own = error.retry_after_s if isinstance(error, errors.ServiceError) else None
+    headers = {"Retry-After": own or kind.retry_after_s, "WWW-Authenticate": kind.challenge}
+    return {name: str(value) for name, value in headers.items() if value is not None}

@@ -106,7 +106,8 @@ class _Exchange:
         )
         metrics.count_request(facts, duration_s)
         line = {"method": facts.method, "route": facts.route, "status": status, "duration_ms": duration_s * 1000}
-        logger.info("request", extra={"fields": line | self.identity})
+        who = {"key_id": self._state.get("key_id", NONE)}
+        logger.info("request", extra={"fields": line | who | self.identity})
 
 
 def _request_id(scope: Scope) -> str:

@@ -33,6 +33,19 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    trusted_hosts: str | None = None
+    """Names, with commas between. ``None``: what `service.hosts.trusted_hosts` makes of `host`."""
+    keys_file: Path | None = None
+    oidc_issuer: str | None = None
+    oidc_audience: str | None = None
+    oidc_jwks_url: str | None = None
+    """``None``: the issuer's configuration says it."""
+    oidc_algorithms: str = "RS256,ES256"
+    oidc_required_scope: str | None = None
+    allow_anonymous: bool = False
+    rate_limit_per_minute: _Count | None = None
+    """Of each caller; ``None``: no limit."""
+    docs: bool = True
     models_dir: Path = Path("models")
     default_model: str = "production"
     default_model_retry_s: _Seconds = 5.0

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypedDict
 
+from service.access import Access
 from service.admission import Admission
 from service.answers import Answers
 from service.audit import AuditLog
@@ -21,6 +22,7 @@ class Service:
     """The parts that requests share."""
 
     settings: Settings
+    access: Access
     catalog: Catalog
     loader: ModelLoader
     models: ModelPool

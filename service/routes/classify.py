@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service import errors
 from service.classify import classify
-from service.dependencies import AskedDep, DeadlineDep, ServiceDep
+from service.dependencies import ACCESS_REFUSALS, PROTECTED, AskedDep, DeadlineDep, ServiceDep
 from service.problems import InternalError, InvalidRequestError, problem_responses
 from service.schemas import Classification
 from service.upload import FILE_PART, read_upload
@@ -22,7 +22,7 @@ from shared_preproc.errors import (
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["classification"])
+router = APIRouter(tags=["classification"], dependencies=PROTECTED)
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _REQUEST_BODY: dict[str, Any] = {
@@ -86,6 +86,7 @@ class ClassifyQuery(BaseModel):
         errors.ModelTooLargeError,
         errors.RegistryUnavailableError,
         InternalError,
+        *ACCESS_REFUSALS,
     ),
 )
 async def classify_page(

@@ -5,16 +5,20 @@ import asyncio
 from fastapi import APIRouter
 
 from service import errors
-from service.dependencies import ServiceDep
+from service.dependencies import ACCESS_REFUSALS, PROTECTED, ServiceDep
 from service.model_schemas import BrokenModel, DefaultEntry, ModelCard, ModelEntry, ModelList
 from service.problems import problem_responses
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["models"])
+router = APIRouter(tags=["models"], dependencies=PROTECTED)
 
 
-@router.get("/models", summary="Which models there are", responses=problem_responses(errors.RegistryUnavailableError))
+@router.get(
+    "/models",
+    summary="Which models there are",
+    responses=problem_responses(errors.RegistryUnavailableError, *ACCESS_REFUSALS),
+)
 async def list_models(service: ServiceDep) -> ModelList:
     """Every bundle in the registry, those that are refused with the reason."""
     contents = await asyncio.to_thread(service.catalog.contents)
@@ -29,7 +33,9 @@ async def list_models(service: ServiceDep) -> ModelList:
 @router.get(
     "/models/{name}/{version}/card",
     summary="What a model is, and what its answers are worth",
-    responses=problem_responses(errors.UnknownModelError, errors.BrokenModelError, errors.RegistryUnavailableError),
+    responses=problem_responses(
+        errors.UnknownModelError, errors.BrokenModelError, errors.RegistryUnavailableError, *ACCESS_REFUSALS
+    ),
 )
 async def model_card(name: str, version: str, service: ServiceDep) -> ModelCard:
     """The model's card: what it is for and not for, its data, its figures and its limits."""

@@ -19,6 +19,7 @@ from service.app import create_app
 from service.audit import AuditLog, open_audit
 from service.audit_files import AuditFiles, audit_line
 from service.errors import AuditUnavailableError, StartupError
+from service.keys import new_key
 from service.settings import Settings
 from tests import factories
 from tests.bundles import policy, publish_tiny
@@ -74,7 +75,12 @@ def test_every_answer_about_a_page_is_recorded(models_dir: Path, tmp_path: Path)
         problem(client.post("/classify", content=b""), 422, "missing_file")
         first, again, refused = recorded(tmp_path, client, 3)
     assert first.keys() == FIELDS | WHEN_CLASSIFIED
-    assert (first["request_id"], first["key_id"], first["replay_of"], first["code"]) == ("first", None, None, "ok")
+    assert (first["request_id"], first["key_id"], first["replay_of"], first["code"]) == (
+        "first",
+        "anonymous",
+        None,
+        "ok",
+    )
     assert first["image_sha256"] == hashlib.sha256(PAGE).hexdigest() == given["image"]["sha256"]
     assert (first["bundle"], first["bundle_sha256"]) == ("tiny/1", given["model"]["sha256"])
     assert first["preprocessing"] == given["model"]["preprocessing"]
@@ -86,6 +92,21 @@ def test_every_answer_about_a_page_is_recorded(models_dir: Path, tmp_path: Path)
     assert refused.keys() == FIELDS
     assert (refused["code"], refused["bundle"]) == ("not_an_ecg_page", "other/1")
     assert refused["image_sha256"] == hashlib.sha256(factories.blank_png()).hexdigest()
+
+
+def test_each_key_has_its_own_answers_and_stands_in_its_records(models_dir: Path, tmp_path: Path) -> None:
+    keys = dict(new_key(name) for name in ("pacs", "ward"))
+    (tmp_path / "keys").write_text("\n".join(keys.values()))
+    folder = tmp_path / "audit"
+    with serving(settings_for(models_dir, keys_file=tmp_path / "keys", audit_dir=folder)) as client:
+        for key in (*keys, *keys):
+            headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "same"}
+            assert client.post("/classify", content=PAGE, headers=headers).is_success
+    first, second, first_again, second_again = answers(folder)
+    assert (first["key_id"], second["key_id"]) == ("pacs", "ward")
+    assert (first["replay_of"], second["replay_of"]) == (None, None)
+    assert (first_again["replay_of"], second_again["replay_of"]) == (first["request_id"], second["request_id"])
+    assert not any(key in file.read_text() for key in keys for file in audit_files(folder))
 
 
 def test_what_it_was_decided_by_is_recorded(tmp_path: Path) -> None:

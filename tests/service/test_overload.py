@@ -22,9 +22,9 @@ from tests.service.serving import problem, serving, settings_for, wait_until
 
 SLOW_CLIENTS = 200
 PAGE = page_jpeg()
-WHOLE_REQUEST = b"POST /classify HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n%b" % (len(PAGE), PAGE)
+WHOLE_REQUEST = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (len(PAGE), PAGE)
 HALF_A_HEAD = b"POST /classify HTTP/1.1\r\nHost: te"
-HALF_A_BODY = b"POST /classify HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\nhalf"
+HALF_A_BODY = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nhalf"
 
 
 class CountingClassifier(GatedClassifier):

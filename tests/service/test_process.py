@@ -161,7 +161,7 @@ def test_sigterm_while_idle(models_dir: Path) -> None:
 def test_sigterm_with_a_body_that_never_ends(models_dir: Path) -> None:
     with running(environment(models_dir, ECG_SHUTDOWN_GRACE_S="1")) as process:
         with socket.create_connection((process.url.host, process.url.port or 0)) as connection:
-            connection.sendall(b"POST /classify HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\nhalf")
+            connection.sendall(b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf")
             time.sleep(0.2)
             started = time.monotonic()
             process.terminate()

@@ -16,6 +16,13 @@ WHEN_NOT_SET = {
     "critical_sensitivity": "the model's",
     "metrics_port": "none",
     "audit_dir": "none",
+    "trusted_hosts": "by `ECG_HOST`",
+    "keys_file": "none",
+    "oidc_issuer": "none",
+    "oidc_audience": "none",
+    "oidc_jwks_url": "the issuer's",
+    "oidc_required_scope": "none",
+    "rate_limit_per_minute": "none",
 }
 
 

@@ -23,7 +23,7 @@ UPLOAD_BYTES = 10 * MB
 @contextmanager
 def stalled_upload(url: httpx.URL, target: str = "/classify", sent_bytes: int = 4) -> Iterator[socket.socket]:
     """A connection whose request lacks the end of its body."""
-    head = f"POST {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {sent_bytes + 1}\r\n\r\n"
+    head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {sent_bytes + 1}\r\n\r\n"
     with socket.create_connection((url.host, url.port or 0), timeout=10) as connection:
         connection.sendall(head.encode() + bytes(sent_bytes))
         yield connection
