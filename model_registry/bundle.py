@@ -24,6 +24,7 @@ from model_registry.errors import (
     UnknownSchemaError,
     UnreadableBundleError,
 )
+from model_registry.golden import GOLDEN_FILE, Golden
 from model_registry.graph import check_graph
 from model_registry.manifest import (
     CARD_FILE,
@@ -37,7 +38,16 @@ from model_registry.manifest import (
     Sha256,
 )
 
-__all__ = ["Bundle", "Card", "make_manifest", "read_bundle", "read_card", "read_manifest", "write_manifest"]
+__all__ = [
+    "Bundle",
+    "Card",
+    "make_manifest",
+    "read_bundle",
+    "read_card",
+    "read_manifest",
+    "read_seal",
+    "write_manifest",
+]
 
 _CARD_TEXT_FILE = "card.md"
 _CARD_CONTENT = TypeAdapter(dict[str, JsonValue])
@@ -52,6 +62,8 @@ class Bundle:
     model: bytes
     training_pages: frozenset[str] | None = None
     """SHA-256 (hex) of every file that was trained on; None where the bundle does not say."""
+    golden: Golden | None = None
+    """What the graph is known to answer; None where nothing was recorded."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +139,16 @@ def read_bundle(folder: Path, ref: str) -> Bundle:
     contents = {name: _verified(folder, name, manifest) for name in manifest.files}
     check_graph(contents[MODEL_FILE], manifest)
     _card(contents, manifest)
-    return Bundle(manifest, contents[MODEL_FILE], _training_pages(contents, ref))
+    return Bundle(manifest, contents[MODEL_FILE], _training_pages(contents, ref), _golden(contents, manifest))
+
+
+def read_seal(folder: Path, ref: str) -> bytes:
+    """Read the manifest's checksum: as long as it is the same, so is the bundle.
+
+    Raises:
+        BrokenBundleError: it is not there, or cannot be read.
+    """
+    return _read(folder / MANIFEST_SEAL, ref)
 
 
 def read_card(folder: Path, ref: str) -> Card:
@@ -162,6 +183,18 @@ def _training_pages(contents: Mapping[str, bytes], ref: str) -> frozenset[str] |
         return _TRAINING_PAGES.validate_python(contents[TRAINING_PAGES_FILE].decode().split())
     except ValueError as error:
         raise MalformedFileError(ref, f"{TRAINING_PAGES_FILE} is no list of SHA-256, one a line") from error
+
+
+def _golden(contents: Mapping[str, bytes], manifest: BundleManifest) -> Golden | None:
+    if GOLDEN_FILE not in contents:
+        return None
+    try:
+        golden = Golden.model_validate_json(contents[GOLDEN_FILE])
+    except ValidationError as error:
+        raise MalformedFileError(manifest.ref, f"{GOLDEN_FILE} is no recorded answer") from error
+    if {len(page) for page in golden.page_probabilities} != {len(manifest.class_names)}:
+        raise MalformedFileError(manifest.ref, f"{GOLDEN_FILE} does not answer for each of the classes")
+    return golden
 
 
 def _verified(folder: Path, name: str, manifest: BundleManifest) -> bytes:

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from model_registry.aliases import AliasTable
-from model_registry.bundle import Bundle, Card, make_manifest, read_bundle, read_card, read_manifest, write_manifest
+from model_registry.bundle import (
+    Bundle,
+    Card,
+    make_manifest,
+    read_bundle,
+    read_card,
+    read_manifest,
+    read_seal,
+    write_manifest,
+)
 from model_registry.durable import claim_folder, scratch_folder, sync_folder, write_file
 from model_registry.errors import (
     BrokenBundleError,
@@ -22,10 +31,10 @@ from model_registry.errors import (
     UnreadableBundleError,
     UnreadableRegistryError,
 )
-from model_registry.manifest import BundleDraft, BundleManifest
+from model_registry.manifest import MODEL_FILE, BundleDraft, BundleManifest
 from model_registry.names import check_alias, is_name, is_version, split_reference
 
-__all__ = ["Bundle", "BundleDraft", "Card", "Listing", "Registry"]
+__all__ = ["Bundle", "BundleDraft", "Card", "Listing", "Registry", "Stamp"]
 
 
 class Listing(NamedTuple):
@@ -34,6 +43,15 @@ class Listing(NamedTuple):
     bundles: tuple[BundleManifest, ...]
     broken: tuple[BrokenBundleError, ...]
     """One for each bundle that must not be served; its `ref` and `reason` say which and why."""
+
+
+class Stamp(NamedTuple):
+    """What has to stay the same for a loaded bundle to be the one that a reference means."""
+
+    ref: str
+    """Its `name/version`."""
+    seal: bytes
+    """The checksum of its manifest, which holds those of all its files."""
 
 
 class Registry:
@@ -98,6 +116,25 @@ class Registry:
         """
         ref = self.resolve(reference)
         return read_bundle(self._path / ref, ref)
+
+    def stamp(self, reference: str) -> Stamp:
+        """Say which bundle a reference means now, and which content of it; cheap enough to be asked again and again.
+
+        Raises:
+            RegistryError: as `load`, of which nothing but the manifest's checksum is read.
+        """
+        ref = self.resolve(reference)
+        return Stamp(ref, read_seal(self._path / ref, ref))
+
+    def model_bytes(self, ref: str) -> int:
+        """Size of the model of a `name/version`, without reading it; 0 where there is none.
+
+        A bundle without a model is for `load` to refuse.
+        """
+        try:
+            return (self._path / ref / MODEL_FILE).stat().st_size
+        except OSError:
+            return 0
 
     def card(self, reference: str) -> Card:
         """Read what a bundle says about itself, that much of it verified; the model is not read.

@@ -31,7 +31,7 @@ def _serve() -> None:
     from service.app import create_app  # noqa: PLC0415
     from service.server import make_server  # noqa: PLC0415
 
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     if unknown := unknown_settings(os.environ):
         logger.warning("unknown_settings", extra={"fields": {"ignored": ", ".join(unknown)}})
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once it has stopped

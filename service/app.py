@@ -10,13 +10,27 @@ from starlette.staticfiles import StaticFiles
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
 from service import __version__
+from service.access import Access, make_access
+from service.admission import Admission
+from service.answers import Answer, Answers
+from service.audit import AuditLog, open_audit
 from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
 from service.cpus import available_cpus
-from service.model_pool import ModelPool
+from service.default_model import DefaultModel
+from service.dependencies import PROTECTED
+from service.gauges import ServiceGauges
+from service.hosts import TrustedHosts, trusted_hosts
+from service.idempotency import KeptAnswers
+from service.intake import Intake
+from service.metrics import Metrics
+from service.metrics_listener import MetricsPort
+from service.model_loader import ModelLoader
+from service.model_pool import Budget, ModelPool
 from service.problems import handle_errors
 from service.request_context import RequestContext
 from service.routes import classify, health, models, web
+from service.routes import metrics as metrics_route
 from service.settings import Settings
 from service.state import LifespanState, Service
 from service.workers import Workers
@@ -32,8 +46,10 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     """Build the service; ``open_classifier`` is ONNX Runtime unless something else is given.
 
     Raises:
-        StartupError: ONNX Runtime cannot do what the settings demand.
+        StartupError: ONNX Runtime or the audit cannot do what the settings demand, or they leave the service open to
+            anyone.
     """
+    access, metrics = make_access(settings), Metrics()
     opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads or available_cpus())
     app = FastAPI(
         title="ECG report classifier",
@@ -43,41 +59,88 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         # FastAPI's own pages load their scripts from a public host, which a hospital's network does not reach.
         docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs else None,
         # A redirect would be built from the client's Host header.
         redirect_slashes=False,
-        lifespan=_lifespan(settings, opener),
+        lifespan=_lifespan(settings, opener, access, metrics, open_audit(settings)),
     )
-    app.add_middleware(RequestContext)
+    app.add_middleware(TrustedHosts, names=trusted_hosts(settings))
+    _offer_metrics(app, settings)
+    app.add_middleware(RequestContext, metrics=metrics)  # the last is the outermost
     handle_errors(app)
     for routes in (classify, health, models, web):
         app.include_router(routes.router)
+    if settings.docs:
+        app.include_router(web.docs_router)
     app.mount("/web", StaticFiles(directory=web.WEB_FOLDER), name="web")
     return app
 
 
+def _offer_metrics(app: FastAPI, settings: Settings) -> None:
+    if not settings.metrics_enabled:
+        return
+    if settings.metrics_port is None:
+        app.include_router(metrics_route.router, dependencies=PROTECTED)
+    else:
+        app.add_middleware(MetricsPort, port=settings.metrics_port)
+
+
 def _lifespan(
-    settings: Settings, open_classifier: ClassifierOpener
+    settings: Settings, open_classifier: ClassifierOpener, access: Access, metrics: Metrics, audit: AuditLog | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
-        service = _service(settings, open_classifier)
+        service = _service(settings, open_classifier, access, metrics, audit)
+        metrics.watch(ServiceGauges(service))
+        if audit is not None:
+            audit.start()
         # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
-        loading = asyncio.create_task(service.models.load_default(settings.default_model_retry_s))
+        following = asyncio.create_task(_follow(service))
         try:
             yield {"service": service}
         finally:
-            loading.cancel()
-            service.models.close()
-            service.workers.close()
+            following.cancel()
+            service.loader.close()
+            service.admission.workers.close()
+            if audit is not None:
+                audit.close()
 
     return lifespan
 
 
-def _service(settings: Settings, open_classifier: ClassifierOpener) -> Service:
+async def _follow(service: Service) -> None:
+    settings = service.settings
+    await service.models.default.follow(poll_s=settings.registry_poll_s, retry_s=settings.default_model_retry_s)
+
+
+def _service(
+    settings: Settings, open_classifier: ClassifierOpener, access: Access, metrics: Metrics, audit: AuditLog | None
+) -> Service:
     catalog = Catalog(Registry(settings.models_dir))
+    loader = ModelLoader(catalog, open_classifier)
+    default = DefaultModel(catalog, loader, settings.default_model)
+    budget = Budget(settings.max_loaded_models, settings.max_loaded_model_bytes)
+    kept = KeptAnswers[Answer](window_s=settings.idempotency_window_s, capacity=settings.idempotency_entries)
     return Service(
         settings=settings,
+        access=access,
         catalog=catalog,
-        models=ModelPool(catalog, open_classifier, default=settings.default_model, capacity=settings.max_loaded_models),
-        workers=Workers(settings.worker_threads or available_cpus(), settings.max_waiting_requests),
+        loader=loader,
+        models=ModelPool(catalog, loader, default, budget),
+        admission=_admission(settings),
+        metrics=metrics,
+        audit=audit,
+        answers=Answers(metrics, audit, kept),
+    )
+
+
+def _admission(settings: Settings) -> Admission:
+    return Admission(
+        Intake(
+            places=settings.max_receiving_requests,
+            max_bytes=max(settings.max_bodies_bytes, settings.max_body_bytes),
+            timeout_s=settings.body_timeout_s,
+        ),
+        Workers(settings.worker_threads or available_cpus(), settings.max_waiting_requests),
+        deadline_s=settings.request_deadline_s,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from model_registry.bundle import Bundle, Card
 from model_registry.errors import BrokenBundleError, RegistryError, UnknownBundleError
 from model_registry.manifest import BundleManifest
-from model_registry.registry import Registry
+from model_registry.registry import Registry, Stamp
 from service.errors import BrokenModelError, RegistryUnavailableError, UnknownModelError
 from shared_preproc.spec import MASKS_150
 
@@ -51,6 +51,19 @@ class Catalog:
         """
         with _in_our_words():
             return self._registry.resolve(reference)
+
+    def stamp(self, reference: str) -> Stamp:
+        """Say which bundle a reference means now, and which content of it; cheap.
+
+        Raises:
+            ModelError: there is none, it is broken, or the registry cannot be read.
+        """
+        with _in_our_words():
+            return self._registry.stamp(reference)
+
+    def model_bytes(self, ref: str) -> int:
+        """Size of the model of a ``name/version``; 0 where it has none, which `load` refuses."""
+        return self._registry.model_bytes(ref)
 
     def load(self, reference: str) -> Bundle:
         """Read a bundle, verified to the last byte and preprocessed for as this program preprocesses.

@@ -2,20 +2,80 @@
 
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPBearer
 
+from service.access_errors import (
+    ForbiddenError,
+    IssuerUnavailableError,
+    RateLimitedError,
+    UnauthorizedError,
+    UntrustedHostError,
+)
+from service.answers import Asked
 from service.state import Service
 
-__all__ = ["RequestIdDep", "ServiceDep"]
+__all__ = ["ACCESS_REFUSALS", "DEADLINE_HEADER", "PROTECTED", "AskedDep", "DeadlineDep", "ServiceDep"]
+
+ACCESS_REFUSALS = (
+    UnauthorizedError,
+    ForbiddenError,
+    UntrustedHostError,
+    RateLimitedError,
+    IssuerUnavailableError,
+)
+"""How a `PROTECTED` route can refuse before it does anything."""
+
+DEADLINE_HEADER = "X-Request-Deadline-Ms"
+_LONGEST_DEADLINE_MS = 24 * 3600 * 1000
+_IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="Your own name for this request: sent again with it, the same page gets the same answer, without "
+        "new work. 1 to 255 printable ASCII characters without spaces.",
+    ),
+]
 
 
 def _service(request: Request) -> Service:
     return cast("Service", request.state.service)
 
 
-def _request_id(request: Request) -> str:
-    return cast("str", request.state.request_id)
+def _asked(request: Request, idempotency_key: _IdempotencyKey = None) -> Asked:
+    return Asked(
+        request_id=request.state.request_id,
+        key_id=getattr(request.state, "key_id", None),
+        idempotency_key=idempotency_key,
+        # Not request.url, which is built from the Host header as well.
+        target=f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}",
+    )
 
 
 ServiceDep = Annotated[Service, Depends(_service)]
-RequestIdDep = Annotated[str, Depends(_request_id)]
+AskedDep = Annotated[Asked, Depends(_asked)]
+DeadlineDep = Annotated[
+    int | None,
+    Header(
+        alias=DEADLINE_HEADER,
+        ge=1,
+        le=_LONGEST_DEADLINE_MS,
+        description="Milliseconds after which an answer is of no use; the service's own limit holds as well.",
+    ),
+]
+
+
+async def _known_caller(request: Request, service: ServiceDep) -> None:
+    """Let only those on who may; who it is, is in ``request.state.key_id``, for the log and the audit."""
+    request.state.key_id = await service.access.caller_id(request.headers.getlist("authorization"))
+    service.access.count(request.state.key_id)
+
+
+_BEARER = HTTPBearer(
+    scheme_name="key or token",
+    description="A key that whoever runs the service gives out, or a token of its issuer; where it asks for one.",
+    auto_error=False,
+)
+
+PROTECTED = (Depends(_known_caller), Depends(_BEARER))
+"""``dependencies`` of every router whose routes hold data; the second only describes it in OpenAPI."""

@@ -12,21 +12,32 @@
     +-- ModelError
     |   +-- UnknownModelError         no bundle or alias of that name
     |   +-- BrokenModelError          a bundle that is there but must not be served
+    |   +-- ModelTooLargeError        a bundle beyond the memory that models may take
     |   +-- RegistryUnavailableError  the folder of bundles cannot be read
     +-- NotReadyError                 starting, draining, or without a default model
     +-- OverloadedError               too many requests are in hand already
+    +-- DeadlineExceededError         no answer in the time that the request has
+    +-- ClientGoneError               the client closed the connection before its answer
+    +-- AuditUnavailableError         what is answered could not be recorded
+    +-- IdempotencyConflictError      another request had the same Idempotency-Key
+    +-- AccessError                   whoever asks may not: service.access_errors
 
 Messages hold no file name, header or path of the sender's.
 """
 
 __all__ = [
+    "AuditUnavailableError",
     "BodyTimeoutError",
     "BodyTooLargeError",
     "BrokenModelError",
+    "ClientGoneError",
+    "DeadlineExceededError",
+    "IdempotencyConflictError",
     "IncompleteBodyError",
     "MalformedMultipartError",
     "MissingFileError",
     "ModelError",
+    "ModelTooLargeError",
     "NotReadyError",
     "OverloadedError",
     "RegistryUnavailableError",
@@ -48,6 +59,9 @@ class ServiceError(Exception):
     ``found`` says what came or what is the matter, ``expected`` what would have been accepted, ``remedy`` what the
     reader can do: as in `shared_preproc.errors.PreprocError`.
     """
+
+    retry_after_s: int | None = None
+    """When the same request may be answered; ``None``: what holds for all refusals of its kind."""
 
     def __init__(self, *, found: str, expected: str, remedy: str) -> None:
         super().__init__(f"{found}; expected {expected}. {remedy}")
@@ -138,6 +152,17 @@ class BrokenModelError(ModelError):
     """The bundle exists but must not, or cannot, be served."""
 
 
+class ModelTooLargeError(ModelError):
+    """The bundle alone is larger than all models beside the default may be."""
+
+    def __init__(self, ref: str, model_bytes: int, budget_bytes: int) -> None:
+        super().__init__(
+            found=f"{ref}: a model of {model_bytes} bytes",
+            expected=f"at most {budget_bytes} bytes for the models beside the default",
+            remedy="Ask for another model; whoever runs the service can raise ECG_MAX_LOADED_MODEL_BYTES.",
+        )
+
+
 class RegistryUnavailableError(ModelError):
     """The folder of bundles, or its aliases, cannot be read."""
 
@@ -152,9 +177,54 @@ class NotReadyError(ServiceError):
 class OverloadedError(ServiceError):
     """As many requests are in hand as may be."""
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, found: str, retry_after_s: int) -> None:
         super().__init__(
-            found=f"{places} other requests that are being received or worked on",
+            found=found,
             expected="fewer requests at the same time",
             remedy="Send the page again after the time in Retry-After.",
+        )
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineExceededError(ServiceError):
+    """There was no answer in the time that the request has."""
+
+    def __init__(self, deadline_s: float) -> None:
+        super().__init__(
+            found=f"no answer after {deadline_s:g} s",
+            expected="an answer within that time",
+            remedy="Send the page again after the time in Retry-After, or allow more time.",
+        )
+
+
+class ClientGoneError(ServiceError):
+    """The client closed the connection before its answer; nobody reads this."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            found="a connection that was closed before the answer",
+            expected="a client that waits for it",
+            remedy="Send the page again.",
+        )
+
+
+class AuditUnavailableError(ServiceError):
+    """What is answered could not be recorded, and has to be."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            found="an audit that cannot be written",
+            expected="a record of each answer",
+            remedy="Whoever runs the service finds the reason in its log.",
+        )
+
+
+class IdempotencyConflictError(ServiceError):
+    """The same Idempotency-Key came with another request before."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            found="an Idempotency-Key that came with another page or other parameters before",
+            expected="a key of its own for each request",
+            remedy="Make a new key for each page, and send it again only with the same page and parameters.",
         )

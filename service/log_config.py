@@ -1,4 +1,4 @@
-"""How the service logs: one line of ``key=value`` pairs per record, to stderr. Knows no request.
+"""How the service logs: one line per record, to stderr, of ``key=value`` pairs or of JSON. Knows no request.
 
 What a record is about is its message, a fixed word; the rest is in ``extra={"fields": {...}}``.
 """
@@ -7,11 +7,13 @@ import json
 import logging
 import logging.config
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from service.settings import LogLevel
+from service.settings import LogFormat, LogLevel
 
-__all__ = ["LineFormatter", "configure_logging"]
+__all__ = ["JsonFormatter", "LineFormatter", "configure_logging"]
 
 _BARE = re.compile(r"[A-Za-z0-9_./:+{}-]+")
 
@@ -21,35 +23,53 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the record as one line, whatever its values hold."""
-        facts = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info:
-            facts["traceback"] = self.formatException(record.exc_info)
-        return " ".join(f"{key}={_in_line(value)}" for key, value in facts.items())
+        return " ".join(f"{key}={_in_line(value)}" for key, value in _facts(self, record).items())
 
 
-def configure_logging(level: LogLevel) -> None:
-    """Send every logger of the process to stderr through `LineFormatter`."""
+class JsonFormatter(logging.Formatter):
+    """The same facts as one JSON object; numbers stay numbers."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the record as one line, whatever its values hold."""
+        facts = _facts(self, record)
+        return json.dumps({key: round(value, 2) if isinstance(value, float) else value for key, value in facts.items()})
+
+
+_FORMATTERS: Mapping[LogFormat, type[logging.Formatter]] = {"line": LineFormatter, "json": JsonFormatter}
+
+
+def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
+    """Send every logger of the process to stderr, in the format that is asked for."""
     logging.config.dictConfig(
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "formatters": {"line": {"()": LineFormatter}},
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "formatters": {"chosen": {"()": _FORMATTERS[log_format]}},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "chosen"}},
             "root": {"handlers": ["stderr"], "level": level.upper()},
             "loggers": {
                 # It quotes bytes of the body that it cannot parse.
                 "python_multipart": {"level": "CRITICAL"},
+                # It quotes the text of EXIF tags, at the level debug.
+                "PIL": {"level": "CRITICAL"},
                 # A client that asks for a WebSocket makes it advise the operator to install one.
                 "uvicorn.error": {"filters": [lambda record: "pip install" not in record.getMessage()]},
             },
         }
     )
+
+
+def _facts(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, Any]:
+    facts = {
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "event": record.getMessage(),
+        **getattr(record, "fields", {}),
+    }
+    if record.exc_info:
+        facts["traceback"] = formatter.formatException(record.exc_info)
+    return facts
 
 
 def _in_line(value: object) -> str:

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from model_registry.bundle import Card
 from model_registry.manifest import CARD_FILE, BundleManifest
 from model_registry.policy import DecisionPolicy
 
-__all__ = ["BrokenModel", "ModelCard", "ModelEntry", "ModelList"]
+__all__ = ["BrokenModel", "DefaultEntry", "ModelCard", "ModelEntry", "ModelList"]
 
 
 class ModelEntry(BaseModel):
@@ -52,8 +52,20 @@ class BrokenModel(BaseModel):
     reason: str
 
 
+class DefaultEntry(BaseModel):
+    """What answers when no model is asked for, and what should."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    model: Annotated[str | None, Field(description="`name/version`; null: none is loaded.")]
+    pending: Annotated[str | None, Field(description="`name/version` that was promoted and does not answer yet.")]
+    problem: Annotated[str | None, Field(description="Why it does not; null: nothing is wrong.")]
+
+
 class ModelList(BaseModel):
     """Every bundle in the registry."""
+
+    default: DefaultEntry
 
     models: list[ModelEntry]
     broken: list[BrokenModel]

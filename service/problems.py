@@ -12,8 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from service import errors
+from service import access_errors, errors
 from service.schemas import Problem
 from shared_preproc.errors import (
     UNSUITABLE_DIMENSIONS,
@@ -25,9 +26,10 @@ from shared_preproc.errors import (
     UnsupportedFormatError,
 )
 
-__all__ = ["KINDS", "Kind", "handle_errors", "internal_error", "problem_responses"]
+__all__ = ["KINDS", "Kind", "handle_errors", "internal_error", "problem_responses", "refusal"]
 
 MEDIA_TYPE = "application/problem+json"
+BEARER = 'Bearer realm="ecg-report-classifier"'
 
 
 class NotFoundError(errors.ServiceError):
@@ -49,10 +51,12 @@ class MethodNotAllowedError(errors.ServiceError):
 
 
 class InvalidRequestError(errors.ServiceError):
-    """A parameter of the query is unknown or malformed."""
+    """A parameter of the query, or a header, is unknown or malformed."""
 
     def __init__(self, found: str) -> None:
-        super().__init__(found=found, expected="the parameters that /docs lists", remedy="Correct the query string.")
+        super().__init__(
+            found=found, expected="the parameters that /docs lists", remedy="Correct the query string or the header."
+        )
 
 
 class RefusedError(errors.ServiceError):
@@ -84,6 +88,8 @@ class Kind(NamedTuple):
     code: str
     title: str
     retry_after_s: int | None = None
+    challenge: str | None = None
+    """What goes into WWW-Authenticate (RFC 6750, 3)."""
 
 
 KINDS: Mapping[type[Exception], Kind] = {
@@ -100,9 +106,25 @@ KINDS: Mapping[type[Exception], Kind] = {
     errors.MissingFileError: Kind(422, "missing_file", "There is no file in the request"),
     errors.UnknownModelError: Kind(404, "unknown_model", "There is no such model"),
     errors.BrokenModelError: Kind(503, "broken_model", "This model cannot be served"),
+    errors.ModelTooLargeError: Kind(503, "model_too_large", "This model does not fit"),
     errors.RegistryUnavailableError: Kind(503, "registry_unavailable", "The models cannot be read"),
     errors.NotReadyError: Kind(503, "not_ready", "The service is not ready", 5),
-    errors.OverloadedError: Kind(503, "overloaded", "The service is busy", 1),
+    errors.OverloadedError: Kind(503, "overloaded", "The service is busy"),
+    errors.DeadlineExceededError: Kind(503, "deadline_exceeded", "There was no answer in time", 1),
+    errors.ClientGoneError: Kind(499, "client_gone", "The client closed the connection"),
+    errors.AuditUnavailableError: Kind(503, "audit_unavailable", "Answers cannot be recorded", 5),
+    errors.IdempotencyConflictError: Kind(
+        422, "idempotency_conflict", "The Idempotency-Key belongs to another request"
+    ),
+    access_errors.UntrustedHostError: Kind(
+        421, "untrusted_host", "The service is called by a name that is not its own"
+    ),
+    access_errors.UnauthorizedError: Kind(401, "unauthorized", "A valid key or token is needed", challenge=BEARER),
+    access_errors.ForbiddenError: Kind(
+        403, "forbidden", "The token does not suffice", challenge=f'{BEARER}, error="insufficient_scope"'
+    ),
+    access_errors.RateLimitedError: Kind(429, "rate_limited", "Too many requests of one caller"),
+    access_errors.IssuerUnavailableError: Kind(503, "issuer_unavailable", "Tokens cannot be checked", 30),
     InvalidRequestError: Kind(422, "invalid_request", "The request is not valid"),
     NotFoundError: Kind(404, "not_found", "There is nothing at this address"),
     MethodNotAllowedError: Kind(405, "method_not_allowed", "The method is not allowed here"),
@@ -123,6 +145,11 @@ def handle_errors(app: FastAPI) -> None:
 def internal_error(request_id: str) -> Response:
     """Answer what nobody foresaw."""
     return _response(InternalError(), request_id)
+
+
+def refusal(error: errors.ServiceError, request_id: str) -> Response:
+    """Answer a request that does not get as far as a route."""
+    return _response(error, request_id)
 
 
 def problem_responses(*causes: type[Exception]) -> dict[int | str, dict[str, Any]]:
@@ -165,6 +192,20 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
     return response
 
 
+class _ProblemResponse(Response):
+    """Leaves its code in ``request.state.problem_code``, for whoever counts answers."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, code: str, body: str, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(body, status, headers)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["problem_code"] = self._code
+        await super().__call__(scope, receive, send)
+
+
 def _response(error: errors.ServiceError | PreprocError, request_id: str, status: int | None = None) -> Response:
     kind = KINDS[type(error)]
     status = status or kind.status
@@ -179,5 +220,10 @@ def _response(error: errors.ServiceError | PreprocError, request_id: str, status
         remedy=error.remedy,
         request_id=request_id,
     )
-    headers = {} if kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
-    return Response(problem.model_dump_json(), status, headers, MEDIA_TYPE)
+    return _ProblemResponse(problem.code, problem.model_dump_json(), status, _headers(error, kind))
+
+
+def _headers(error: errors.ServiceError | PreprocError, kind: Kind) -> dict[str, str]:
+    own = error.retry_after_s if isinstance(error, errors.ServiceError) else None
+    headers = {"Retry-After": own or kind.retry_after_s, "WWW-Authenticate": kind.challenge}
+    return {name: str(value) for name, value in headers.items() if value is not None}

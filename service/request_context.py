@@ -6,13 +6,16 @@ Knows no route. The log line holds nothing that a client writes, but for a well-
 import logging
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from time import perf_counter
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.metrics import NONE, Metrics, RequestFacts
 from service.problems import internal_error
+from service.trace_context import TRACE_HEADER, TraceContext
 
 __all__ = ["REQUEST_ID_HEADER", "RequestContext"]
 
@@ -38,8 +41,9 @@ logger = logging.getLogger(__name__)
 class RequestContext:
     """ASGI middleware; the id is in ``request.state.request_id``."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one exchange."""
@@ -54,11 +58,11 @@ class RequestContext:
         try:
             await self._app(scope, receive, exchange.send)
         except Exception:
-            logger.exception("internal_error", extra={"fields": {"request_id": exchange.request_id}})
+            logger.exception("internal_error", extra={"fields": exchange.identity})
             if exchange.status is None:
                 await internal_error(exchange.request_id)(scope, receive, exchange.send)
         finally:
-            exchange.log()
+            exchange.end(self._metrics)
 
 
 class _Exchange:
@@ -69,26 +73,41 @@ class _Exchange:
         self._method = method if method in _METHODS else "other"
         self.status: int | None = None
         self.request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = self.request_id
+        self._trace = TraceContext.parse(Headers(scope=scope).get(TRACE_HEADER, ""))
+        self._state: MutableMapping[str, Any] = scope.setdefault("state", {})
+        self._state["request_id"] = self.request_id
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What ties a line of the log to this exchange, and to the trace that it is a part of."""
+        trace = {} if self._trace is None else {"trace_id": self._trace.trace_id}
+        return {"request_id": self.request_id, **trace}
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers[REQUEST_ID_HEADER] = self.request_id
+            if self._trace is not None:
+                headers[TRACE_HEADER] = self._trace.header
             headers.setdefault("Cache-Control", "no-store")
             headers.update(SECURITY_HEADERS)
         await self._send(message)
 
-    def log(self) -> None:
-        facts = {
-            "method": self._method,
-            "route": getattr(self._scope.get("route"), "path", "none"),
-            "status": "none" if self.status is None else self.status,
-            "duration_ms": (perf_counter() - self._started) * 1000,
-            "request_id": self.request_id,
-        }
-        logger.info("request", extra={"fields": facts})
+    def end(self, metrics: Metrics) -> None:
+        duration_s = perf_counter() - self._started
+        status = NONE if self.status is None else self.status
+        facts = RequestFacts(
+            route=getattr(self._scope.get("route"), "path", NONE),
+            method=self._method,
+            status=str(status),
+            code=self._state.get("problem_code", NONE),
+            bundle=self._state.get("bundle", NONE),
+        )
+        metrics.count_request(facts, duration_s)
+        line = {"method": facts.method, "route": facts.route, "status": status, "duration_ms": duration_s * 1000}
+        who = {"key_id": self._state.get("key_id", NONE)}
+        logger.info("request", extra={"fields": line | who | self.identity})
 
 
 def _request_id(scope: Scope) -> str:

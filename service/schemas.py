@@ -174,6 +174,11 @@ class Health(BaseModel):
     model: Annotated[str, Field(description="`name/version` of the default model.")]
     provider: Annotated[str, Field(description="Where it runs: `cpu` or `cuda`.")]
     version: Annotated[str, Field(description="Of the service.")]
+    pending: Annotated[
+        str | None, Field(description="`name/version` that was promoted and does not answer yet, or is refused.")
+    ]
+    problem: Annotated[str | None, Field(description="Why it is refused, or why the registry cannot be read.")]
+    degraded: Annotated[list[str], Field(description="Parts that fail although the service answers, such as `audit`.")]
 
 
 class Liveness(BaseModel):

@@ -2,15 +2,21 @@
 
 import asyncio
 import socket
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
 
+from service.http_protocol import HeadTimeoutProtocol
+from service.metrics_listener import bind_metrics_port
 from service.settings import Settings
 
 __all__ = ["DrainingServer", "make_server"]
 
 _TICK_S = 0.1
+_LAST_BODIES_S = 2.0
+"""What bodies that arrive when the service stops have left: the grace period is for work, not for slow clients."""
 
 
 def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
@@ -19,6 +25,7 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
         app,
         host=settings.host,
         port=settings.port,
+        http=cast("type[asyncio.Protocol]", partial(HeadTimeoutProtocol, head_timeout_s=settings.header_timeout_s)),
         lifespan="on",
         ws="none",
         log_config=None,
@@ -28,7 +35,7 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
         # Without a limit, one client that stops in the middle of its body keeps the process alive for ever.
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
-    return DrainingServer(config, drain_delay_s=settings.drain_delay_s)
+    return DrainingServer(config, drain_delay_s=settings.drain_delay_s, metrics_socket=bind_metrics_port(settings))
 
 
 class DrainingServer(uvicorn.Server):
@@ -37,15 +44,35 @@ class DrainingServer(uvicorn.Server):
     That is the time a load balancer needs to notice; without it, it sends requests to a closed port.
     """
 
-    def __init__(self, config: uvicorn.Config, *, drain_delay_s: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, drain_delay_s: float, metrics_socket: socket.socket | None = None
+    ) -> None:
         super().__init__(config)
+        self._metrics_socket = metrics_socket
         self._drain_delay_s = drain_delay_s
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; also where the metrics have a port of their own."""
+        await super().startup(sockets)
+        if self._metrics_socket is not None:
+            loop = asyncio.get_running_loop()
+            self.servers.append(await loop.create_server(self._protocol, sock=self._metrics_socket))
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain, then stop. A second interrupt ends the draining."""
-        self.lifespan.state["service"].draining = True
+        """Drain, then stop: what is admitted is answered. A second interrupt ends the draining."""
+        service = self.lifespan.state["service"]
+        service.draining = True
         loop = asyncio.get_running_loop()
         end = loop.time() + self._drain_delay_s
         while loop.time() < end and not self.force_exit:  # noqa: ASYNC110 - set by uvicorn's signal handler
             await asyncio.sleep(_TICK_S)
+        service.admission.intake.hurry(_LAST_BODIES_S)
         await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        # As uvicorn makes it for the main port, so that limits, draining and shutdown are the same.
+        make: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol

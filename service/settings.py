@@ -13,13 +13,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import StartupError
 
-__all__ = ["LogLevel", "Provider", "Settings", "read_settings", "unknown_settings"]
+__all__ = ["LogFormat", "LogLevel", "Provider", "Settings", "read_settings", "unknown_settings"]
 
 PREFIX = "ECG_"
 _OF_THE_TESTS = f"{PREFIX}SHARED_DIR"
 
 Provider = Literal["auto", "cuda", "cpu"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["line", "json"]
 
 _Count = Annotated[int, Field(ge=1)]
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -32,11 +33,27 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    trusted_hosts: str | None = None
+    """Names, with commas between. ``None``: what `service.hosts.trusted_hosts` makes of `host`."""
+    keys_file: Path | None = None
+    oidc_issuer: str | None = None
+    oidc_audience: str | None = None
+    oidc_jwks_url: str | None = None
+    """``None``: the issuer's configuration says it."""
+    oidc_algorithms: str = "RS256,ES256"
+    oidc_required_scope: str | None = None
+    allow_anonymous: bool = False
+    rate_limit_per_minute: _Count | None = None
+    """Of each caller; ``None``: no limit."""
+    docs: bool = True
     models_dir: Path = Path("models")
     default_model: str = "production"
     default_model_retry_s: _Seconds = 5.0
+    registry_poll_s: _Seconds = 2.0
     max_loaded_models: _Count = 2
     """How many bundles stay loaded beside the default one."""
+    max_loaded_model_bytes: _Count = 512 * 2**20
+    """Sum of the sizes of their model files."""
     critical_sensitivity: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     """Asked of each bundle's policy; ``None``: what the bundle was published with."""
     provider: Provider = "auto"
@@ -44,12 +61,30 @@ class Settings(BaseSettings):
     """``None``: as many as the CPUs that this process may use. So for `worker_threads`."""
     worker_threads: _Count | None = None
     max_waiting_requests: Annotated[int, Field(ge=0)] = 32
+    request_deadline_s: _Seconds = 60.0
+    max_receiving_requests: _Count = 256
+    max_bodies_bytes: _Count = 256 * 2**20
+    """Of all requests together; at least one largest body is always taken."""
     max_body_bytes: _Count = 12 * 2**20
     body_timeout_s: _Seconds = 30.0
+    header_timeout_s: _Seconds = 10.0
     keep_alive_timeout_s: _Count = 75
     drain_delay_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     shutdown_grace_s: _Count = 20
     log_level: LogLevel = "info"
+    log_format: LogFormat = "line"
+    metrics_enabled: bool = True
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """``None``: `/metrics` is one of the service's paths; otherwise it is there and nowhere else."""
+    audit_dir: Path | None = None
+    """``None``: nothing is recorded."""
+    audit_required: bool = False
+    audit_file_bytes: _Count = 64 * 2**20
+    audit_sync_interval_s: _Seconds = 1.0
+    audit_queue_records: _Count = 10_000
+    idempotency_window_s: _Seconds = 600.0
+    idempotency_entries: Annotated[int, Field(ge=0)] = 1000
 
 
 def read_settings() -> Settings:

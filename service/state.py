@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 from typing import TypedDict
 
+from service.access import Access
+from service.admission import Admission
+from service.answers import Answers
+from service.audit import AuditLog
 from service.catalog import Catalog
 from service.errors import NotReadyError
+from service.metrics import Metrics
+from service.model_loader import ModelLoader
 from service.model_pool import ModelPool
 from service.settings import Settings
-from service.workers import Workers
 
 __all__ = ["LifespanState", "Service"]
 
@@ -17,9 +22,14 @@ class Service:
     """The parts that requests share."""
 
     settings: Settings
+    access: Access
     catalog: Catalog
+    loader: ModelLoader
     models: ModelPool
-    workers: Workers
+    admission: Admission
+    metrics: Metrics
+    audit: AuditLog | None
+    answers: Answers
     draining: bool = False
     """The process has been told to stop: still answers, wants no new requests."""
 
@@ -28,10 +38,17 @@ class Service:
 
         Raises:
             NotReadyError: starting, draining, or without a default model.
+            AuditUnavailableError: the audit is required and fails.
         """
         if self.draining:
             raise NotReadyError("the service is draining before it stops")
-        _ = self.models.default
+        _ = self.models.default.model
+        self.answers.check_recorded()
+
+    @property
+    def degraded(self) -> list[str]:
+        """Parts that fail although requests are answered."""
+        return ["audit"] if self.audit is not None and self.audit.failing else []
 
 
 class LifespanState(TypedDict):

@@ -4,7 +4,6 @@ Multipart bodies are parsed here on python-multipart itself. Starlette's parser 
 take the last of two equal fields, and name its refusals in free text only.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Protocol
@@ -14,38 +13,51 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import (
-    BodyTimeoutError,
     BodyTooLargeError,
     IncompleteBodyError,
     MalformedMultipartError,
     MissingFileError,
     UnexpectedPartsError,
 )
+from service.intake import Arrival
 
-__all__ = ["FILE_PART", "read_upload"]
+__all__ = ["FILE_PART", "read_raw", "read_upload"]
 
 FILE_PART = "file"
 
 
-async def read_upload(request: Request, *, max_body_bytes: int, timeout_s: float) -> bytes:
+async def read_upload(request: Request, arrival: Arrival, *, max_body_bytes: int) -> bytes:
     """Read the one page that a request carries: part "file" of a multipart body, or else the whole body.
 
     What a raw body's Content-Type says is not looked at: the decoder judges by content. Never holds more than
     ``max_body_bytes``, and nothing touches the disk.
 
     Raises:
-        UploadError: too large, too slow, incomplete, malformed, or not exactly one file.
+        UploadError: too large, incomplete, malformed, or not exactly one file.
+        OverloadedError: there is no room for it.
     """
+    return await _read(request, arrival, _body_for(request.headers.get("content-type")), max_body_bytes)
+
+
+async def read_raw(request: Request, arrival: Arrival, *, max_body_bytes: int) -> bytes:
+    """Read the whole body, whatever its content type says, within the same limits.
+
+    Raises:
+        UploadError: too large, incomplete or empty.
+        OverloadedError: there is no room for it.
+    """
+    return await _read(request, arrival, _RawBody(), max_body_bytes)
+
+
+async def _read(request: Request, arrival: Arrival, body: "_Body", max_body_bytes: int) -> bytes:
     announced_bytes = request.headers.get("content-length", "")
     if announced_bytes.isdecimal() and int(announced_bytes) > max_body_bytes:
         raise BodyTooLargeError(max_body_bytes)
-    body = _body_for(request.headers.get("content-type"))
     try:
-        async with asyncio.timeout(timeout_s), aclosing(_bounded(request, max_body_bytes)) as chunks:
+        async with aclosing(_bounded(request, max_body_bytes)) as chunks:
             async for chunk in chunks:
+                arrival.count(len(chunk))
                 body.write(chunk)
-    except TimeoutError as error:
-        raise BodyTimeoutError(timeout_s) from error
     except ClientDisconnect as error:
         raise IncompleteBodyError from error
     return body.page()

@@ -1,9 +1,14 @@
-"""Threads for what would block the event loop, and a limit on how many requests are in hand. Knows no task."""
+"""Threads for what would block the event loop, and a queue in front of them that is never longer than it may be.
+
+Knows no task. Only for the event loop's own thread.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
+from time import perf_counter
 from typing import ParamSpec, TypeVar
 
 from service.errors import OverloadedError
@@ -13,37 +18,73 @@ __all__ = ["Workers"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+_LAST_SHARE = 0.1  # of the last duration in the mean: about the last ten count
+_LONGEST_RETRY_S = 60
+
 
 class Workers:
-    """A pool of ``threads`` threads, with a place for one request on each and for ``max_waiting`` more.
+    """``threads`` threads, and room for ``max_waiting`` calls that wait for one.
 
-    Only for the event loop's own thread.
+    What waits does so here and not in the pool's own queue: that one keeps a cancelled call, with all it holds, until
+    a thread comes by.
     """
 
     def __init__(self, threads: int, max_waiting: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="classify")
-        self._places = threads + max_waiting
-        self._taken = 0
+        self._threads = threads
+        self._free = asyncio.Semaphore(threads)
+        self.places = threads + max_waiting
+        """Calls that can wait and be worked on."""
+        self._mean_s = 0.0
+        self.waiting = 0
+        """Calls that have no thread yet."""
+        self.working = 0
+        """Calls that have one, those whose caller has gone included."""
 
-    @contextmanager
-    def admit(self) -> Iterator[None]:
-        """Hold a place. Take it before reading a body: places are what bounds the memory that bodies fill.
+    @property
+    def retry_after_s(self) -> int:
+        """When it is worth trying again: the time in which all that waits now will have begun. 1 to 60."""
+        return max(1, min(_LONGEST_RETRY_S, math.ceil(self._mean_s * (self.waiting + 1) / self._threads)))
+
+    def check_room(self) -> None:
+        """Say whether a call would be taken now.
 
         Raises:
-            OverloadedError: every place is taken.
+            OverloadedError: as many wait as may.
         """
-        if self._taken >= self._places:
-            raise OverloadedError(self._places)
-        self._taken += 1
-        try:
-            yield
-        finally:
-            self._taken -= 1
+        in_hand = self.working + self.waiting
+        if in_hand >= self.places:
+            raise OverloadedError(f"{in_hand} other requests that wait or are worked on", self.retry_after_s)
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call a function in a thread, as soon as one is free; not at all if the caller is cancelled before that."""
-        return await asyncio.wrap_future(self._pool.submit(function, *args, **kwargs))
+        """Call a function in a thread, as soon as one is free; not at all if the caller is cancelled before that.
+
+        Raises:
+            OverloadedError: as many wait as may.
+        """
+        self.check_room()
+        self.waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self.waiting -= 1
+        self.working += 1
+        started_s, loop = perf_counter(), asyncio.get_running_loop()
+        call = self._pool.submit(function, *args, **kwargs)
+        # When the thread is free and not when the caller is: a caller that is cancelled leaves it working.
+        call.add_done_callback(lambda _: _tell(loop, self._end, perf_counter() - started_s))
+        return await asyncio.wrap_future(call)
 
     def close(self) -> None:
         """Drop what waits and wait for what runs."""
         self._pool.shutdown(cancel_futures=True)
+
+    def _end(self, duration_s: float) -> None:
+        self.working -= 1
+        self._mean_s += (duration_s - self._mean_s) * (_LAST_SHARE if self._mean_s else 1.0)
+        self._free.release()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, function: Callable[[float], None], value: float) -> None:
+    with suppress(RuntimeError):  # the loop is closed: the process is about to end, and nobody waits
+        loop.call_soon_threadsafe(function, value)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model_registry.golden import GOLDEN_FILE, record_golden
 from model_registry.manifest import (
     CARD_FILE,
     EMBEDDING_DISTANCE,
@@ -79,6 +80,7 @@ def publish_fusion(evaluation: Evaluation, registry: Registry, name: str) -> str
     card = _card(name, evidence)
     files = {
         MODEL_FILE: graph,
+        GOLDEN_FILE: record_golden(TRACES_50_HZ, lambda tensor: run_graph(graph, tensor)[1]),
         CARD_FILE: (json.dumps(card, indent=1) + "\n").encode(),
         "card.md": card_text(card).encode(),
         TRAINING_PAGES_FILE: "".join(sorted(f"{page.sha256}\n" for page in pages.pages)).encode(),

@@ -1,13 +1,14 @@
 """POST /classify. Knows HTTP, not how a page is classified."""
 
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from service import errors
 from service.classify import classify
-from service.dependencies import RequestIdDep, ServiceDep
+from service.dependencies import ACCESS_REFUSALS, PROTECTED, AskedDep, DeadlineDep, ServiceDep
 from service.problems import InternalError, InvalidRequestError, problem_responses
 from service.schemas import Classification
 from service.upload import FILE_PART, read_upload
@@ -21,7 +22,7 @@ from shared_preproc.errors import (
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["classification"])
+router = APIRouter(tags=["classification"], dependencies=PROTECTED)
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _REQUEST_BODY: dict[str, Any] = {
@@ -60,6 +61,7 @@ class ClassifyQuery(BaseModel):
 @router.post(
     "/classify",
     summary="Classify one report page",
+    response_model=Classification,
     openapi_extra={"requestBody": _REQUEST_BODY},
     responses=problem_responses(
         errors.BodyTooLargeError,
@@ -77,21 +79,32 @@ class ClassifyQuery(BaseModel):
         errors.UnknownModelError,
         errors.NotReadyError,
         errors.OverloadedError,
+        errors.AuditUnavailableError,
+        errors.IdempotencyConflictError,
+        errors.DeadlineExceededError,
         errors.BrokenModelError,
+        errors.ModelTooLargeError,
         errors.RegistryUnavailableError,
         InternalError,
+        *ACCESS_REFUSALS,
     ),
 )
 async def classify_page(
-    request: Request, query: Annotated[ClassifyQuery, Query()], service: ServiceDep, request_id: RequestIdDep
-) -> Classification:
+    request: Request,
+    query: Annotated[ClassifyQuery, Query()],
+    service: ServiceDep,
+    asked: AskedDep,
+    deadline_ms: DeadlineDep = None,
+) -> Response:
     """How probable each class is, for the page and for each of its thirteen leads, and whether a person has to look."""
     settings = service.settings
     # What can be refused without the body is refused before it is read.
+    service.answers.check_recorded()
     model = await service.models.get(query.model)
-    with service.workers.admit():
-        data = await read_upload(request, max_body_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
-        result = await service.workers.run(
-            classify, data, model, critical_sensitivity=settings.critical_sensitivity, explaining=query.explain
-        )
-    return Classification.of(result, request_id)
+    request.state.bundle = model.manifest.ref
+    read = partial(read_upload, max_body_bytes=settings.max_body_bytes)
+    work = partial(classify, model=model, critical_sensitivity=settings.critical_sensitivity, explaining=query.explain)
+    give = partial(service.answers.give, asked, model.manifest)
+    answer, replayed = await service.admission.serve(request, read, work, give, deadline_ms=deadline_ms)
+    headers = {"Idempotency-Replayed": "true"} if replayed else None
+    return Response(answer.body(), headers=headers, media_type="application/json")

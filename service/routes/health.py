@@ -11,16 +11,26 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/health", tags=["health"])
 
-_NOT_READY = problem_responses(errors.NotReadyError)
+_NOT_READY = problem_responses(errors.NotReadyError, errors.AuditUnavailableError)
 
 
 @router.get("/ready", summary="The same, for orchestrators", responses=_NOT_READY)
 @router.get("", summary="Whether and with what the service answers", responses=_NOT_READY)
 async def ready(service: ServiceDep) -> Health:
-    """503 while starting, while draining, and without a default model; the reason is in `found`."""
+    """503 while starting, while draining, and without a default model; the reason is in `found`.
+
+    200 with a `problem` where another model was promoted and refused: the one before it goes on answering.
+    """
     service.check_ready()
-    model = service.models.default
-    return Health(model=model.manifest.ref, provider=model.classifier.provider, version=__version__)
+    default = service.models.default
+    return Health(
+        model=default.model.manifest.ref,
+        provider=default.model.classifier.provider,
+        version=__version__,
+        pending=default.state.pending,
+        problem=default.state.problem,
+        degraded=service.degraded,
+    )
 
 
 @router.get("/live", summary="Whether the process answers at all")

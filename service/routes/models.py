@@ -5,22 +5,27 @@ import asyncio
 from fastapi import APIRouter
 
 from service import errors
-from service.dependencies import ServiceDep
-from service.model_schemas import BrokenModel, ModelCard, ModelEntry, ModelList
+from service.dependencies import ACCESS_REFUSALS, PROTECTED, ServiceDep
+from service.model_schemas import BrokenModel, DefaultEntry, ModelCard, ModelEntry, ModelList
 from service.problems import problem_responses
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["models"])
+router = APIRouter(tags=["models"], dependencies=PROTECTED)
 
 
-@router.get("/models", summary="Which models there are", responses=problem_responses(errors.RegistryUnavailableError))
+@router.get(
+    "/models",
+    summary="Which models there are",
+    responses=problem_responses(errors.RegistryUnavailableError, *ACCESS_REFUSALS),
+)
 async def list_models(service: ServiceDep) -> ModelList:
     """Every bundle in the registry, those that are refused with the reason."""
     contents = await asyncio.to_thread(service.catalog.contents)
-    default_ref = service.models.default_ref
+    default = service.models.default.state
     return ModelList(
-        models=[ModelEntry.of(bundle, contents.aliases, default_ref) for bundle in contents.bundles],
+        default=DefaultEntry.model_validate(default),
+        models=[ModelEntry.of(bundle, contents.aliases, default.model) for bundle in contents.bundles],
         broken=[BrokenModel(model=error.ref, reason=error.reason) for error in contents.broken],
     )
 
@@ -28,7 +33,9 @@ async def list_models(service: ServiceDep) -> ModelList:
 @router.get(
     "/models/{name}/{version}/card",
     summary="What a model is, and what its answers are worth",
-    responses=problem_responses(errors.UnknownModelError, errors.BrokenModelError, errors.RegistryUnavailableError),
+    responses=problem_responses(
+        errors.UnknownModelError, errors.BrokenModelError, errors.RegistryUnavailableError, *ACCESS_REFUSALS
+    ),
 )
 async def model_card(name: str, version: str, service: ServiceDep) -> ModelCard:
     """The model's card: what it is for and not for, its data, its figures and its limits."""

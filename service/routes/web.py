@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
-__all__ = ["WEB_FOLDER", "router"]
+__all__ = ["WEB_FOLDER", "docs_router", "router"]
 
 WEB_FOLDER = Path(__file__).parent.parent / "web"
 
@@ -13,6 +13,7 @@ WEB_FOLDER = Path(__file__).parent.parent / "web"
 _REVALIDATE = {"Cache-Control": "no-cache"}
 
 router = APIRouter(include_in_schema=False)
+docs_router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
@@ -21,7 +22,7 @@ def index() -> HTMLResponse:
     return HTMLResponse((WEB_FOLDER / "index.html").read_bytes(), headers=_REVALIDATE)
 
 
-@router.get("/docs")
+@docs_router.get("/docs")
 def docs() -> HTMLResponse:
     """Read the OpenAPI description."""
     return HTMLResponse((WEB_FOLDER / "docs.html").read_bytes(), headers=_REVALIDATE)

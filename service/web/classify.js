@@ -1,6 +1,7 @@
 // Sends the chosen page to the service and shows what it answers, or why it refuses.
 
 import { byId, element, inWords } from "./elements.js";
+import { askForKey, authorization, whenKeyChanges } from "./key.js";
 
 const percent = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const NO_ANSWER = {
@@ -70,7 +71,8 @@ function reveal(id) {
 
 async function fetched(address, options) {
   try {
-    const response = await fetch(address, options);
+    const response = await fetch(address, { ...options, headers: authorization() });
+    if (response.status === 401) askForKey();
     return { ok: response.ok, content: await response.json() };
   } catch {
     return { ok: false, content: NO_ANSWER };
@@ -105,13 +107,19 @@ async function classify(event) {
 async function listModels() {
   const { ok, content } = await fetched("models");
   if (!ok) {
-    byId("status").textContent = "The models cannot be listed: the default model will answer.";
+    byId("status").textContent =
+      content.code === "unauthorized"
+        ? "This service asks for a key."
+        : "The models cannot be listed: the default model will answer.";
     return;
   }
-  for (const { name, version } of content.models) {
-    byId("model").append(element("option", `${name}, version ${version}`, { value: `${name}/${version}` }));
-  }
+  byId("status").textContent = "";
+  const options = content.models.map(({ name, version }) =>
+    element("option", `${name}, version ${version}`, { value: `${name}/${version}` }),
+  );
+  byId("model").replaceChildren(element("option", "Default", { value: "" }), ...options);
 }
 
 byId("upload").addEventListener("submit", classify);
+whenKeyChanges(listModels);
 listModels();

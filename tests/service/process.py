@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -54,6 +55,16 @@ class Process:
     def terminate(self) -> None:
         """Send SIGTERM, as an orchestrator does."""
         self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL, as the kernel does to who takes too much memory, and wait for the end."""
+        self._process.kill()
+        self._process.wait(TIMEOUT_S)
+
+    def limit_files(self, size_bytes: int) -> None:
+        """Let no file grow beyond this, as on a disk that is full; a later call may set another size."""
+        _, hard = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size_bytes, hard))
 
     def wait(self) -> int:
         """Wait for its end and give its exit status."""

@@ -22,7 +22,8 @@ def reason(client: httpx.Client) -> str:
 
 
 def test_ready(client: httpx.Client) -> None:
-    expected = {"status": "ok", "model": "tiny/1", "provider": "cpu", "version": __version__}
+    expected: dict[str, object] = {"status": "ok", "model": "tiny/1", "provider": "cpu", "version": __version__}
+    expected |= {"pending": None, "problem": None, "degraded": []}
     for path in ("/health", "/health/ready"):
         assert (client.get(path).status_code, client.get(path).json()) == (200, expected)
     assert client.get("/health/live").json() == {"status": "alive"}

@@ -6,13 +6,19 @@ import sys
 
 import pytest
 
-from service.log_config import LineFormatter
+from service.log_config import JsonFormatter, LineFormatter
+
+
+def record_of(
+    message: str = "request", fields: dict[str, object] | None = None, *, broken: bool = False
+) -> logging.LogRecord:
+    record = logging.LogRecord("service", logging.INFO, __file__, 1, message, (), sys.exc_info() if broken else None)
+    record.fields = fields or {}
+    return record
 
 
 def line(message: str = "request", fields: dict[str, object] | None = None, *, broken: bool = False) -> str:
-    record = logging.LogRecord("service", logging.INFO, __file__, 1, message, (), sys.exc_info() if broken else None)
-    record.fields = fields or {}
-    return LineFormatter().format(record)
+    return LineFormatter().format(record_of(message, fields, broken=broken))
 
 
 @pytest.mark.parametrize(
@@ -41,3 +47,26 @@ def test_a_traceback_stays_on_the_line() -> None:
         written = line("internal_error", broken=True)
     assert "\n" not in written
     assert "ValueError: invalid literal for int() with base 10: 'first\\\\nsecond'" in written
+
+
+def test_json_keeps_numbers_and_stays_on_its_line() -> None:
+    fields: dict[str, object] = {
+        "status": 200,
+        "duration_ms": 12.3456,
+        "route": "/health",
+        "forged": 'a\n"level": "error"',
+    }
+    written = JsonFormatter().format(record_of(fields=fields))
+    assert "\n" not in written
+    facts = json.loads(written)
+    assert facts.pop("time").endswith("+00:00")
+    assert facts == {"level": "info", "logger": "service", "event": "request"} | fields | {"duration_ms": 12.35}
+
+
+def test_json_holds_the_traceback() -> None:
+    try:
+        int("first\nsecond")
+    except ValueError:
+        written = JsonFormatter().format(record_of("internal_error", broken=True))
+    assert "\n" not in written
+    assert "ValueError: invalid literal for int()" in json.loads(written)["traceback"]

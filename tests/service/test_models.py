@@ -15,8 +15,10 @@ from model_registry.bundle import Bundle
 from model_registry.registry import Registry
 from service.catalog import Catalog
 from service.classifier import Classifier, OnnxClassifier
-from service.errors import BrokenModelError
-from service.model_pool import ModelPool
+from service.default_model import DefaultModel
+from service.errors import BrokenModelError, ModelTooLargeError
+from service.model_loader import ModelLoader
+from service.model_pool import Budget, ModelPool
 from shared_preproc.spec import MASKS_150
 from tests.bundles import CLASS_NAMES, publish_tiny
 from tests.factories import page_jpeg
@@ -49,6 +51,7 @@ def test_the_list(client: httpx.Client, models_dir: Path) -> None:
     assert tiny["metrics"] == {"accuracy": 0.5}
     assert (tiny["reports"], tiny["has_card"]) == (False, False)
     assert listed["broken"] == []
+    assert listed["default"] == {"model": "tiny/1", "pending": None, "problem": None}
 
 
 def test_the_list_names_broken_models_with_their_reason(tmp_path: Path) -> None:
@@ -59,19 +62,6 @@ def test_the_list_names_broken_models_with_their_reason(tmp_path: Path) -> None:
         listed = client.get("/models").json()
     assert [one["version"] for one in listed["models"]] == ["1"]
     assert listed["broken"] == [{"model": "tiny/2", "reason": "it has no manifest.sha256"}]
-
-
-def test_a_promotion_takes_effect_at_the_next_start(tmp_path: Path) -> None:
-    registry = Registry(tmp_path)
-    registry.promote(publish_tiny(registry))
-    with serving(settings_for(tmp_path)) as client:
-        registry.promote(publish_tiny(registry))
-        for query in ("", "?model=production"):
-            answer = client.post(f"/classify{query}", content=page_jpeg()).json()
-            assert answer["model"]["version"] == "1"
-        assert [one["default"] for one in client.get("/models").json()["models"]] == [True, False]
-    with serving(settings_for(tmp_path)) as client:
-        assert client.post("/classify", content=page_jpeg()).json()["model"]["version"] == "2"
 
 
 def test_requests_at_the_same_time_load_a_model_once(models_dir: Path) -> None:
@@ -86,12 +76,19 @@ def test_requests_at_the_same_time_load_a_model_once(models_dir: Path) -> None:
     assert opener.opened == ["tiny/1", "other/1"]
 
 
-def in_pool(models_dir: Path, opener: Callable[[Bundle], Classifier], use: Any, capacity: int = 1) -> None:
+def in_pool(
+    models_dir: Path, opener: Callable[[Bundle], Classifier], use: Any, *, models: int = 1, model_bytes: int = 2**20
+) -> None:
     async def run() -> None:
-        pool = ModelPool(Catalog(Registry(models_dir)), opener, default="production", capacity=capacity)
-        await pool.load_default(retry_s=0.01)
-        await use(pool)
-        pool.close()
+        catalog = Catalog(Registry(models_dir))
+        loader = ModelLoader(catalog, opener)
+        default = DefaultModel(catalog, loader, "production")
+        following = asyncio.create_task(default.follow(poll_s=0.01, retry_s=0.01))
+        while default.state.model is None:  # noqa: ASYNC110 - nothing tells it but looking
+            await asyncio.sleep(0.01)
+        await use(ModelPool(catalog, loader, default, Budget(models, model_bytes)))
+        following.cancel()
+        loader.close()
 
     asyncio.run(run())
 
@@ -104,11 +101,37 @@ def test_the_models_used_last_stay_and_the_default_always(models_dir: Path) -> N
             await swallow_broken(pool.get(reference))
         assert (await pool.get(None)).manifest.ref == "tiny/1"
 
-    in_pool(models_dir, opener, use, capacity=2)
+    in_pool(models_dir, opener, use, models=2)
     assert opener.opened == ["tiny/1", "other/1", "tiny/2"]
     opener = Opener()
-    in_pool(models_dir, opener, use, capacity=1)
+    in_pool(models_dir, opener, use, models=1)
     assert opener.opened == ["tiny/1", "other/1", "tiny/2", "other/1", "tiny/2"]
+
+
+def test_the_models_beside_the_default_stay_within_their_bytes(models_dir: Path) -> None:
+    opener = Opener()
+    one_bytes = Registry(models_dir).model_bytes("other/1")
+
+    async def use(pool: ModelPool) -> None:
+        for reference in ("other", "tiny/2", "other"):
+            await pool.get(reference)
+
+    in_pool(models_dir, opener, use, models=9, model_bytes=2 * one_bytes)
+    assert opener.opened == ["tiny/1", "other/1", "tiny/2"]
+    opener = Opener()
+    in_pool(models_dir, opener, use, models=9, model_bytes=2 * one_bytes - 1)
+    assert opener.opened == ["tiny/1", "other/1", "tiny/2", "other/1"]
+
+
+def test_a_model_beyond_all_bytes_is_refused_before_it_is_read(models_dir: Path) -> None:
+    opener = Opener()
+
+    async def use(pool: ModelPool) -> None:
+        with pytest.raises(ModelTooLargeError, match="other/1: a model of"):
+            await pool.get("other")
+
+    in_pool(models_dir, opener, use, model_bytes=10)
+    assert opener.opened == ["tiny/1"]
 
 
 async def swallow_broken(load: Coroutine[Any, Any, object]) -> None:

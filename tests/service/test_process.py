@@ -1,5 +1,6 @@
 """The service as a process: how it starts, refuses to start, keeps its memory, and stops."""
 
+import json
 import os
 import re
 import signal
@@ -160,7 +161,7 @@ def test_sigterm_while_idle(models_dir: Path) -> None:
 def test_sigterm_with_a_body_that_never_ends(models_dir: Path) -> None:
     with running(environment(models_dir, ECG_SHUTDOWN_GRACE_S="1")) as process:
         with socket.create_connection((process.url.host, process.url.port or 0)) as connection:
-            connection.sendall(b"POST /classify HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\nhalf")
+            connection.sendall(b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf")
             time.sleep(0.2)
             started = time.monotonic()
             process.terminate()
@@ -211,3 +212,20 @@ def test_both_runtime_packages_stop_the_start(models_dir: Path, tmp_path: Path) 
     failed = failed_start(models_dir, PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     assert failed.returncode == 2
     assert "onnxruntime and onnxruntime-gpu are both installed" in failed.stderr
+
+
+def test_two_processes_do_not_share_an_audit(models_dir: Path, tmp_path: Path) -> None:
+    with running(environment(models_dir, ECG_AUDIT_DIR=str(tmp_path))):
+        failed = failed_start(models_dir, ECG_AUDIT_DIR=str(tmp_path))
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("The service cannot start: ECG_AUDIT_DIR is another process's")
+
+
+def test_a_log_for_programs(models_dir: Path) -> None:
+    with running(environment(models_dir, ECG_LOG_FORMAT="json")) as process:
+        request_id = process.client.get("/nowhere").headers["x-request-id"]
+        wait_until(lambda: request_id in process.log)
+        lines = [json.loads(line) for line in process.log.splitlines()]
+    (line,) = [line for line in lines if line.get("request_id") == request_id]
+    assert (line["event"], line["route"], line["status"]) == ("request", "none", 404)
+    assert all({"time", "level", "logger", "event"} <= line.keys() for line in lines)

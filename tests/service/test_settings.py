@@ -10,7 +10,20 @@ from service.settings import Settings, read_settings, unknown_settings
 from tests.conftest import REPOSITORY
 
 DOCUMENTED = (REPOSITORY / "docs" / "settings.md").read_text()
-WHEN_NOT_SET = {"inference_threads": "CPUs", "worker_threads": "CPUs", "critical_sensitivity": "the model's"}
+WHEN_NOT_SET = {
+    "inference_threads": "CPUs",
+    "worker_threads": "CPUs",
+    "critical_sensitivity": "the model's",
+    "metrics_port": "none",
+    "audit_dir": "none",
+    "trusted_hosts": "by `ECG_HOST`",
+    "keys_file": "none",
+    "oidc_issuer": "none",
+    "oidc_audience": "none",
+    "oidc_jwks_url": "the issuer's",
+    "oidc_required_scope": "none",
+    "rate_limit_per_minute": "none",
+}
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -52,6 +65,12 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
         ("drain_delay_s", "nan"),
         ("inference_threads", "0"),
         ("log_level", "loud"),
+        ("log_format", "xml"),
+        ("metrics_port", "0"),
+        ("audit_file_bytes", "0"),
+        ("audit_sync_interval_s", "0"),
+        ("idempotency_window_s", "inf"),
+        ("idempotency_entries", "-1"),
         ("critical_sensitivity", "95"),
         ("critical_sensitivity", "-0.1"),
         ("critical_sensitivity", "nan"),

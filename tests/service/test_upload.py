@@ -17,6 +17,7 @@ from service.errors import (
     UnexpectedPartsError,
     UploadError,
 )
+from service.intake import Intake
 from service.upload import read_upload
 from tests.service.serving import BOUNDARY, file_form, form
 
@@ -45,7 +46,14 @@ class Body:
 def read(body: Body, headers: dict[str, str] | None = None, max_body_bytes: int = 10**6) -> bytes:
     raw = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
     request = Request({"type": "http", "method": "POST", "headers": raw}, body.receive)
-    return asyncio.run(read_upload(request, max_body_bytes=max_body_bytes, timeout_s=0.1))
+
+    async def receive() -> bytes:
+        intake = Intake(places=1, max_bytes=max_body_bytes, timeout_s=0.1)
+        with intake.arrival() as arrival:
+            async with arrival.receiving():
+                return await read_upload(request, arrival, max_body_bytes=max_body_bytes)
+
+    return asyncio.run(receive())
 
 
 def pieces(content: bytes, size: int) -> list[bytes]:

@@ -1,6 +1,7 @@
 """The page's script, run by Node.js on a page that is only pretended: what a person reads when something fails."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -30,6 +31,7 @@ process.on("unhandledRejection", (reason) => rejected.push(String(reason)));
 const ANSWERS = {
   reset: () => Promise.reject(new TypeError("Failed to fetch")),
   proxy: () => Promise.resolve(new Response("<html>Too large</html>", { status: 413 })),
+  locked: () => Promise.resolve(Response.json({ code: "unauthorized", title: "Locked" }, { status: 401 })),
   refused: () => Promise.resolve(Response.json({ title: "Refused", remedy: "Other" }, { status: 422 })),
   incomplete: () => Promise.resolve(Response.json({})),
   none: () => Promise.resolve(Response.json({ models: [] })),
@@ -41,11 +43,20 @@ const ANSWERS = {
   })),
 };
 const [models, classified] = process.argv.slice(2).map((name) => ANSWERS[name]);
-globalThis.fetch = (address) => (address === "models" ? models() : classified());
+const asked = [];
+globalThis.fetch = (address, { headers }) => {
+  asked.push(`${address} ${headers.Authorization}`);
+  return address === "models" ? models() : classified();
+};
+byId("key-field").hidden = true;
+byId("key").value = "";
 
 await import("./classify.js");
 await new Promise((done) => setTimeout(done, 20));
 const listed = byId("status").textContent;
+const keyAsked = !byId("key-field").hidden;
+byId("key").value = process.argv[4] ?? "";
+await byId("key").listener();
 const button = node();
 const form = { model: { value: "" }, file: { files: [{}] }, querySelector: () => button };
 const submitted = byId("upload").listener({ preventDefault() {}, currentTarget: form });
@@ -54,15 +65,16 @@ const [title, remedy] = ["problem-title", "problem-remedy"].map((id) => byId(id)
 const focused = byId("problem").focused + byId("answer").focused;
 const decision = byId("decision").textContent;
 const reasons = byId("reasons").children.map((reason) => reason.children[0]);
-console.log(JSON.stringify({ listed, title, remedy, decision, reasons, focused, waiting: button.disabled, rejected }));
+const waiting = button.disabled;
+console.log(JSON.stringify({ listed, title, remedy, decision, reasons, focused, waiting, rejected, asked, keyAsked }));
 """
 
 
-def shown(folder: Path, *, models: str = "none", classified: str = "refused") -> dict[str, Any]:
+def shown(folder: Path, *, models: str = "none", classified: str = "refused", key: str = "") -> dict[str, Any]:
     shutil.copytree(WEB_FOLDER, folder, dirs_exist_ok=True)
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "page.js").write_text(PRETENDED_PAGE)
-    command = [str(NODE), "page.js", models, classified]
+    command = [str(NODE), "page.js", models, classified, key]
     result = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, timeout=60)
     read: dict[str, Any] = json.loads(result.stdout)
     assert read["waiting"] is False
@@ -103,3 +115,21 @@ def test_models_that_cannot_be_listed_are_told(tmp_path: Path, models: str) -> N
     read = shown(tmp_path, models=models)
     assert "cannot be listed" in read["listed"]
     assert read["rejected"] == []
+
+
+def test_a_service_that_asks_for_no_key_is_asked_without(tmp_path: Path) -> None:
+    read = shown(tmp_path)
+    assert read["keyAsked"] is False
+    assert read["asked"] == ["models undefined"] * 2 + ["classify undefined"]
+
+
+def test_a_service_that_asks_for_a_key_gets_the_one_that_is_typed_in(tmp_path: Path) -> None:
+    read = shown(tmp_path, models="locked", classified="referred", key=" ecg_abc ")
+    assert read["keyAsked"] is True
+    assert read["listed"] == "This service asks for a key."
+    assert read["asked"] == ["models undefined", "models Bearer ecg_abc", "classify Bearer ecg_abc"]
+
+
+def test_no_script_keeps_a_key() -> None:
+    scripts = "".join(path.read_text() for path in WEB_FOLDER.glob("*.js"))
+    assert not re.search("localStorage|sessionStorage|indexedDB|cookie =", scripts)

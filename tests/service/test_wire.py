@@ -1,6 +1,7 @@
 """What only the bare connection shows: when an answer comes, and where it ends."""
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
@@ -13,7 +14,7 @@ import pytest
 
 from tests.factories import page_jpeg
 from tests.service.process import environment, running
-from tests.service.serving import problem, serving, settings_for, wait_until
+from tests.service.serving import serving, settings_for, wait_until
 
 MB = 10**6
 UPLOAD_BYTES = 10 * MB
@@ -22,25 +23,33 @@ UPLOAD_BYTES = 10 * MB
 @contextmanager
 def stalled_upload(url: httpx.URL, target: str = "/classify", sent_bytes: int = 4) -> Iterator[socket.socket]:
     """A connection whose request lacks the end of its body."""
-    head = f"POST {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {sent_bytes + 1}\r\n\r\n"
+    head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {sent_bytes + 1}\r\n\r\n"
     with socket.create_connection((url.host, url.port or 0), timeout=10) as connection:
         connection.sendall(head.encode() + bytes(sent_bytes))
         yield connection
 
 
-def test_bodies_that_are_still_arriving_take_places(models_dir: Path) -> None:
-    def classify() -> httpx.Response:
-        return client.post("/classify", content=page_jpeg())
+def test_a_body_that_arrives_for_long_makes_room_for_the_next(models_dir: Path) -> None:
+    with serving(settings_for(models_dir, max_receiving_requests=2)) as client, ExitStack() as stack:
+        uploads = [stack.enter_context(stalled_upload(client.base_url)) for _ in range(2)]
+        time.sleep(1.5)
+        assert client.post("/classify", content=page_jpeg()).is_success
+        (given_up,) = select(uploads, [], [], 10)[0]
+        assert given_up.recv(65536).startswith(b"HTTP/1.1 408 ")
 
-    with serving(settings_for(models_dir, worker_threads=1, max_waiting_requests=1)) as client:
-        with ExitStack() as stack:
-            uploads = [stack.enter_context(stalled_upload(client.base_url)) for _ in range(4)]
-            wait_until(lambda: len(select(uploads, [], [], 0)[0]) == 2)
-            refused = classify()
-            problem(refused, 503, "overloaded")
-            assert refused.headers["retry-after"] == "1"
-            assert client.get("/health").is_success
-        wait_until(lambda: classify().is_success)
+
+def test_a_head_that_does_not_end(models_dir: Path) -> None:
+    with (
+        serving(settings_for(models_dir, header_timeout_s=0.5)) as client,
+        socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection,
+    ):
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: test\r\n")
+        time.sleep(0.3)
+        connection.sendall(b"X-More: 1\r\n")
+        started_s = time.monotonic()
+        assert connection.recv(65536) == b""
+        assert time.monotonic() - started_s < 0.4, "bytes that trickle buy no time"
+        assert client.get("/health").is_success, "a connection that has had its answer is not meant"
 
 
 def test_a_body_that_stops_half_way(models_dir: Path) -> None:
@@ -67,9 +76,9 @@ def test_a_service_that_is_not_ready_says_so_before_the_body_is_sent(tmp_path: P
         assert connection.recv(65536).startswith(b"HTTP/1.1 503 ")
 
 
-def test_uploads_that_stall_fill_no_more_memory_than_their_places(models_dir: Path) -> None:
-    places = {"ECG_WORKER_THREADS": "1", "ECG_MAX_WAITING_REQUESTS": "1"}
-    with running(environment(models_dir, **places)) as process, ExitStack() as uploads:
+def test_uploads_that_stall_fill_no_more_memory_than_there_is_for_bodies(models_dir: Path) -> None:
+    room = {"ECG_WORKER_THREADS": "1", "ECG_MAX_BODIES_BYTES": str(2 * UPLOAD_BYTES)}
+    with running(environment(models_dir, **room)) as process, ExitStack() as uploads:
         assert process.client.post("/classify", content=page_jpeg()).is_success
         before = process.memory_bytes("VmRSS")
         for _ in range(12):

@@ -12,7 +12,7 @@ from trainer.classes import CLASS_NAMES
 from trainer.dataset import read_pages
 from trainer.errors import RunError
 from trainer.evaluate import Evaluation
-from trainer.export import PARITY_LIMIT
+from trainer.export import PARITY_LIMIT, run_graph
 from trainer.fusion_bundle import publish_fusion
 
 
@@ -28,6 +28,9 @@ def test_the_bundle_holds_the_evidence(registry: Registry, evaluation: Evaluatio
     manifest: dict[str, Any] = bundle.manifest.model_dump(mode="json")
     figures = evaluation.report()["rows"][0]["figures"]
     assert bundle.manifest.preprocessing == TRACES_50_HZ
+    assert bundle.golden
+    _, answer = run_graph(bundle.model, bundle.golden.tensor(TRACES_50_HZ))
+    assert bundle.golden.largest_difference(answer) < PARITY_LIMIT
     assert manifest["metrics"]["accuracy"] == figures["accuracy"]
     assert manifest["metrics"]["accuracy_ci95"] == figures["accuracy_ci95"]
     assert manifest["calibration"]["temperature"] > 0

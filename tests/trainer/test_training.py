@@ -125,6 +125,9 @@ def test_evaluation_scores_every_held_out_page(evaluated: Run, few_prepared: Pat
 def test_export_publishes_what_was_evaluated(evaluated: Run, tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     bundle = registry.load(export(evaluated, registry))
+    assert bundle.golden
+    _, answer = run_graph(bundle.model, bundle.golden.tensor(bundle.manifest.preprocessing))
+    assert bundle.golden.largest_difference(answer) < PARITY_LIMIT
     manifest = bundle.manifest
     assert manifest.ref == "crnn/1"
     assert bundle.model == (evaluated.folder / "model.onnx").read_bytes()

@@ -1,0 +1,121 @@
+"""Who may use the service, and how often. Knows headers by their value only, and no route.
+
+Keys and tokens come in the same header, ``Authorization: Bearer`` (RFC 6750): one that proxies know not to log and
+browsers not to send by themselves. A token has three parts with points between, a key has no point.
+"""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from service.access_errors import UnauthorizedError
+from service.errors import StartupError
+from service.issuer_keys import IssuerKeys, fetch_keys, is_secure_url
+from service.key_file import KeyFile
+from service.loopback import is_loopback
+from service.rate_limit import RateLimit
+from service.settings import Settings
+from service.tokens import SIGNATURE_ALGORITHMS, Tokens, looks_like_token
+
+__all__ = ["ANONYMOUS", "Access", "make_access"]
+
+ANONYMOUS = "anonymous"
+"""Every caller, where no one has to say who it is."""
+
+logger = logging.getLogger(__name__)
+
+
+class Access:
+    """What a caller has to show; without keys and tokens, nothing."""
+
+    def __init__(self, keys: KeyFile | None, tokens: Tokens | None, limit: RateLimit | None) -> None:
+        self._keys = keys
+        self._tokens = tokens
+        self._limit = limit
+
+    async def caller_id(self, authorization: Sequence[str]) -> str:
+        """Who asks, by the values of the Authorization header: never the key itself.
+
+        Raises:
+            AccessError: this is not known, or it is known that the caller may not.
+        """
+        if self._keys is None and self._tokens is None:
+            return ANONYMOUS
+        credentials = _credentials(authorization)
+        if self._tokens is not None and looks_like_token(credentials):
+            return await self._tokens.caller_id(credentials)
+        key_id = None if self._keys is None else self._keys.id_of(credentials)
+        if key_id is None:
+            raise UnauthorizedError("a key that opens nothing here")
+        return key_id
+
+    def count(self, caller_id: str) -> None:
+        """Count a request of this caller.
+
+        Raises:
+            RateLimitedError: there were too many.
+        """
+        if self._limit is not None:
+            self._limit.take(caller_id)
+
+
+def make_access(settings: Settings) -> Access:
+    """Read who may from the settings.
+
+    Raises:
+        StartupError: the settings contradict each other, the keys cannot be read, or anyone who reaches the service
+            could use it and nobody has said that this is meant.
+    """
+    keys = None if settings.keys_file is None else KeyFile(settings.keys_file)
+    access = Access(
+        keys,
+        _tokens(settings),
+        None if settings.rate_limit_per_minute is None else RateLimit(settings.rate_limit_per_minute),
+    )
+    _check_anonymous(settings, open_to_all=settings.keys_file is None and settings.oidc_issuer is None)
+    return access
+
+
+def _check_anonymous(settings: Settings, *, open_to_all: bool) -> None:
+    if settings.allow_anonymous and not open_to_all:
+        raise StartupError("ECG_ALLOW_ANONYMOUS is true, but ECG_KEYS_FILE or ECG_OIDC_ISSUER is set: which is meant?")
+    if not open_to_all or is_loopback(settings.host):
+        return
+    if not settings.allow_anonymous:
+        raise StartupError(
+            f"ECG_HOST is {settings.host}, which others can reach, and nothing says who may use the service. "
+            "Set ECG_KEYS_FILE or ECG_OIDC_ISSUER; or ECG_ALLOW_ANONYMOUS=true, if anyone may."
+        )
+    logger.warning("anyone_may", extra={"fields": {"host": settings.host}})
+
+
+def _tokens(settings: Settings) -> Tokens | None:
+    issuer, audience = settings.oidc_issuer, settings.oidc_audience
+    if issuer is None and audience is None:
+        return None
+    if issuer is None or audience is None:
+        raise StartupError("ECG_OIDC_ISSUER and ECG_OIDC_AUDIENCE need each other: set both or neither.")
+    for name, url in (("ECG_OIDC_ISSUER", issuer), ("ECG_OIDC_JWKS_URL", settings.oidc_jwks_url)):
+        if url is not None and not is_secure_url(url):
+            raise StartupError(f"{name}: not an https address.")
+    algorithms = [name.strip() for name in settings.oidc_algorithms.split(",")]
+    if unknown := set(algorithms) - SIGNATURE_ALGORITHMS:
+        raise StartupError(
+            f"ECG_OIDC_ALGORITHMS: {', '.join(sorted(unknown))} is none of {', '.join(sorted(SIGNATURE_ALGORITHMS))}."
+        )
+    return Tokens(
+        IssuerKeys(partial(fetch_keys, issuer, settings.oidc_jwks_url)),
+        issuer=issuer,
+        audience=audience,
+        algorithms=algorithms,
+        required_scope=settings.oidc_required_scope,
+    )
+
+
+def _credentials(authorization: Sequence[str]) -> str:
+    if not authorization:
+        raise UnauthorizedError("no key and no token")
+    scheme, _, credentials = authorization[0].partition(" ")
+    if len(authorization) > 1 or scheme.lower() != "bearer" or not credentials.strip():
+        raise UnauthorizedError("an Authorization header of another form")
+    return credentials.strip()

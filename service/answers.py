@@ -1,0 +1,144 @@
+"""Each answer about a page: worked out once, counted, recorded, and given again to whoever repeats the request.
+
+Knows neither HTTP nor how a page is classified. A refusal of what a page shows is an answer as well; that a request
+could not be worked on is none.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from model_registry.manifest import BundleManifest
+from service.audit import AuditLog
+from service.classify import ClassificationResult
+from service.idempotency import KeptAnswers, RepeatKey
+from service.metrics import Metrics
+from service.problems import KINDS
+from service.schemas import Classification
+from shared_preproc.errors import PreprocError
+
+__all__ = ["Answer", "Answers", "Asked"]
+
+Work = Callable[[], Awaitable[ClassificationResult]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asks, and how."""
+
+    request_id: str
+    key_id: str | None
+    """Who has the key or token; None where the route asks for none."""
+    idempotency_key: str | None
+    target: str
+    """The path and the query: what beside the page the answer depends on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What was made of one page, and what is recorded of that."""
+
+    first_request_id: str
+    """Of the request that it was worked out for."""
+    record: dict[str, object]
+    content: bytes | PreprocError
+    """JSON, or why the page is refused."""
+
+    def body(self) -> bytes:
+        """The JSON that is sent.
+
+        Raises:
+            PreprocError: the page is refused.
+        """
+        if isinstance(self.content, PreprocError):
+            raise self.content.with_traceback(None)  # a kept refusal is raised again: its traceback must not grow
+        return self.content
+
+
+class Answers:
+    """The one place through which answers go out."""
+
+    def __init__(self, metrics: Metrics, audit: AuditLog | None, kept: KeptAnswers[Answer]) -> None:
+        self._metrics = metrics
+        self._audit = audit
+        self._kept = kept
+
+    def check_recorded(self) -> None:
+        """Say whether answers can be recorded, before there is any work.
+
+        Raises:
+            AuditUnavailableError: they cannot, and have to be.
+        """
+        if self._audit is not None:
+            self._audit.check()
+
+    async def give(self, asked: Asked, manifest: BundleManifest, page: bytes, work: Work) -> tuple[Answer, bool]:
+        """The answer of ``manifest``'s bundle about ``page``, recorded, and whether it was there before this request.
+
+        Raises:
+            AuditUnavailableError: it cannot be recorded, and has to be.
+            IdempotencyConflictError: the key came with another page or other parameters before.
+        """
+
+        async def work_out() -> Answer:
+            return await self._work_out(asked, manifest, page, work)
+
+        if asked.idempotency_key is None:
+            answer, replayed = await work_out(), False
+        else:
+            fingerprint = f"{await _sha256(page)} {asked.target}"
+            key = RepeatKey(asked.key_id, asked.idempotency_key)
+            answer, replayed = await self._kept.once(key, fingerprint, work_out)
+        if replayed:
+            self._metrics.count_replay()
+        self._record(asked, answer, replayed=replayed)
+        return answer, replayed
+
+    async def _work_out(self, asked: Asked, manifest: BundleManifest, page: bytes, work: Work) -> Answer:
+        try:
+            result = await work()
+        except PreprocError as refusal:
+            record = {"code": KINDS[type(refusal)].code, "image_sha256": await _sha256(page), **_bundle(manifest)}
+            return Answer(asked.request_id, record, refusal)
+        self._metrics.count_result(result)
+        body = Classification.of(result, asked.request_id).model_dump_json().encode()
+        return Answer(asked.request_id, _record_of(result), body)
+
+    def _record(self, asked: Asked, answer: Answer, *, replayed: bool) -> None:
+        if self._audit is None:
+            return
+        who = {"request_id": asked.request_id, "key_id": asked.key_id}
+        again = {"replay_of": answer.first_request_id if replayed else None}
+        self._audit.record({**who, **again, **answer.record})
+
+
+def _record_of(result: ClassificationResult) -> dict[str, object]:
+    thresholds = result.thresholds
+    point = thresholds and {
+        "critical_class": thresholds.policy.critical_class,
+        "target": thresholds.target,
+        "threshold": thresholds.point.threshold,
+    }
+    return {
+        "code": "ok",
+        "image_sha256": result.image.sha256,
+        **_bundle(result.manifest),
+        "probabilities": result.page,
+        "decision": result.decision.status,
+        "reasons": [reason.code for reason in result.decision.reasons],
+        "operating_point": point,
+    }
+
+
+def _bundle(manifest: BundleManifest) -> dict[str, object]:
+    return {
+        "bundle": manifest.ref,
+        "bundle_sha256": manifest.model_sha256,
+        "preprocessing": manifest.preprocessing_fingerprint,
+    }
+
+
+async def _sha256(page: bytes) -> str:
+    """Of the page, hexadecimal; in a thread, since a dozen megabytes would hold up every other request."""
+    return await asyncio.to_thread(lambda: hashlib.sha256(page).hexdigest())

@@ -1,0 +1,181 @@
+"""The files of the audit: lines appended to one after the other, whole or not at all. Knows no thread and no record.
+
+`audit-00000001.jsonl` and so on: numbered, because a clock can be set back. Each begins with a line of type `open`,
+which says how the one before ended, and ends with a line of type `close`, unless the process was killed. No file is
+ever changed once it is closed, nor removed: keeping and removing are the operator's.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import accumulate
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from service import __version__
+from service.errors import StartupError
+
+__all__ = ["SCHEMA", "AuditFiles", "Predecessor", "audit_line"]
+
+SCHEMA = 1
+"""Of every line; another number where a field is taken away or means something else."""
+
+Ending = Literal["closed", "killed", "torn"]
+
+_NAME = re.compile(r"audit-(\d{8,})\.jsonl")
+_MODE = 0o640
+_TAIL_BYTES = 2**16
+
+
+class Predecessor(NamedTuple):
+    """The file before, and how it ended: with its closing line, without, or in the middle of a line."""
+
+    file: str
+    end: Ending
+
+
+def audit_line(kind: str, fields: Mapping[str, object]) -> bytes:
+    """One line of the audit, with the time of now."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"schema": SCHEMA, "type": kind, "time": now, **fields}, allow_nan=False).encode() + b"\n"
+
+
+class AuditFiles:
+    """The audit of one process in one folder; a file that reaches ``file_bytes`` is closed and the next begun."""
+
+    def __init__(self, folder: Path, file_bytes: int) -> None:
+        """Take the folder, which is made if it is not there.
+
+        Raises:
+            StartupError: it cannot be used, or another process writes into it.
+        """
+        self._folder = folder
+        self._folder_fd = _take(folder)
+        self._file_bytes = file_bytes
+        self._fd: int | None = None
+        self._size_bytes = 0
+        numbers = [int(found[1]) for found in (_NAME.fullmatch(file.name) for file in folder.iterdir()) if found]
+        self._number = max(numbers, default=0)
+        self.predecessor = self._look_back()
+
+    def append(self, lines: Sequence[bytes]) -> int:
+        """Write and sync the first of these lines, as many as the file has room for but at least one; give how many.
+
+        Raises:
+            OSError: nothing is written.
+        """
+        if self._size_bytes and self._size_bytes + len(lines[0]) > self._file_bytes:
+            self.end_file()
+        if self._fd is None:
+            self._begin_file()
+        first = [] if self._size_bytes else [audit_line("open", self._introduction())]
+        room_bytes = self._file_bytes - self._size_bytes
+        count = max(1, sum(end <= room_bytes for end in accumulate(map(len, lines))))
+        self._write(b"".join([*first, *lines[:count]]))
+        return count
+
+    def end_file(self) -> None:
+        """Close the current file with its last line.
+
+        Raises:
+            OSError: it is still open and as it was.
+        """
+        if self._fd is None:
+            return
+        self._write(audit_line("close", {}))
+        self._let_go("closed")
+
+    def close(self) -> None:
+        """Give the folder free, without another line."""
+        if self._fd is not None:
+            self._let_go("killed")
+        os.close(self._folder_fd)
+
+    def _begin_file(self) -> None:
+        # Counted up first: a name that cannot be used, for whatever reason, must not be tried for ever.
+        self._number += 1
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._fd = os.open(self._folder / _name(self._number), flags, _MODE)
+        os.fsync(self._folder_fd)
+
+    def _introduction(self) -> dict[str, object]:
+        return {"service": __version__, "previous": None if self.predecessor is None else self.predecessor._asdict()}
+
+    def _write(self, data: bytes) -> None:
+        if self._fd is None:
+            raise ValueError("no file is open")
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+            os.fsync(self._fd)
+        except OSError:
+            self._undo(self._fd)
+            raise
+        self._size_bytes += len(data)
+
+    def _undo(self, fd: int) -> None:
+        """Cut off what of a line got through: also where the disk is full, a file can become shorter."""
+        try:
+            os.ftruncate(fd, self._size_bytes)
+        except OSError:
+            self._let_go("torn")
+
+    def _let_go(self, end: Ending) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd, self._size_bytes = None, 0
+        self.predecessor = Predecessor(_name(self._number), end)
+
+    def _look_back(self) -> Predecessor | None:
+        if not self._number:
+            return None
+        name = _name(self._number)
+        try:
+            with (self._folder / name).open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
+                return Predecessor(name, _ending(file.read()))
+        except OSError:
+            return Predecessor(name, "torn")
+
+
+def _take(folder: Path) -> int:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _locked(folder)
+    except BlockingIOError as error:
+        raise StartupError("ECG_AUDIT_DIR is another process's. Give each process a folder of its own.") from error
+    except OSError as error:
+        raise StartupError(f"ECG_AUDIT_DIR cannot be used: {error.strerror}.") from error
+
+
+def _locked(folder: Path) -> int:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # given free with the process, however it ends
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _name(number: int) -> str:
+    return f"audit-{number:08d}.jsonl"
+
+
+def _ending(tail: bytes) -> Ending:
+    if not tail:
+        return "killed"
+    try:
+        last = json.loads(tail.removesuffix(b"\n").rpartition(b"\n")[2])
+    except ValueError:
+        return "torn"
+    if not tail.endswith(b"\n"):
+        return "torn"
+    return "closed" if last.get("type") == "close" else "killed"

@@ -1,0 +1,55 @@
+"""Which names this service may be called by. Knows no route.
+
+A browser that was led to this service under another site's name (DNS rebinding) tells by its Host header. Nothing is
+ever built from that header, and nobody gains anything by it: what a caller may is decided by key or token alone.
+"""
+
+import re
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.access_errors import UntrustedHostError
+from service.loopback import LOOPBACK_NAME, is_loopback
+from service.problems import refusal
+from service.settings import Settings
+
+__all__ = ["ANY_HOST", "TrustedHosts", "trusted_hosts"]
+
+ANY_HOST = "*"
+
+_HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
+
+
+def trusted_hosts(settings: Settings) -> frozenset[str]:
+    """Those that are set; else, on loopback, ``localhost`` alone, and anywhere else `ANY_HOST`."""
+    if settings.trusted_hosts is not None:
+        return frozenset(name.strip().lower() for name in settings.trusted_hosts.split(","))
+    return frozenset({LOOPBACK_NAME if is_loopback(settings.host) else ANY_HOST})
+
+
+class TrustedHosts:
+    """ASGI middleware, inside `RequestContext`; refuses what is called by another name.
+
+    The address that the connection came to is trusted in any case: rebinding needs a name, and the probes of an
+    orchestrator know no other.
+    """
+
+    def __init__(self, app: ASGIApp, *, names: frozenset[str]) -> None:
+        self._app = app
+        self._names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one exchange."""
+        if scope["type"] != "http" or ANY_HOST in self._names or self._trusts(scope):
+            await self._app(scope, receive, send)
+        else:
+            await refusal(UntrustedHostError(), scope["state"]["request_id"])(scope, receive, send)
+
+    def _trusts(self, scope: Scope) -> bool:
+        given = Headers(scope=scope).getlist("host")
+        match = _HOST.fullmatch(given[0]) if len(given) == 1 else None
+        if match is None:
+            return False
+        name = (match["address"] or match["name"]).lower()
+        return name in self._names or name == (scope.get("server") or ("",))[0]

@@ -1,0 +1,49 @@
+"""HTTP/1.1 as uvicorn speaks it, but a client has only so long for the head of a request. Knows no route.
+
+uvicorn waits for ever for the second half of a request's head, and for what is left of a body that was refused.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+__all__ = ["HeadTimeoutProtocol"]
+
+
+class HeadTimeoutProtocol(H11Protocol):
+    """Closes a connection on which no head of a request has arrived ``head_timeout_s`` after its first bytes.
+
+    For the first request the clock starts with the connection. Between requests `timeout_keep_alive` holds.
+    """
+
+    def __init__(self, *, head_timeout_s: float, **of_uvicorn: Any) -> None:  # noqa: ANN401 - uvicorn's own arguments
+        super().__init__(**of_uvicorn)
+        self._head_timeout_s = head_timeout_s
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in H11Protocol
+        """Start the clock."""
+        super().connection_made(transport)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        super().connection_lost(exc)
+        self._stop_clock()
+
+    def data_received(self, data: bytes) -> None:
+        """Start the clock, or stop it if a request has begun."""
+        super().data_received(data)
+        self._watch_head()
+
+    def _watch_head(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_clock()
+        elif self._head_timer is None:  # not started anew: bytes that trickle buy no time
+            self._head_timer = self.loop.call_later(self._head_timeout_s, self.transport.close)
+
+    def _stop_clock(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None

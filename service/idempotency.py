@@ -1,0 +1,93 @@
+"""Answers that are kept for a while, so that a repeated request gets the same one without new work.
+
+Knows neither HTTP nor what an answer is. Kept in memory: another process, or this one after a restart, knows nothing of
+them. Only for the event loop's own thread.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+from service.errors import IdempotencyConflictError
+
+__all__ = ["KeptAnswers", "RepeatKey"]
+
+_T = TypeVar("_T")
+
+
+class RepeatKey(NamedTuple):
+    """What makes two requests the same: nobody gets what another one asked for."""
+
+    owner: str | None
+    """The id of the sender's API key; None where senders are not told apart."""
+    key: str
+    """The sender's own name for the request."""
+
+
+@dataclass
+class _Kept(Generic[_T]):
+    fingerprint: str
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    answers: list[_T] = field(default_factory=list)
+    """The one answer, once there is one."""
+    expires_s: float = float("inf")
+    """By the event loop's clock, which no change of the time of day moves."""
+
+
+class KeptAnswers(Generic[_T]):
+    """Up to ``capacity`` answers, each kept for ``window_s`` seconds; the oldest go first. None with capacity 0."""
+
+    def __init__(self, *, window_s: float, capacity: int) -> None:
+        self._window_s = window_s
+        self._capacity = capacity
+        self._kept: OrderedDict[RepeatKey, _Kept[_T]] = OrderedDict()
+
+    async def once(self, key: RepeatKey, fingerprint: str, work: Callable[[], Awaitable[_T]]) -> tuple[_T, bool]:
+        """The answer of ``work``, and whether it was kept from an earlier request or awaited from a concurrent one.
+
+        What ``work`` raises is not kept: the next request with this key, one that waits already included, tries again.
+
+        Raises:
+            IdempotencyConflictError: the key came with another ``fingerprint`` before.
+        """
+        if not self._capacity:
+            return await work(), False
+        while kept := self._current(key):
+            if kept.fingerprint != fingerprint:
+                raise IdempotencyConflictError
+            await kept.done.wait()
+            if kept.answers:
+                return kept.answers[0], True
+        return await self._first(key, _Kept(fingerprint), work), False
+
+    def _current(self, key: RepeatKey) -> _Kept[_T] | None:
+        kept = self._kept.get(key)
+        return None if kept is None or kept.expires_s <= _now_s() else kept
+
+    async def _first(self, key: RepeatKey, kept: _Kept[_T], work: Callable[[], Awaitable[_T]]) -> _T:
+        self._kept[key] = kept
+        try:
+            answer = await work()
+        except BaseException:
+            del self._kept[key]
+            raise
+        finally:
+            kept.done.set()  # nobody who waits runs before this function is through
+        kept.answers.append(answer)
+        kept.expires_s = _now_s() + self._window_s
+        self._kept.move_to_end(key)  # so that answers stand in the order in which they expire
+        self._forget_oldest()
+        return answer
+
+    def _forget_oldest(self) -> None:
+        # Those that are still worked on stay: the limit on requests in hand is theirs.
+        done = [key for key, kept in self._kept.items() if kept.answers]
+        expired = sum(self._kept[key].expires_s <= _now_s() for key in done)
+        for key in done[: max(expired, len(done) - self._capacity)]:
+            del self._kept[key]
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

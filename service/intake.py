@@ -1,0 +1,132 @@
+"""Bodies that are being received and kept: how many, how long, and how many bytes of them. Knows no format.
+
+Kept apart from the queue for work, so that clients that send slowly take no place of those that have sent. When room
+is short, the body that has been arriving longest is given up for the next one: honest uploads are soon over.
+Only for the event loop's own thread.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from service.errors import BodyTimeoutError, OverloadedError
+
+__all__ = ["Arrival", "Intake"]
+
+_LEAST_TIME_S = 1.0  # that a body has before it can be given up for another
+_RETRY_AFTER_S = 1
+
+
+class Intake:
+    """Room for ``places`` bodies that are arriving, and for ``max_bytes`` of them and of those that are worked on."""
+
+    def __init__(self, *, places: int, max_bytes: int, timeout_s: float) -> None:
+        self._places = places
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+        self._arriving: dict[Arrival, None] = {}
+        """The oldest first."""
+        self._held_bytes = 0
+
+    @property
+    def arriving(self) -> int:
+        """Bodies that are being received."""
+        return len(self._arriving)
+
+    @contextmanager
+    def arrival(self) -> Iterator["Arrival"]:
+        """Count what a body takes, from before its first byte until it is no longer needed.
+
+        Raises:
+            OverloadedError: there is no room, nor any body that could be given up.
+        """
+        while len(self._arriving) >= self._places:
+            self._give_up_oldest(f"{len(self._arriving)} other uploads that are being received")
+        arrival = Arrival(self, self._timeout_s)
+        self._arriving[arrival] = None
+        try:
+            yield arrival
+        finally:
+            self.leave(arrival)
+            self._held_bytes -= arrival.held_bytes
+            arrival.held_bytes = 0
+
+    def hurry(self, timeout_s: float) -> None:
+        """Give all bodies that are arriving, and those that are still to come, at most this much time."""
+        self._timeout_s = min(self._timeout_s, timeout_s)
+        for arrival in self._arriving:
+            arrival.hurry(timeout_s)
+
+    def hold(self, arrival: "Arrival", size_bytes: int) -> None:
+        """Make room for more of a body.
+
+        Raises:
+            OverloadedError: there is none, nor any body that could be given up.
+        """
+        while self._held_bytes + size_bytes > self._max_bytes:
+            self._give_up_oldest("as many bytes in hand as there may be", but=arrival)
+        arrival.held_bytes += size_bytes
+        self._held_bytes += size_bytes
+
+    def leave(self, arrival: "Arrival") -> None:
+        """Free the place of a body that is there, or will not come."""
+        self._arriving.pop(arrival, None)
+
+    def _give_up_oldest(self, found: str, but: "Arrival | None" = None) -> None:
+        oldest = next((one for one in self._arriving if one is not but), None)
+        if oldest is None or oldest.age_s < _LEAST_TIME_S:
+            raise OverloadedError(found, _RETRY_AFTER_S)
+        oldest.hurry(0.0)
+        self.leave(oldest)
+        self._held_bytes -= oldest.held_bytes
+        oldest.held_bytes = 0
+
+
+class Arrival:
+    """One body."""
+
+    def __init__(self, intake: Intake, timeout_s: float) -> None:
+        self._intake = intake
+        self._began_s = _now_s()
+        self._end_s = self._began_s + timeout_s
+        self._timer: asyncio.Timeout | None = None
+        self.held_bytes = 0
+
+    @property
+    def age_s(self) -> float:
+        """How long it has been arriving."""
+        return _now_s() - self._began_s
+
+    @asynccontextmanager
+    async def receiving(self) -> AsyncIterator[None]:
+        """Do the receiving within the time that there is for it.
+
+        Raises:
+            BodyTimeoutError: it took longer, or had to make room.
+        """
+        try:
+            async with asyncio.timeout_at(self._end_s) as self._timer:
+                yield
+        except TimeoutError as error:
+            raise BodyTimeoutError(round(self._end_s - self._began_s, 1)) from error
+        finally:
+            self._timer = None
+            self._intake.leave(self)
+
+    def count(self, size_bytes: int) -> None:
+        """Tell of bytes that came.
+
+        Raises:
+            OverloadedError: there is no room for them.
+        """
+        self._intake.hold(self, size_bytes)
+
+    def hurry(self, timeout_s: float) -> None:
+        """Let the receiving end this much later from now, or earlier, as it would have."""
+        self._end_s = min(self._end_s, _now_s() + timeout_s)
+        if self._timer is not None and not self._timer.expired():
+            self._timer.reschedule(self._end_s)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,124 @@
+"""Where the service starts with nobody asked who they are, and where it refuses to."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.access import ANONYMOUS, make_access
+from service.app import create_app
+from service.errors import StartupError
+from service.keys import new_key
+from service.settings import Settings
+from tests.conftest import REPOSITORY
+from tests.factories import page_jpeg
+from tests.service.issuer import AUDIENCE, issuing
+from tests.service.process import AS_ITS_OPERATOR, environment, running
+from tests.service.serving import problem, serving, settings_for
+
+OIDC = {"oidc_issuer": "https://login.example.org", "oidc_audience": AUDIENCE}
+KEY, LINE = new_key("pacs")
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what must not be bound
+
+
+@pytest.fixture
+def keys_file(tmp_path: Path) -> Path:
+    path = tmp_path / "keys"
+    path.write_text(LINE)
+    return path
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_on_loopback_nobody_is_asked(models_dir: Path, host: str) -> None:
+    create_app(settings_for(models_dir, host=host))
+
+
+@pytest.mark.parametrize("host", [EVERYWHERE, "::", "10.0.0.5", "ecg.example.org", "127.0.0.1.example.org", "*"])
+def test_elsewhere_it_refuses_unless_told_by_name(models_dir: Path, keys_file: Path, host: str) -> None:
+    with pytest.raises(StartupError, match=r"ECG_KEYS_FILE or ECG_OIDC_ISSUER; or ECG_ALLOW_ANONYMOUS=true"):
+        create_app(settings_for(models_dir, host=host))
+    for change in ({"keys_file": keys_file}, OIDC, {"allow_anonymous": True}):
+        create_app(settings_for(models_dir, host=host, **change))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({**OIDC, "allow_anonymous": True}, "ECG_ALLOW_ANONYMOUS is true, but"),
+        ({"oidc_issuer": "https://login.example.org"}, "need each other"),
+        ({"oidc_audience": AUDIENCE}, "need each other"),
+        ({**OIDC, "oidc_issuer": "http://login.example.org"}, "ECG_OIDC_ISSUER: not an https"),
+        ({**OIDC, "oidc_jwks_url": "file:///keys"}, "ECG_OIDC_JWKS_URL: not an https"),
+        ({**OIDC, "oidc_algorithms": "RS256,HS256"}, "ECG_OIDC_ALGORITHMS: HS256 is none of"),
+        ({**OIDC, "oidc_algorithms": "none"}, "ECG_OIDC_ALGORITHMS: none is none of"),
+        ({"keys_file": Path("/nowhere/keys")}, "ECG_KEYS_FILE: the file cannot be read"),
+    ],
+)
+def test_settings_that_contradict_each_other(models_dir: Path, changes: dict[str, object], complaint: str) -> None:
+    with pytest.raises(StartupError, match=complaint):
+        create_app(settings_for(models_dir, **changes))
+
+
+def test_the_algorithms_of_the_default_are_known() -> None:
+    make_access(Settings(oidc_issuer=OIDC["oidc_issuer"], oidc_audience=AUDIENCE))
+
+
+def failed_start(models_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *AS_ITS_OPERATOR],
+        env=environment(models_dir, **settings),
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_process_does_not_bind_where_anyone_could_use_it(models_dir: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    failed = failed_start(models_dir, ECG_HOST=EVERYWHERE, ECG_PORT=str(port))
+    assert failed.returncode == 2
+    assert failed.stderr.startswith(f"The service cannot start: ECG_HOST is {EVERYWHERE}, which others can reach")
+    assert "running on" not in failed.stderr
+    assert "Traceback" not in failed.stderr
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_a_process_with_a_key_asks_for_it(models_dir: Path, keys_file: Path) -> None:
+    with running(environment(models_dir, ECG_KEYS_FILE=os.fspath(keys_file))) as process:
+        problem(process.client.post("/classify", content=page_jpeg()), 401, "unauthorized")
+        good = {"Authorization": f"Bearer {KEY}"}
+        assert process.client.post("/classify", content=page_jpeg(), headers=good).is_success
+        assert KEY not in process.log
+        assert "key_id=pacs" in process.log
+
+
+def test_being_open_to_anyone_is_told_in_the_log(models_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    create_app(settings_for(models_dir, host=EVERYWHERE, allow_anonymous=True))
+    assert [record.msg for record in caplog.records] == ["anyone_may"]
+    assert ANONYMOUS == "anonymous"
+
+
+def test_an_issuer_that_does_not_answer_stops_neither_the_start_nor_the_keys(models_dir: Path, keys_file: Path) -> None:
+    with issuing() as issuer:
+        issuer.documents = {}
+        oidc = {"oidc_issuer": issuer.url, "oidc_audience": AUDIENCE}
+        with serving(settings_for(models_dir, keys_file=keys_file, **oidc)) as client:
+            refused = client.get("/models", headers={"Authorization": f"Bearer {issuer.token()}"})
+            problem(refused, 503, "issuer_unavailable")
+            assert refused.headers["retry-after"] == "30"
+            assert client.get("/models", headers={"Authorization": f"Bearer {KEY}"}).is_success
+
+
+def test_the_description_can_be_shut(models_dir: Path) -> None:
+    with serving(settings_for(models_dir, docs=False), until_ready=False) as client:
+        for path in ("/docs", "/openapi.json"):
+            problem(client.get(path), 404, "not_found")
+        assert client.get("/").is_success

@@ -1,0 +1,101 @@
+"""Room for bodies that are arriving: how much there is, and who has to make it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from service import intake as module
+from service.errors import BodyTimeoutError, OverloadedError
+from service.intake import Arrival, Intake
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LEAST_TIME_S", 0.1)
+
+
+def with_room(use: Callable[[Intake], Coroutine[Any, Any, None]], *, places: int = 2, max_bytes: int = 100) -> None:
+    async def run() -> None:
+        intake = Intake(places=places, max_bytes=max_bytes, timeout_s=10)
+        await use(intake)
+        assert (intake.arriving, intake._held_bytes) == (0, 0)
+
+    asyncio.run(run())
+
+
+async def receive(arrival: Arrival) -> str:
+    """What becomes of a body that never ends."""
+    try:
+        async with arrival.receiving():
+            await asyncio.Event().wait()
+    except BodyTimeoutError:
+        return "given up"
+    raise AssertionError
+
+
+def test_bodies_that_have_just_begun_are_not_given_up() -> None:
+    async def use(intake: Intake) -> None:
+        with intake.arrival(), intake.arrival():
+            with pytest.raises(OverloadedError, match="2 other uploads") as refusal, intake.arrival():
+                pass
+        assert refusal.value.retry_after_s == 1
+
+    with_room(use)
+
+
+def test_the_oldest_makes_room_and_only_that() -> None:
+    async def use(intake: Intake) -> None:
+        with ExitStack() as stack:
+            bodies = [asyncio.create_task(receive(stack.enter_context(intake.arrival()))) for _ in range(2)]
+            await asyncio.sleep(0.15)
+            with intake.arrival():
+                assert await asyncio.wait_for(bodies[0], 1) == "given up"
+                await asyncio.sleep(0.01)
+                assert not bodies[1].done()
+            bodies[1].cancel()
+
+    with_room(use)
+
+
+def test_a_body_that_is_there_takes_no_place_but_its_bytes() -> None:
+    async def use(intake: Intake) -> None:
+        with intake.arrival() as arrival:
+            async with arrival.receiving():
+                arrival.count(60)
+            with intake.arrival() as other, intake.arrival():
+                other.count(40)
+                with pytest.raises(OverloadedError, match="bytes"):
+                    other.count(1)
+        with intake.arrival() as arrival:
+            arrival.count(100)
+
+    with_room(use)
+
+
+def test_bytes_are_taken_from_the_oldest_that_still_arrives() -> None:
+    async def use(intake: Intake) -> None:
+        with intake.arrival() as stalled, intake.arrival() as honest:
+            receiving = asyncio.create_task(receive(stalled))
+            stalled.count(60)
+            await asyncio.sleep(0.15)
+            honest.count(60)
+            assert await asyncio.wait_for(receiving, 1) == "given up"
+            assert intake._held_bytes == 60
+
+    with_room(use)
+
+
+def test_at_the_end_all_have_to_hurry() -> None:
+    async def use(intake: Intake) -> None:
+        with intake.arrival() as arriving:
+            receiving = asyncio.create_task(receive(arriving))
+            await asyncio.sleep(0)
+            intake.hurry(0.05)
+            assert await asyncio.wait_for(receiving, 1) == "given up"
+        with intake.arrival() as late:
+            assert await asyncio.wait_for(receive(late), 1) == "given up"
+
+    with_room(use)

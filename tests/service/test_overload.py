@@ -1,0 +1,194 @@
+"""Too much at once, too slow, too late, or gone: what is left is answered all the same."""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.classifier import Probabilities
+from shared_preproc.tensor import Tensor
+from tests.factories import page_jpeg
+from tests.service.classifiers import GatedClassifier
+from tests.service.process import environment, running
+from tests.service.scrape import Scrape
+from tests.service.serving import problem, serving, settings_for, wait_until
+
+SLOW_CLIENTS = 200
+PAGE = page_jpeg()
+WHOLE_REQUEST = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (len(PAGE), PAGE)
+HALF_A_HEAD = b"POST /classify HTTP/1.1\r\nHost: te"
+HALF_A_BODY = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nhalf"
+
+
+class CountingClassifier(GatedClassifier):
+    """Waits at its gate, and counts who came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pages = 0
+
+    def run(self, tensor: Tensor) -> Probabilities:
+        self.pages += 1
+        return super().run(tensor)
+
+
+def classify(client: httpx.Client, **headers: str) -> httpx.Response:
+    return client.post("/classify", content=PAGE, headers=headers)
+
+
+def connect(url: httpx.URL, sending: bytes) -> socket.socket:
+    connection = socket.create_connection((url.host, url.port or 0), timeout=20)
+    connection.sendall(sending)
+    return connection
+
+
+@contextmanager
+def slow_clients(url: httpx.URL, count: int) -> Iterator[None]:
+    """Clients that send a byte of their body now and then, and begin anew when they are shut out."""
+    stop = threading.Event()
+
+    def trickle() -> None:
+        connections = [connect(url, HALF_A_BODY) for _ in range(count)]
+        while not stop.wait(0.1):
+            for place, connection in enumerate(connections):
+                try:
+                    connection.sendall(b"x")
+                except OSError:
+                    connection.close()
+                    connections[place] = connect(url, HALF_A_BODY)
+        for connection in connections:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        trickling = threads.submit(trickle)
+        try:
+            yield
+        finally:
+            stop.set()
+        trickling.result()
+
+
+@pytest.mark.parametrize("places", [256, 50])
+def test_200_slow_clients_keep_no_honest_one_out(models_dir: Path, places: int) -> None:
+    settings = settings_for(models_dir, worker_threads=1, max_waiting_requests=2, max_receiving_requests=places)
+    with serving(settings) as client, slow_clients(client.base_url, SLOW_CLIENTS):
+        time.sleep(2.0)  # long enough to arrive, and for those without a place to have been tried for
+        statuses = [classify(client).status_code for _ in range(10)]
+        assert client.get("/health").status_code == 200
+    assert statuses == [200] * 10
+
+
+def test_under_overload_there_are_answers_and_refusals_and_health_goes_on(models_dir: Path) -> None:
+    settings = settings_for(models_dir, worker_threads=1, max_waiting_requests=3)
+    with serving(settings) as client, ThreadPoolExecutor(12) as threads:
+        answers = [threads.submit(classify, client) for _ in range(60)]
+        healths_s: list[float] = []
+        while not all(answer.done() for answer in answers):
+            started_s = time.monotonic()
+            assert client.get("/health").status_code == 200
+            healths_s.append(time.monotonic() - started_s)
+        responses = [answer.result() for answer in answers]
+    assert {response.status_code for response in responses} == {200, 503}
+    for response in responses:
+        if response.status_code == 503:
+            problem(response, 503, "overloaded")
+            assert int(response.headers["retry-after"]) >= 1
+    assert sorted(healths_s)[len(healths_s) // 2] < 0.2
+
+
+@pytest.fixture
+def slow() -> CountingClassifier:
+    return CountingClassifier()
+
+
+@contextmanager
+def occupied(models_dir: Path, slow: CountingClassifier, **changes: float) -> Iterator[httpx.Client]:
+    """A service whose only thread is at the gate with a page; the gate opens with the end of the block."""
+    settings = settings_for(models_dir, worker_threads=1, max_waiting_requests=1, **changes)
+    with serving(settings, lambda _: slow) as client, ThreadPoolExecutor(1) as threads:
+        first = threads.submit(classify, client)
+        try:
+            assert slow.entered.wait(10)
+            yield client
+        finally:
+            slow.gate.set()
+        first.result()
+
+
+@pytest.mark.parametrize(
+    ("changes", "headers"), [({"request_deadline_s": 0.3}, {}), ({}, {"X-Request-Deadline-Ms": "300"})]
+)
+def test_a_request_that_is_not_begun_in_time_is_answered_in_time_and_never_begun(
+    models_dir: Path, slow: CountingClassifier, changes: dict[str, float], headers: dict[str, str]
+) -> None:
+    with occupied(models_dir, slow, **changes) as client:
+        started_s = time.monotonic()
+        late = classify(client, **headers)
+        assert time.monotonic() - started_s < 2
+        assert "no answer after 0.3 s" in problem(late, 503, "deadline_exceeded")["found"]
+        assert late.headers["retry-after"] == "1"
+    with pytest.raises(AssertionError):
+        wait_briefly(lambda: slow.pages > 1)
+
+
+def test_a_client_cannot_ask_for_more_time_than_there_is(models_dir: Path, slow: CountingClassifier) -> None:
+    with occupied(models_dir, slow, request_deadline_s=0.3) as client:
+        late = classify(client, **{"X-Request-Deadline-Ms": "60000"})
+        problem(late, 503, "deadline_exceeded")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "soon", "1e3", "99999999999"])
+def test_a_deadline_that_is_none_is_refused(client: httpx.Client, value: str) -> None:
+    body = problem(classify(client, **{"X-Request-Deadline-Ms": value}), 422, "invalid_request")
+    assert value not in body["found"].replace("than or equal to 1", "")
+
+
+def test_the_work_of_a_client_that_has_gone_is_never_begun_and_its_room_is_free(
+    models_dir: Path, slow: CountingClassifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with occupied(models_dir, slow) as client:
+        gone = connect(client.base_url, WHOLE_REQUEST)
+        wait_until(lambda: Scrape(client).value("ecg_queue_depth") == 1)  # it has the only room to wait
+        assert classify(client).status_code == 503
+        gone.close()
+        wait_until(lambda: any(status_of(record) == 499 for record in caplog.records))
+        with ThreadPoolExecutor(1) as threads:
+            next_one = threads.submit(classify, client)
+            time.sleep(0.2)
+            slow.gate.set()
+            assert next_one.result().status_code == 200
+    assert slow.pages == 2
+
+
+def status_of(record: object) -> object:
+    return getattr(record, "fields", {}).get("status")
+
+
+def wait_briefly(condition: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 0.3
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+
+
+def test_sigterm_with_50_slow_sockets_answers_what_was_accepted_and_ends(models_dir: Path) -> None:
+    settings = {"ECG_WORKER_THREADS": "1", "ECG_DRAIN_DELAY_S": "0.5"}
+    with running(environment(models_dir, **settings)) as process, ExitStack() as open_sockets:
+        for sending in [HALF_A_HEAD, HALF_A_BODY] * 25:
+            open_sockets.enter_context(connect(process.url, sending))
+        accepted = [open_sockets.enter_context(connect(process.url, WHOLE_REQUEST)) for _ in range(8)]
+        time.sleep(0.2)
+        started_s = time.monotonic()
+        process.terminate()
+        wait_until(lambda: process.client.get("/health/ready").status_code == 503)
+        assert [connection.recv(65536)[:13] for connection in accepted] == [b"HTTP/1.1 200 "] * 8
+        assert process.wait() == -signal.SIGTERM
+        assert time.monotonic() - started_s < 5
