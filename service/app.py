@@ -20,7 +20,7 @@ from service.model_loader import ModelLoader
 from service.model_pool import Budget, ModelPool
 from service.problems import handle_errors
 from service.request_context import RequestContext
-from service.routes import classify, health, models, web
+from service.routes import classify, health, models, open_inference, web
 from service.settings import Settings
 from service.state import LifespanState, Service
 from service.workers import Workers
@@ -53,7 +53,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     )
     app.add_middleware(RequestContext)
     handle_errors(app)
-    for routes in (classify, health, models, web):
+    for routes in (classify, health, models, open_inference, web):
         app.include_router(routes.router)
     app.mount("/web", StaticFiles(directory=web.WEB_FOLDER), name="web")
     return app

@@ -100,6 +100,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     errors.MalformedMultipartError: Kind(400, "malformed_multipart", "The form is malformed"),
     errors.UnexpectedPartsError: Kind(422, "unexpected_parts", "The form holds more than one file"),
     errors.MissingFileError: Kind(422, "missing_file", "There is no file in the request"),
+    errors.InvalidInferenceError: Kind(400, "invalid_inference", "The inference request is not valid"),
     errors.UnknownModelError: Kind(404, "unknown_model", "There is no such model"),
     errors.BrokenModelError: Kind(503, "broken_model", "This model cannot be served"),
     errors.ModelTooLargeError: Kind(503, "model_too_large", "This model does not fit"),
