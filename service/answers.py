@@ -6,7 +6,7 @@ could not be worked on is none.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from model_registry.manifest import BundleManifest
@@ -18,7 +18,7 @@ from service.problems import KINDS
 from service.schemas import Classification
 from shared_preproc.errors import PreprocError
 
-__all__ = ["Answer", "Answers", "Asked"]
+__all__ = ["Answer", "Answers", "Asked", "RefusedPageError"]
 
 Work = Callable[[], Awaitable[ClassificationResult]]
 
@@ -54,6 +54,15 @@ class Answer:
         if isinstance(self.content, PreprocError):
             raise self.content.with_traceback(None)  # a kept refusal is raised again: its traceback must not grow
         return self.content
+
+
+class RefusedPageError(Exception):
+    """One of several pages of a request is refused for what it shows, and the request with it."""
+
+    def __init__(self, page: bytes, cause: PreprocError) -> None:
+        super().__init__()
+        self.image_sha256 = hashlib.sha256(page).hexdigest()
+        self.cause = cause
 
 
 class Answers:
@@ -92,25 +101,41 @@ class Answers:
             answer, replayed = await self._kept.once(key, fingerprint, work_out)
         if replayed:
             self._metrics.count_replay()
-        self._record(asked, answer, replayed=replayed)
+        self._record(asked, answer.record, replay_of=answer.first_request_id if replayed else None)
         return answer, replayed
+
+    def note_results(self, asked: Asked, results: Iterable[ClassificationResult]) -> None:
+        """Count and record what is said about several pages of one request, each as a page of its own.
+
+        Raises:
+            AuditUnavailableError: it cannot be recorded, and has to be.
+        """
+        for result in results:
+            self._metrics.count_result(result)
+            self._record(asked, _record_of(result))
+
+    def note_refusal(self, asked: Asked, manifest: BundleManifest, refused: RefusedPageError) -> None:
+        """Record the page for which a request of several pages is refused; of the others nothing is said.
+
+        Raises:
+            AuditUnavailableError: it cannot be recorded, and has to be.
+        """
+        self._record(asked, _record_of_refusal(manifest, refused.cause, refused.image_sha256))
 
     async def _work_out(self, asked: Asked, manifest: BundleManifest, page: bytes, work: Work) -> Answer:
         try:
             result = await work()
         except PreprocError as refusal:
-            record = {"code": KINDS[type(refusal)].code, "image_sha256": await _sha256(page), **_bundle(manifest)}
+            record = _record_of_refusal(manifest, refusal, await _sha256(page))
             return Answer(asked.request_id, record, refusal)
         self._metrics.count_result(result)
         body = Classification.of(result, asked.request_id).model_dump_json().encode()
         return Answer(asked.request_id, _record_of(result), body)
 
-    def _record(self, asked: Asked, answer: Answer, *, replayed: bool) -> None:
-        if self._audit is None:
-            return
-        who = {"request_id": asked.request_id, "key_id": asked.key_id}
-        again = {"replay_of": answer.first_request_id if replayed else None}
-        self._audit.record({**who, **again, **answer.record})
+    def _record(self, asked: Asked, record: Mapping[str, object], replay_of: str | None = None) -> None:
+        if self._audit is not None:
+            who = {"request_id": asked.request_id, "key_id": asked.key_id, "replay_of": replay_of}
+            self._audit.record({**who, **record})
 
 
 def _record_of(result: ClassificationResult) -> dict[str, object]:
@@ -129,6 +154,10 @@ def _record_of(result: ClassificationResult) -> dict[str, object]:
         "reasons": [reason.code for reason in result.decision.reasons],
         "operating_point": point,
     }
+
+
+def _record_of_refusal(manifest: BundleManifest, refusal: PreprocError, image_sha256: str) -> dict[str, object]:
+    return {"code": KINDS[type(refusal)].code, "image_sha256": image_sha256, **_bundle(manifest)}
 
 
 def _bundle(manifest: BundleManifest) -> dict[str, object]:

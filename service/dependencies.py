@@ -1,5 +1,6 @@
 """What routes ask for, as annotated types. Knows no route."""
 
+from dataclasses import replace
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
@@ -15,7 +16,7 @@ from service.access_errors import (
 from service.answers import Asked
 from service.state import Service
 
-__all__ = ["ACCESS_REFUSALS", "DEADLINE_HEADER", "PROTECTED", "AskedDep", "DeadlineDep", "ServiceDep"]
+__all__ = ["ACCESS_REFUSALS", "DEADLINE_HEADER", "PROTECTED", "AskedDep", "DeadlineDep", "RepeatableDep", "ServiceDep"]
 
 ACCESS_REFUSALS = (
     UnauthorizedError,
@@ -42,11 +43,11 @@ def _service(request: Request) -> Service:
     return cast("Service", request.state.service)
 
 
-def _asked(request: Request, idempotency_key: _IdempotencyKey = None) -> Asked:
+def _asked(request: Request) -> Asked:
     return Asked(
         request_id=request.state.request_id,
         key_id=getattr(request.state, "key_id", None),
-        idempotency_key=idempotency_key,
+        idempotency_key=None,
         # Not request.url, which is built from the Host header as well.
         target=f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}",
     )
@@ -54,6 +55,14 @@ def _asked(request: Request, idempotency_key: _IdempotencyKey = None) -> Asked:
 
 ServiceDep = Annotated[Service, Depends(_service)]
 AskedDep = Annotated[Asked, Depends(_asked)]
+
+
+def _repeatable(asked: AskedDep, idempotency_key: _IdempotencyKey = None) -> Asked:
+    return replace(asked, idempotency_key=idempotency_key)
+
+
+RepeatableDep = Annotated[Asked, Depends(_repeatable)]
+"""The same of a route whose answers are kept for whoever repeats the request."""
 DeadlineDep = Annotated[
     int | None,
     Header(

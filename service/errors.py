@@ -9,6 +9,7 @@
     |   +-- MalformedMultipartError   not the multipart/form-data that it says it is
     |   +-- UnexpectedPartsError      parts beside the one named "file"
     |   +-- MissingFileError          no file, or an empty one
+    |   +-- InvalidInferenceError     not what the Open Inference Protocol wants
     +-- ModelError
     |   +-- UnknownModelError         no bundle or alias of that name
     |   +-- BrokenModelError          a bundle that is there but must not be served
@@ -34,6 +35,7 @@ __all__ = [
     "DeadlineExceededError",
     "IdempotencyConflictError",
     "IncompleteBodyError",
+    "InvalidInferenceError",
     "MalformedMultipartError",
     "MissingFileError",
     "ModelError",
@@ -137,6 +139,17 @@ class MissingFileError(UploadError):
             found=found,
             expected='a JPEG or PNG as the body, or as the part "file" of a multipart/form-data body',
             remedy="Attach the report page.",
+        )
+
+
+class InvalidInferenceError(UploadError):
+    """The request is not what the Open Inference Protocol, or the service's one input, wants."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            found=found,
+            expected='one input "page", BYTES of the shape [pages] or [pages, 1], each a JPEG or PNG; base64 in JSON',
+            remedy="See GET /v2/models/{model} for the tensors, and the protocol for their form.",
         )
 
 

@@ -6,15 +6,16 @@ uvicorn waits for ever for the second half of a request's head, and for what is 
 import asyncio
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 __all__ = ["HeadTimeoutProtocol"]
 
 
 class HeadTimeoutProtocol(H11Protocol):
-    """Closes a connection on which no head of a request has arrived ``head_timeout_s`` after its first bytes.
+    """Closes a connection on which no head of a request is complete ``head_timeout_s`` after its first bytes.
 
-    For the first request the clock starts with the connection. Between requests `timeout_keep_alive` holds.
+    For the first request the clock starts with the connection; between requests uvicorn's `timeout_keep_alive` holds.
     """
 
     def __init__(self, *, head_timeout_s: float, **of_uvicorn: Any) -> None:  # noqa: ANN401 - uvicorn's own arguments
@@ -40,8 +41,17 @@ class HeadTimeoutProtocol(H11Protocol):
     def _watch_head(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop_clock()
+        elif self.cycle is not None and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            self._stop_clock()
+            self._wait_for_next_request()
         elif self._head_timer is None:  # not started anew: bytes that trickle buy no time
             self._head_timer = self.loop.call_later(self._head_timeout_s, self.transport.close)
+
+    def _wait_for_next_request(self) -> None:
+        """Start uvicorn's clock again: the end of a body that was refused half way has stopped it."""
+        if self.timeout_keep_alive_task is None and not self.transport.is_closing():
+            seconds, close = self.timeout_keep_alive, self.timeout_keep_alive_handler
+            self.timeout_keep_alive_task = self.loop.call_later(seconds, close)
 
     def _stop_clock(self) -> None:
         if self._head_timer is not None:

@@ -26,7 +26,7 @@ from shared_preproc.errors import (
     UnsupportedFormatError,
 )
 
-__all__ = ["KINDS", "Kind", "handle_errors", "internal_error", "problem_responses", "refusal"]
+__all__ = ["KINDS", "Kind", "handle_errors", "internal_error", "problem_responses", "refusal", "refusal_headers"]
 
 MEDIA_TYPE = "application/problem+json"
 BEARER = 'Bearer realm="ecg-report-classifier"'
@@ -104,6 +104,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     errors.MalformedMultipartError: Kind(400, "malformed_multipart", "The form is malformed"),
     errors.UnexpectedPartsError: Kind(422, "unexpected_parts", "The form holds more than one file"),
     errors.MissingFileError: Kind(422, "missing_file", "There is no file in the request"),
+    errors.InvalidInferenceError: Kind(400, "invalid_inference", "The inference request is not valid"),
     errors.UnknownModelError: Kind(404, "unknown_model", "There is no such model"),
     errors.BrokenModelError: Kind(503, "broken_model", "This model cannot be served"),
     errors.ModelTooLargeError: Kind(503, "model_too_large", "This model does not fit"),
@@ -150,6 +151,14 @@ def internal_error(request_id: str) -> Response:
 def refusal(error: errors.ServiceError, request_id: str) -> Response:
     """Answer a request that does not get as far as a route."""
     return _response(error, request_id)
+
+
+def refusal_headers(error: errors.ServiceError | PreprocError) -> dict[str, str]:
+    """What a refusal says beside its body: when to try again, what to show."""
+    kind = KINDS[type(error)]
+    own = error.retry_after_s if isinstance(error, errors.ServiceError) else None
+    headers = {"Retry-After": own or kind.retry_after_s, "WWW-Authenticate": kind.challenge}
+    return {name: str(value) for name, value in headers.items() if value is not None}
 
 
 def problem_responses(*causes: type[Exception]) -> dict[int | str, dict[str, Any]]:
@@ -220,10 +229,4 @@ def _response(error: errors.ServiceError | PreprocError, request_id: str, status
         remedy=error.remedy,
         request_id=request_id,
     )
-    return _ProblemResponse(problem.code, problem.model_dump_json(), status, _headers(error, kind))
-
-
-def _headers(error: errors.ServiceError | PreprocError, kind: Kind) -> dict[str, str]:
-    own = error.retry_after_s if isinstance(error, errors.ServiceError) else None
-    headers = {"Retry-After": own or kind.retry_after_s, "WWW-Authenticate": kind.challenge}
-    return {name: str(value) for name, value in headers.items() if value is not None}
+    return _ProblemResponse(problem.code, problem.model_dump_json(), status, refusal_headers(error))

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service import errors
 from service.classify import classify
-from service.dependencies import ACCESS_REFUSALS, PROTECTED, AskedDep, DeadlineDep, ServiceDep
+from service.dependencies import ACCESS_REFUSALS, PROTECTED, DeadlineDep, RepeatableDep, ServiceDep
 from service.problems import InternalError, InvalidRequestError, problem_responses
 from service.schemas import Classification
 from service.upload import FILE_PART, read_upload
@@ -93,7 +93,7 @@ async def classify_page(
     request: Request,
     query: Annotated[ClassifyQuery, Query()],
     service: ServiceDep,
-    asked: AskedDep,
+    asked: RepeatableDep,
     deadline_ms: DeadlineDep = None,
 ) -> Response:
     """How probable each class is, for the page and for each of its thirteen leads, and whether a person has to look."""

@@ -38,9 +38,9 @@ async def receive(arrival: Arrival) -> str:
 
 def test_bodies_that_have_just_begun_are_not_given_up() -> None:
     async def use(intake: Intake) -> None:
-        with intake.arrival(), intake.arrival():
-            with pytest.raises(OverloadedError, match="2 other uploads") as refusal, intake.arrival():
-                pass
+        refused = pytest.raises(OverloadedError, match="2 other uploads")
+        with intake.arrival(), intake.arrival(), refused as refusal, intake.arrival():
+            pass
         assert refusal.value.retry_after_s == 1
 
     with_room(use)

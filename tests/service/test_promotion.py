@@ -20,6 +20,7 @@ from service.classifier import OnnxClassifier
 from shared_preproc.spec import MASKS_150
 from tests.bundles import draft, publish_tiny, rewrite_manifest, tiny_model
 from tests.factories import page_jpeg
+from tests.service.process import environment, running
 from tests.service.scrape import Scrape
 from tests.service.serving import serving, settings_for, wait_until
 
@@ -90,7 +91,8 @@ def load(client: httpx.Client, stop: Event) -> Iterator[list[dict[str, Any]]]:
 
 
 def test_promoting_and_rolling_back_under_load_fails_no_request_and_mixes_no_answer(registry: Registry) -> None:
-    with serving(settings_for(registry._path)) as client:
+    with running(environment(registry._path, ECG_REGISTRY_POLL_S="0.02")) as process:
+        client = process.client
         expected = answers_of(client)
         assert expected["1"] != expected["2"]
         with load(client, Event()) as answers:

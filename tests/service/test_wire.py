@@ -43,13 +43,49 @@ def test_a_head_that_does_not_end(models_dir: Path) -> None:
         serving(settings_for(models_dir, header_timeout_s=0.5)) as client,
         socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection,
     ):
-        connection.sendall(b"GET /health HTTP/1.1\r\nHost: test\r\n")
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n")
         time.sleep(0.3)
         connection.sendall(b"X-More: 1\r\n")
         started_s = time.monotonic()
         assert connection.recv(65536) == b""
         assert time.monotonic() - started_s < 0.4, "bytes that trickle buy no time"
         assert client.get("/health").is_success, "a connection that has had its answer is not meant"
+
+
+def whole_answer(connection: socket.socket) -> bytes:
+    answer = b""
+    while not answer.endswith(b"}"):
+        answer += connection.recv(65536)
+    return answer
+
+
+def test_a_refused_body_that_never_ends_is_not_drained_for_ever(models_dir: Path) -> None:
+    with (
+        serving(settings_for(models_dir, header_timeout_s=0.5)) as client,
+        stalled_upload(client.base_url, "/classify?model=none") as connection,
+    ):
+        assert whole_answer(connection).startswith(b"HTTP/1.1 404 ")
+        connection.sendall(b"x")
+        connection.sendall(b"GET /health")  # the body is complete; a head has begun
+        assert connection.recv(65536) == b""
+
+
+def test_a_refused_body_that_ends_leaves_the_connection_for_the_next_request(models_dir: Path) -> None:
+    with (
+        serving(settings_for(models_dir, header_timeout_s=0.3)) as client,
+        stalled_upload(client.base_url, "/classify?model=none") as connection,
+    ):
+        assert whole_answer(connection).startswith(b"HTTP/1.1 404 ")
+        connection.sendall(b"x")
+        time.sleep(0.6)
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_head_beyond_all_measure(client: httpx.Client) -> None:
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nX-Long: " + bytes(70_000))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_body_that_stops_half_way(models_dir: Path) -> None:

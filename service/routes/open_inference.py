@@ -1,0 +1,219 @@
+"""The Open Inference Protocol, version 2, beside the service's own interface. Knows HTTP only.
+
+Pages go the same way as those of POST /classify, and are counted and recorded alike; refusals have the protocol's form.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from service import __version__
+from service.answers import Asked, RefusedPageError
+from service.classify import ClassificationResult, LoadedModel, classify
+from service.dependencies import PROTECTED, AskedDep, DeadlineDep, ServiceDep
+from service.errors import InvalidInferenceError, ServiceError
+from service.open_inference import InferenceAnswer, ModelMetadata, encode_answer, parse_request
+from service.problems import KINDS, refusal_headers
+from service.state import Service
+from service.upload import read_raw
+from shared_preproc.errors import PreprocError
+
+__all__ = ["open_router", "router"]
+
+JSON_LENGTH_HEADER = "Inference-Header-Content-Length"
+_MODEL = "/v2/models/{model}"
+_VERSION = "/v2/models/{model}/versions/{version}"
+
+
+class Refusal(BaseModel):
+    """Why there is no answer: a code of the service's own interface, then words."""
+
+    error: str
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    live: Literal[True] = True
+
+
+class Ready(BaseModel):
+    """Requests should come here."""
+
+    ready: Literal[True] = True
+
+
+class ModelReady(Ready):
+    """The model can be asked for."""
+
+    name: str
+
+
+class Server(BaseModel):
+    """What answers, and what of the protocol it does beyond the core."""
+
+    name: Literal["ecg-report-classifier"] = "ecg-report-classifier"
+    version: str = __version__
+    extensions: tuple[str, ...] = ("binary_tensor_data",)
+
+
+class _ProtocolRoute(APIRoute):
+    """A route whose refusals have the protocol's form."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_in_protocol(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except (ServiceError, PreprocError) as error:
+                return _refusal(request, error)
+            except RequestValidationError:
+                return _refusal(request, InvalidInferenceError("a header that is malformed"))
+
+        return handle_in_protocol
+
+
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    status: {"model": Refusal, "description": "A refusal; `error` begins with one of the codes of `/classify`."}
+    for status in ("4XX", "5XX")
+}
+_REQUEST_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "As the protocol says; bytes may stand behind the JSON.",
+        "content": {"application/json": {"schema": {"type": "object"}}, "application/octet-stream": {}},
+    }
+}
+_TAGS: list[str | Enum] = ["open inference protocol v2"]
+open_router = APIRouter(tags=_TAGS, route_class=_ProtocolRoute, responses=_REFUSED)
+"""What orchestrators ask, who have no key."""
+router = APIRouter(tags=_TAGS, route_class=_ProtocolRoute, responses=_REFUSED, dependencies=PROTECTED)
+
+
+@open_router.get("/v2", summary="What answers")
+async def server() -> Server:
+    """Name, version, extensions."""
+    return Server()
+
+
+@open_router.get("/v2/health/live", summary="Whether the process answers at all")
+async def live() -> Live:
+    """As `/health/live`."""
+    return Live()
+
+
+@open_router.get("/v2/health/ready", summary="Whether requests should come here")
+async def ready(service: ServiceDep) -> Ready:
+    """As `/health/ready`."""
+    service.check_ready()
+    return Ready()
+
+
+@router.get(_MODEL, summary="What a model takes and gives")
+@router.get(_VERSION, summary="What a model takes and gives")
+async def model_metadata(service: ServiceDep, model: str, version: str | None = None) -> ModelMetadata:
+    """`model` is an alias or a name; without a version, its newest one."""
+    card = await asyncio.to_thread(service.catalog.card, _reference(model, version))
+    return ModelMetadata.of(card.manifest)
+
+
+@router.get(f"{_MODEL}/ready", summary="Whether a model can be asked for")
+@router.get(f"{_VERSION}/ready", summary="Whether a model can be asked for")
+async def model_ready(service: ServiceDep, model: str, version: str | None = None) -> ModelReady:
+    """A model that is not the default may still have to be loaded for its first request."""
+    service.check_ready()
+    card = await asyncio.to_thread(service.catalog.card, _reference(model, version))
+    return ModelReady(name=card.manifest.name)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What stands outside the body."""
+
+    by: Asked
+    model: LoadedModel
+    json_bytes: int | None
+    deadline_ms: int | None
+
+
+async def _loaded(service: ServiceDep, model: str, version: str | None = None) -> LoadedModel:
+    service.answers.check_recorded()  # before there is any work
+    return await service.models.get(_reference(model, version))
+
+
+async def _asked(
+    by: AskedDep,
+    loaded: Annotated[LoadedModel, Depends(_loaded)],
+    json_bytes: Annotated[int | None, Header(alias=JSON_LENGTH_HEADER, ge=0)] = None,
+    deadline_ms: DeadlineDep = None,
+) -> _Asked:
+    return _Asked(by, loaded, json_bytes, deadline_ms)
+
+
+@router.post(f"{_MODEL}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
+@router.post(f"{_VERSION}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
+async def infer(request: Request, service: ServiceDep, asked: Annotated[_Asked, Depends(_asked)]) -> Response:
+    """Up to 16 pages in one BYTES tensor, `page`; each is classified as by `/classify`, and one refused refuses all."""
+    request.state.bundle = asked.model.manifest.ref
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise InvalidInferenceError("a compressed body")
+    settings = service.settings
+    answer = await service.admission.serve(
+        request,
+        partial(read_raw, max_body_bytes=settings.max_body_bytes),
+        partial(_infer, asked, settings.critical_sensitivity),
+        partial(_give, service, asked),
+        deadline_ms=asked.deadline_ms,
+    )
+    if answer.json_bytes is None:
+        return Response(answer.body, media_type="application/json")
+    return Response(
+        answer.body, headers={JSON_LENGTH_HEADER: str(answer.json_bytes)}, media_type="application/octet-stream"
+    )
+
+
+_Inferred = tuple[InferenceAnswer, Sequence[ClassificationResult]]
+
+
+def _infer(asked: _Asked, critical_sensitivity: float | None, body: bytes) -> _Inferred:
+    inference = parse_request(body, asked.json_bytes)
+    results = []
+    for page in inference.pages:
+        try:
+            results.append(classify(page, asked.model, critical_sensitivity=critical_sensitivity))
+        except PreprocError as error:
+            raise RefusedPageError(page, error) from error
+    return encode_answer(inference, results, asked.by.request_id), results
+
+
+async def _give(
+    service: Service, asked: _Asked, _: bytes, infer_pages: Callable[[], Awaitable[_Inferred]]
+) -> InferenceAnswer:
+    try:
+        answer, results = await infer_pages()
+    except RefusedPageError as refused:
+        service.answers.note_refusal(asked.by, asked.model.manifest, refused)
+        raise refused.cause from None
+    service.answers.note_results(asked.by, results)
+    return answer
+
+
+def _reference(model: str, version: str | None) -> str:
+    return model if version is None else f"{model}/{version}"
+
+
+def _refusal(request: Request, error: ServiceError | PreprocError) -> Response:
+    kind = KINDS[type(error)]
+    request.state.problem_code = kind.code  # for whoever counts answers
+    words = f"{kind.code}: {kind.title}. Found: {error.found}. Expected: {error.expected}. {error.remedy}"
+    return Response(Refusal(error=words).model_dump_json(), kind.status, refusal_headers(error), "application/json")
