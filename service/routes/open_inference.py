@@ -91,7 +91,12 @@ _REQUEST_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "As the protocol says; bytes may stand behind the JSON.",
-        "content": {"application/json": {"schema": {"type": "object"}}, "application/octet-stream": {}},
+        "content": {
+            "application/json": {"schema": {"type": "object", "description": "the protocol's request"}},
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary", "description": "the same, the pages behind the JSON"}
+            },
+        },
     }
 }
 _TAGS: list[str | Enum] = ["open inference protocol v2"]

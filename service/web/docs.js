@@ -3,6 +3,7 @@
 import { byId, element } from "./elements.js";
 
 const EXAMPLE_FILE = "page.jpg";
+const EXAMPLE_REQUEST = "request.json";
 
 // Descriptions use `code`, and no other markup.
 function prose(text = "") {
@@ -35,7 +36,12 @@ function fields(schema) {
 }
 
 function curl(path, operation) {
-  const upload = operation.requestBody ? ` -F file=@${EXAMPLE_FILE}` : "";
+  const bodies = operation.requestBody?.content ?? {};
+  const upload = bodies["multipart/form-data"]
+    ? ` -F file=@${EXAMPLE_FILE}`
+    : operation.requestBody
+      ? ` --data-binary @${EXAMPLE_REQUEST}`
+      : "";
   return element("pre", element("code", `curl${upload} ${decodeURI(new URL(path.slice(1), document.baseURI))}`));
 }
 
@@ -47,7 +53,9 @@ function operationSection(path, method, operation) {
   ]);
   const bodies = Object.entries(operation.requestBody?.content ?? {}).map(([mediaType, { schema }]) => [
     element("code", mediaType),
-    schema.properties ? `a form of exactly one part, named ${Object.keys(schema.properties)}` : "the file itself",
+    schema.properties
+      ? `a form of exactly one part, named ${Object.keys(schema.properties)}`
+      : (schema.description ?? "the file itself"),
   ]);
   const answers = Object.entries(operation.responses).map(([status, response]) => {
     const { schema } = Object.values(response.content)[0];

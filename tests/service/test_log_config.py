@@ -2,11 +2,13 @@
 
 import json
 import logging
+import re
 import sys
 
 import pytest
 
 from service.log_config import JsonFormatter, LineFormatter
+from tests.conftest import REPOSITORY
 
 
 def record_of(
@@ -70,3 +72,10 @@ def test_json_holds_the_traceback() -> None:
         written = JsonFormatter().format(record_of("internal_error", broken=True))
     assert "\n" not in written
     assert "ValueError: invalid literal for int()" in json.loads(written)["traceback"]
+
+
+def test_every_event_is_documented() -> None:
+    documented = (REPOSITORY / "docs" / "operations.md").read_text()
+    for module in (REPOSITORY / "service").glob("**/*.py"):
+        for event in re.findall(r'logger\.\w+\(\s*"(\w+)"', module.read_text()):
+            assert f"`{event}`" in documented or f"`event={event}`" in documented

@@ -73,3 +73,13 @@ def test_the_interface_describes_the_upload(client: httpx.Client) -> None:
     operation = client.get("/openapi.json").json()["paths"]["/classify"]["post"]
     assert set(operation["requestBody"]["content"]) >= {"multipart/form-data", "image/jpeg", "image/png"}
     assert "HTTPValidationError" not in str(operation)
+
+
+def test_the_interface_describes_all_that_its_page_shows(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    operations = [operation for path in paths.values() for operation in path.values()]
+    sent = [operation["requestBody"]["content"] for operation in operations if "requestBody" in operation]
+    answered = [response["content"] for operation in operations for response in operation["responses"].values()]
+    assert all("schema" in body for content in (*sent, *answered) for body in content.values())
+    assert all(answered), "the script looks at the first of each"
+    assert all(operation["summary"] and operation["description"] for operation in operations)
