@@ -1,32 +1,22 @@
 """The Open Inference Protocol: by Triton's own client, and by what the protocol's text says."""
 
 import base64
-import hashlib
 import json
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
-from service.keys import new_key
 from shared_preproc.leads import LEADS
 from tests import factories
 from tests.bundles import CLASS_NAMES
-from tests.service.audits import answers
-from tests.service.scrape import Scrape
-from tests.service.serving import serving, settings_for, wait_until
+from tests.service.inference import error, page_input
 
 PAGES = [factories.page_jpeg(), factories.page_jpeg(seed=1)]
 INFER = "/v2/models/production/infer"
-
-
-def page_input(*pages: bytes, **changes: Any) -> dict[str, Any]:
-    data = [base64.b64encode(page).decode() for page in pages]
-    return {"name": "page", "datatype": "BYTES", "shape": [len(pages)], "data": data} | changes
 
 
 def as_bytes(*pages: bytes) -> bytes:
@@ -36,16 +26,6 @@ def as_bytes(*pages: bytes) -> bytes:
 def expected(client: httpx.Client, page: bytes, model: str = "production") -> dict[str, Any]:
     body: dict[str, Any] = client.post(f"/classify?model={model}", content=page).json()
     return body
-
-
-def error(response: httpx.Response, status: int, code: str) -> str:
-    """What a refusal says, once it is what the protocol wants."""
-    assert (response.status_code, response.headers["content-type"]) == (status, "application/json")
-    body = response.json()
-    assert body.keys() == {"error"}
-    assert body["error"].startswith(f"{code}: ")
-    words: str = body["error"]
-    return words
 
 
 def test_the_server(client: httpx.Client) -> None:
@@ -170,43 +150,6 @@ def test_a_refusal_repeats_nothing_that_was_sent(client: httpx.Client) -> None:
         {"inputs": [page_input(PAGES[0], data=["canary!"])]},
     ):
         assert "canary" not in error(client.post(INFER, json=body), 400, "invalid_inference")
-
-
-def test_each_page_is_recorded_and_counted_as_one_of_its_own(models_dir: Path, tmp_path: Path) -> None:
-    key, line = new_key("pacs")
-    (tmp_path / "keys").write_text(line)
-    settings = settings_for(models_dir, keys_file=tmp_path / "keys", audit_dir=tmp_path / "audit")
-    with serving(settings) as client:
-        client.headers["Authorization"] = f"Bearer {key}"
-        body = {"inputs": [page_input(*PAGES)]}
-        answer = client.post(INFER, json=body, headers={"X-Request-ID": "both", "Idempotency-Key": "a"})
-        assert answer.is_success
-        damaged = {"inputs": [page_input(PAGES[0], factories.blank_png())]}
-        error(client.post(INFER, json=damaged, headers={"X-Request-ID": "half"}), 422, "not_an_ecg_page")
-        error(client.post(INFER, content=b"{", headers={"X-Request-ID": "none"}), 400, "invalid_inference")
-        route = {"route": "/v2/models/{model}/infer", "bundle": "tiny/1"}
-        wait_until(lambda: Scrape(client).value("ecg_requests_total", **route) == 3)
-        scrape = Scrape(client)
-    assert scrape.value("ecg_requests_total", **route, status="422", code="not_an_ecg_page") == 1
-    assert scrape.value("ecg_requests_total", **route, status="400", code="invalid_inference") == 1
-    assert scrape.value("ecg_decisions_total", bundle="tiny/1") == 2
-    first, second, refused = answers(tmp_path / "audit")
-    for record, page in zip((first, second, refused), (*PAGES, factories.blank_png()), strict=True):
-        assert (record["key_id"], record["bundle"], record["replay_of"]) == ("pacs", "tiny/1", None)
-        assert record["image_sha256"] == hashlib.sha256(page).hexdigest()
-    assert [record["request_id"] for record in (first, second, refused)] == ["both", "both", "half"]
-    assert [record["decision"] for record in (first, second)] == answer.json()["outputs"][2]["data"]
-    assert (first["code"], refused["code"]) == ("ok", "not_an_ecg_page")
-
-
-def test_where_the_audit_is_required_and_fails_no_page_is_answered(models_dir: Path, tmp_path: Path) -> None:
-    required: dict[str, Any] = {"audit_dir": tmp_path, "audit_required": True, "audit_queue_records": 1}
-    with serving(settings_for(models_dir, audit_sync_interval_s=60, **required)) as client:
-        body = {"inputs": [page_input(*PAGES)]}
-        error(client.post(INFER, json=body), 503, "audit_unavailable")
-        refusal = client.get("/v2/health/ready")
-        error(refusal, 503, "audit_unavailable")
-        assert refusal.headers["retry-after"] == "5"
 
 
 @pytest.fixture
