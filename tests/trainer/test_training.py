@@ -145,7 +145,18 @@ def test_export_needs_an_evaluation(tmp_path: Path) -> None:
 
 
 def test_one_command_goes_from_pages_to_a_promoted_bundle(few_pages: Path, tmp_path: Path) -> None:
-    arguments = ["run", few_pages, "--protocol", "published", "--epochs", 1, "--runs", tmp_path / "runs"]
+    arguments = [
+        "run",
+        few_pages,
+        "--arch",
+        "crnn",
+        "--protocol",
+        "published",
+        "--epochs",
+        1,
+        "--runs",
+        tmp_path / "runs",
+    ]
     assert main([*map(str, arguments), "--registry", str(tmp_path / "models")]) == 0
     registry = Registry(tmp_path / "models")
     assert registry.aliases() == {"production": "crnn/1"}
