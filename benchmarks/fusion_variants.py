@@ -117,7 +117,7 @@ def pretrain(ptbxl: Path) -> list[NDArray[np.float32]]:
         with tf.GradientTape() as tape:
             answer = superclasses(trainer.model(batch, training=True)[EMBEDDING])
             loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(wanted, answer))
-        gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss
 
