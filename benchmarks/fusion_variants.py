@@ -27,7 +27,7 @@ from trainer.config import FusionConfig
 from trainer.dataset import read_pages
 from trainer.fusion_training import FusionTrainer
 from trainer.metrics import page_metrics
-from trainer.models.fusion import EMBEDDING, PAGE_LOGITS
+from trainer.models.fusion import EMBEDDING, LEAD_LOGITS, PAGE_LOGITS
 from trainer.page_set import read_page_set
 from trainer.splits import distinct_pages, fold_numbers
 
@@ -37,6 +37,8 @@ PTBXL_HZ = 100
 PRINTED_BAND_HZ = (0.67, 25.0)
 COLUMN_S, STRIP_S = 2.5, 10.0
 PRETRAINING_EPOCHS = 12
+HEADS = (PAGE_LOGITS, LEAD_LOGITS, "strip_features")
+"""Layers that pre-training does not reach."""
 SHOWN = ("accuracy", "balanced_accuracy", "f1_macro", "log_loss")
 
 
@@ -108,7 +110,8 @@ def pretrain(ptbxl: Path) -> list[NDArray[np.float32]]:
     fresh = trainer.model.get_weights()
     superclasses = keras.layers.Dense(labels.shape[1])
     superclasses.build((None, trainer.model.output[EMBEDDING].shape[-1]))
-    variables = trainer.model.trainable_variables + superclasses.trainable_variables
+    body = [one for one in trainer.model.trainable_variables if one.path.split("/")[0] not in HEADS]
+    variables = body + superclasses.trainable_variables
     optimizer = keras.optimizers.AdamW(2e-3, weight_decay=1e-2)
     optimizer.build(variables)
 
@@ -117,17 +120,16 @@ def pretrain(ptbxl: Path) -> list[NDArray[np.float32]]:
         with tf.GradientTape() as tape:
             answer = superclasses(trainer.model(batch, training=True)[EMBEDDING])
             loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(wanted, answer))
-        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = tape.gradient(loss, variables)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss
 
     for _ in range(PRETRAINING_EPOCHS):
         for rows in rng.permutation(len(traces))[: len(traces) // 32 * 32].reshape(-1, 32):
             step(augment(traces[rows], 12, 125, rng, Augmentation()), labels[rows])
-    heads = {PAGE_LOGITS, "lead_logits"}
     names = [variable.path.split("/")[0] for variable in trainer.model.weights]
     learned = trainer.model.get_weights()
-    return [new if name in heads else old for name, new, old in zip(names, fresh, learned, strict=True)]
+    return [new if name in HEADS else old for name, new, old in zip(names, fresh, learned, strict=True)]
 
 
 def printed_ptbxl(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -15,7 +15,7 @@ Traces = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How much a page is varied. Stronger values (gain 0.25, lead loss 0.2) made the network worse."""
+    """How much a page is varied. Stronger values change nothing beyond chance (docs/experiments.md)."""
 
     page_gain: float = 0.15
     """Standard deviation of the logarithm of a factor common to all leads."""
