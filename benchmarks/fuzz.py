@@ -1,4 +1,4 @@
-"""Throws spoiled requests at a real service process on loopback: ``python -m benchmarks.fuzz --cases 20000 --seconds 600``.
+"""Throws spoiled requests at a real service process: ``python -m benchmarks.fuzz --cases 20000 --seconds 600``.
 
 Stops by itself, prints what was answered, and exits with 1 on any fault: a 5xx but 503, no whole answer in time, a
 connection closed without an answer to well-formed HTTP, an error without its documented body, a process that died or
@@ -122,13 +122,14 @@ def _batches(numbers: Iterator[int]) -> Iterator[list[int]]:
 
 def _outcome(url: httpx.URL, case: Case, number: int) -> Outcome:
     started_s = time.monotonic()
+    wrong: str | None
     try:
         answer = _exchange(url, case)
     except TimeoutError:
-        answered, wrong = "no whole answer in time", f"no whole answer within {HANG_S:g} s"
+        answered, wrong = "nothing in time", f"no whole answer within {HANG_S:g} s"
     except (OSError, HTTPException) as error:
         answered = f"closed ({type(error).__name__})"
-        wrong = answered if case.is_http or isinstance(error, ConnectionRefusedError) else None
+        wrong = "no answer" if case.is_http or isinstance(error, ConnectionRefusedError) else None
     else:
         answered, wrong = f"{answer.status} {code_of(answer)}", fault(case, answer)
     return Outcome(number, case.kind, answered, wrong, time.monotonic() - started_s)

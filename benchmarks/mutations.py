@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from random import Random
 
-__all__ = ["Mutator", "spoil", "spoil_image"]
+__all__ = ["Mutator", "once_in", "spoil", "spoil_image"]
 
 Mutator = Callable[[Random, bytes], bytes]
 
@@ -23,6 +23,11 @@ Segment = tuple[bytes, bytes]
 """Kind and content: a PNG's chunk, or a JPEG's marker segment up to its scan."""
 
 
+def once_in(count: int, random: Random) -> bool:
+    """Throw a die of so many sides."""
+    return random.randrange(count) == 0
+
+
 def spoil(random: Random, data: bytes) -> bytes:
     """Spoil bytes of any kind, once to three times."""
     for _ in range(random.randint(1, 3)):
@@ -32,9 +37,9 @@ def spoil(random: Random, data: bytes) -> bytes:
 
 def spoil_image(random: Random, data: bytes) -> bytes:
     """Spoil a JPEG or PNG: as bytes, by its parts, or both."""
-    if random.random() < 0.7:
+    if not once_in(3, random):
         data = _spoil_png(random, data) if data.startswith(_PNG_START) else _spoil_jpeg(random, data)
-    return spoil(random, data) if random.random() < 0.4 else data
+    return spoil(random, data) if once_in(2, random) else data
 
 
 def _truncated(random: Random, data: bytes) -> bytes:
@@ -75,7 +80,7 @@ _ANY: Sequence[Mutator] = (_truncated, _flipped, _cut, _doubled, _inserted, _edg
 
 def _place(random: Random, data: bytes) -> int:
     """Where to spoil; every other time near the start, where the headers are."""
-    end = len(data) if random.random() < 0.5 else min(len(data), 64)
+    end = len(data) if once_in(2, random) else min(len(data), 64)
     return random.randrange(end) if end else 0
 
 
@@ -116,7 +121,7 @@ def _png_chunk(kind: bytes, content: bytes) -> bytes:
 def _with_png_header(random: Random, parts: list[Segment]) -> list[Segment]:
     """Lie in IHDR: about the size, or about the kind of the pixels."""
     width, height, *kinds = struct.unpack(">IIBBBBB", parts[0][1])
-    if random.random() < 0.5:
+    if once_in(2, random):
         width, height = (random.choice((*_SIZES_PX, *_EDGES)) for _ in range(2))
     else:
         kinds = [random.choice((0, 1, 2, 3, 4, 6, 8, 16, 255)) for _ in kinds]
@@ -163,9 +168,9 @@ def _with_jpeg_frame(random: Random, parts: list[Segment]) -> list[Segment]:
     """Lie in the frame header: about the size, the components, or the way it is coded."""
     at = next(index for index, (kind, _) in enumerate(parts) if kind in {b"\xff\xc0", b"\xff\xc1", b"\xff\xc2"})
     kind, content = parts[at]
-    if random.random() < 0.5:
+    if once_in(2, random):
         content = content[:1] + struct.pack(">HH", random.choice(_SIZES_PX), random.choice(_SIZES_PX)) + content[5:]
-    elif random.random() < 0.5:
+    elif once_in(2, random):
         content = random.choice((content[:1], b"\x0c")) + content[1:5] + random.randbytes(len(content) - 5)
     else:
         kind = bytes((0xFF, random.randint(0xC0, 0xCF)))
@@ -192,8 +197,8 @@ def _with_jpeg_rubbish(random: Random, parts: list[Segment]) -> list[Segment]:
 
 
 def _tiff(random: Random) -> bytes:
-    """Metadata as EXIF has it, with an orientation that may be anything, offsets that lead anywhere, or plain rubbish."""
-    if random.random() < 0.2:
+    """Metadata as EXIF has it, with any orientation and offsets that lead anywhere; or plain rubbish."""
+    if once_in(5, random):
         return random.randbytes(random.choice((0, 7, 200)))
     entries = [(0x0112, random.randint(0, 13), random.choice((0, 1, 2, *_EDGES)), random.choice((1, 3, 6, 9, *_EDGES)))]
     entries += [(random.getrandbits(16), random.randint(0, 13), 1, random.choice((8, *_EDGES))) for _ in range(3)]

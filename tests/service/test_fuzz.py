@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks.fuzz import SETTINGS, attack, pages, what_broke
 from benchmarks.fuzz_requests import Requests
+from tests.factories import page_png
 from tests.service.process import environment, running
 
 CASES = 400
@@ -23,5 +24,5 @@ def test_spoiled_requests_are_answered_as_documented(models_dir: Path, tmp_path:
 
 
 def test_a_number_makes_the_same_case_again() -> None:
-    first, second = (Requests(7, [b"\xff\xd8\xff\xda" + bytes(100)]) for _ in range(2))
+    first, second = (Requests(7, [page_png()]) for _ in range(2))
     assert [first.case(number) for number in range(100)] == [second.case(number) for number in range(100)]
