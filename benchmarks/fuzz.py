@@ -159,9 +159,10 @@ def what_broke(process: Process) -> str | None:
         health = process.client.get("/health")
     except httpx.HTTPError as error:
         return f"the process does not answer any more: {type(error).__name__}\n{process.log[-3000:]}"
-    if not health.is_success or "Traceback" in process.log:
+    if not health.is_success:
         return f"/health is {health.status_code}; the log ends with\n{process.log[-3000:]}"
-    return None
+    start = process.log.find("Traceback")
+    return None if start < 0 else f"the log holds a fault:\n{process.log[max(start - 500, 0) : start + 5000]}"
 
 
 def main() -> None:
