@@ -38,6 +38,19 @@ class HeadTimeoutProtocol(H11Protocol):
         super().data_received(data)
         self._watch_head()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; whoever is at work on the request's head is told that the client has gone.
+
+        Otherwise its answer would come after this one, and fail, with a traceback in the log that any client could ask for.
+        """
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:  # an answer is on its way already
+            self.transport.close()
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
     def _watch_head(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop_clock()
