@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import TypeVar
+
+import numpy as np
 
 from trainer.classes import CLASS_NAMES
 from trainer.synth import synth_jpeg
@@ -16,7 +17,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure that was measured in several rounds."""
+    """A figure that was measured in several rounds: the median, and where the middle half of them lies."""
 
     median: float
     low: float
@@ -25,8 +26,8 @@ class Spread:
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread":
         """Sum up one value a round."""
-        ordered = sorted(values)
-        return cls(median(ordered), ordered[0], ordered[-1])
+        low, middle, high = np.percentile(list(values), [25, 50, 75])
+        return cls(float(middle), float(low), float(high))
 
     def __str__(self) -> str:
         return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
