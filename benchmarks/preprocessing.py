@@ -3,8 +3,8 @@
     python -m benchmarks.preprocessing [--pages 16] [--rounds 3] [--markdown FILE]
 
 Prints CPU milliseconds a page, median and quartiles over the rounds, and how many times as much the reference took in
-the same round. The reference and "decode, masks" do the same: bytes of a JPEG to thirteen masks. The other lines say what
-the service's other steps cost, which the reference does not have.
+the same round. The reference and "decode, masks" do the same: bytes of a JPEG to thirteen masks. The other lines
+say what the service's other steps cost, which the reference does not have.
 """
 
 import argparse
