@@ -50,7 +50,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
             anyone.
     """
     access, metrics = make_access(settings), Metrics()
-    opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads or available_cpus())
+    opener = open_classifier or onnx_opener(settings.provider, settings.threads_of_one_inference(available_cpus()))
     app = FastAPI(
         title="ECG report classifier",
         summary="Reads a 12-lead ECG report page and says how probable each class is, for each lead and for the page.",

@@ -41,7 +41,7 @@ class HeadTimeoutProtocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; whoever is at work on the request's head is told that the client has gone.
 
-        Otherwise its answer would come after this one, and fail, with a traceback in the log that any client could ask for.
+        Otherwise its answer would come after this one, and fail, with a traceback that any client could ask for.
         """
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             super().send_400_response(msg)

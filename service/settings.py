@@ -57,9 +57,10 @@ class Settings(BaseSettings):
     critical_sensitivity: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     """Asked of each bundle's policy; ``None``: what the bundle was published with."""
     provider: Provider = "auto"
-    inference_threads: _Count | None = None
-    """``None``: as many as the CPUs that this process may use. So for `worker_threads`."""
     worker_threads: _Count | None = None
+    """``None``: as many as the CPUs that this process may use."""
+    inference_threads: _Count | None = None
+    """``None``: what `worker_threads` leave of the CPUs, and at least one."""
     max_waiting_requests: Annotated[int, Field(ge=0)] = 32
     request_deadline_s: _Seconds = 60.0
     max_receiving_requests: _Count = 256
@@ -85,6 +86,10 @@ class Settings(BaseSettings):
     audit_queue_records: _Count = 10_000
     idempotency_window_s: _Seconds = 600.0
     idempotency_entries: Annotated[int, Field(ge=0)] = 1000
+
+    def threads_of_one_inference(self, cpus: int) -> int:
+        """How many threads an inference gets where this process may use ``cpus``."""
+        return self.inference_threads or max(1, cpus // (self.worker_threads or cpus))
 
 
 def read_settings() -> Settings:

@@ -11,7 +11,7 @@ from tests.conftest import REPOSITORY
 
 DOCUMENTED = (REPOSITORY / "docs" / "settings.md").read_text()
 WHEN_NOT_SET = {
-    "inference_threads": "CPUs",
+    "inference_threads": "CPUs / workers",
     "worker_threads": "CPUs",
     "critical_sensitivity": "the model's",
     "metrics_port": "none",
@@ -80,6 +80,14 @@ def test_nonsense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.
     monkeypatch.setenv(f"ECG_{name.upper()}", value)
     with pytest.raises(StartupError, match=f"ECG_{name.upper()}: .+"):
         read_settings()
+
+
+@pytest.mark.parametrize(
+    ("workers", "threads", "expected"), [(None, None, 1), (1, None, 8), (3, None, 2), (99, None, 1), (8, 4, 4)]
+)
+def test_an_inference_gets_what_the_workers_leave(workers: int | None, threads: int | None, expected: int) -> None:
+    settings = Settings(worker_threads=workers, inference_threads=threads)
+    assert settings.threads_of_one_inference(cpus=8) == expected
 
 
 def test_names_that_are_no_setting_are_found() -> None:

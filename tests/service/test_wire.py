@@ -153,3 +153,15 @@ def test_head_is_get_without_the_body_and_the_connection_goes_on(client: httpx.C
     assert exchange("HEAD") == (get_status, get_headers, b"", socket_before)
     assert exchange("GET") == (get_status, get_headers, body, socket_before)
     connection.close()
+
+
+def test_what_is_no_http_is_refused_once_and_leaves_no_traceback(models_dir: Path) -> None:
+    """The body is found malformed while the head, which is good, is being answered."""
+    with running(environment(models_dir)) as process:
+        for _ in range(20):
+            with socket.create_connection((process.url.host, process.url.port or 0), timeout=10) as connection:
+                head = b"GET /classify HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+                connection.sendall(head + b"-1\r\na\r\n")
+                assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+        assert process.client.get("/health").is_success
+        assert "internal_error" not in process.log
