@@ -29,7 +29,7 @@ from service.model_loader import ModelLoader
 from service.model_pool import Budget, ModelPool
 from service.problems import handle_errors
 from service.request_context import RequestContext
-from service.routes import classify, health, models, open_inference, web
+from service.routes import classify, health, models, open_inference, reading, web
 from service.routes import metrics as metrics_route
 from service.settings import Settings
 from service.state import LifespanState, Service
@@ -68,7 +68,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     _offer_metrics(app, settings)
     app.add_middleware(RequestContext, metrics=metrics)  # the last is the outermost
     handle_errors(app)
-    for routes in (classify, health, models, open_inference, web):
+    for routes in (classify, reading, health, models, open_inference, web):
         app.include_router(routes.router)
     app.include_router(open_inference.open_router)
     if settings.docs:

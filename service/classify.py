@@ -3,11 +3,8 @@
 One plain function, to be called in a worker thread. Whether it is a page at all is settled before any class is given.
 """
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +12,12 @@ from numpy.typing import NDArray
 from model_registry.manifest import BundleManifest
 from service.classifier import Classifier, Probabilities
 from service.decide import Decision, Thresholds, decide
+from service.examined import Clock, ImageFacts, examined_page
 from service.explain import LeadEvidence, explain
-from shared_preproc.evidence import examine
 from shared_preproc.leads import LEADS, Lead
-from shared_preproc.page import ImageFormat, decode_page
-from shared_preproc.pipeline import read_page
 from shared_preproc.quality import Quality, measure_quality
 
-__all__ = ["ClassProbabilities", "ClassificationResult", "ImageFacts", "LoadedModel", "Timings", "classify"]
+__all__ = ["ClassProbabilities", "ClassificationResult", "LoadedModel", "Timings", "classify"]
 
 ClassProbabilities = dict[str, float]
 """By class name, in the order of the manifest; sums to 1."""
@@ -36,16 +31,6 @@ class LoadedModel:
     classifier: Classifier
     training_pages: frozenset[str] | None = None
     """SHA-256 (hex) of every file it was trained on; None where the bundle does not say."""
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """What was sent: SHA-256 (hex) of the bytes, and the upright page's size."""
-
-    sha256: str
-    format: ImageFormat
-    width_px: int
-    height_px: int
 
 
 @dataclass(frozen=True)
@@ -91,15 +76,12 @@ def classify(
     Raises:
         PreprocError: the bytes are no report page that the model's preprocessing accepts, or one that cannot be read.
     """
-    manifest, spec, clock = model.manifest, model.manifest.preprocessing, _Clock()
-    with clock.step("decode"):
-        page = decode_page(data, spec.layout)
-    with clock.step("preprocess"):
-        reading = read_page(page, spec)
+    manifest, spec, clock = model.manifest, model.manifest.preprocessing, Clock()
+    page = examined_page(data, spec, clock)
     with clock.step("examine"):
-        doubts, quality = examine(page, reading, spec), measure_quality(reading, spec)
+        quality = measure_quality(page.reading, spec)
     with clock.step("preprocess"):
-        tensor = reading.tensor(spec)
+        tensor = page.reading.tensor(spec)
     with clock.step("inference"):
         answer = model.classifier.run(tensor[np.newaxis])
     by_class = _by_class(manifest, answer.pages[0])
@@ -108,18 +90,17 @@ def classify(
     if explaining:
         with clock.step("explain"):
             explanation = explain(tensor, spec, model.classifier, int(answer.pages[0].argmax()))
-    image = ImageFacts(hashlib.sha256(data).hexdigest(), page.format, page.width_px, page.height_px)
     return ClassificationResult(
         page=by_class,
         leads=_by_lead(manifest, answer),
         explanation=explanation,
-        decision=decide(by_class, thresholds, _distance(answer), doubts),
+        decision=decide(by_class, thresholds, _distance(answer), page.doubts),
         thresholds=thresholds,
         quality=quality,
-        seen_in_training=None if model.training_pages is None else image.sha256 in model.training_pages,
+        seen_in_training=None if model.training_pages is None else page.image.sha256 in model.training_pages,
         manifest=manifest,
-        image=image,
-        timings_ms=clock.timings_ms(),
+        image=page.image,
+        timings_ms=Timings(**clock.timings_ms()),
     )
 
 
@@ -136,24 +117,3 @@ def _by_class(manifest: BundleManifest, probabilities: NDArray[np.float32]) -> C
 
 def _distance(answer: Probabilities) -> float | None:
     return None if answer.distances is None else float(answer.distances[0])
-
-
-class _Clock:
-    """How long each step took, and all of them with what lay between; a step may come in several pieces."""
-
-    def __init__(self) -> None:
-        self._started = perf_counter()
-        self._steps_ms: dict[str, float] = {}
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        started = perf_counter()
-        yield
-        self._steps_ms[name] = self._steps_ms.get(name, 0.0) + _ms_since(started)
-
-    def timings_ms(self) -> Timings:
-        return Timings(**self._steps_ms, total=_ms_since(self._started))
-
-
-def _ms_since(started_s: float) -> float:
-    return (perf_counter() - started_s) * 1000
