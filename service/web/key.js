@@ -2,15 +2,21 @@
 
 import { byId } from "./elements.js";
 
-export function authorization() {
-  const key = byId("key").value?.trim();
-  return key ? { Authorization: `Bearer ${key}` } : {};
+const key = () => byId("key").value.trim();
+
+export const authorization = () => (key() ? { Authorization: `Bearer ${key()}` } : {});
+export const signedIn = () => key() !== "";
+
+// Without a key, being asked for one is no mistake of anybody's.
+export function askForKey(problem) {
+  byId("sign-in").hidden = false;
+  byId("key-problem").textContent = signedIn() && problem ? `Found: ${problem.found}. ${problem.remedy}` : "";
 }
 
-export function askForKey() {
-  byId("key-field").hidden = false;
-}
-
-export function whenKeyChanges(listener) {
-  byId("key").addEventListener("change", listener);
+export function whenSignedIn(listener) {
+  byId("sign-in").addEventListener("submit", (event) => {
+    event.preventDefault();
+    byId("sign-in").hidden = true;
+    listener();
+  });
 }

@@ -1,0 +1,91 @@
+// What the service said about the page: the decision first, then the probabilities, then what they rest on.
+
+import { definitions, drawn, element, icon } from "./elements.js";
+import { capital, className, heartRate, inWords, interval, milliseconds, modelName, modelRef, moment, number, probability, share } from "./words.js";
+
+const DECISIONS = {
+  reported: ["Reported", "Nothing on the page or in the probabilities spoke against giving this answer. It can still be wrong."],
+  referred: ["Referred to a person", "A person has to look at this page before the answer is used:"],
+};
+
+export function banner({ decision, predicted_class, probabilities, reasons }) {
+  const [title, words] = DECISIONS[decision];
+  const most = `${className(predicted_class)}, ${probability(probabilities[predicted_class])}`;
+  const text = [
+    element("p", title, { class: "decision" }),
+    element("h3", [element("span", "Most probable: ", { class: "lead-in" }), most]),
+    element("p", words),
+    ...(reasons.length ? [element("ul", reasons.map(({ message }) => element("li", message)))] : []),
+  ];
+  return element("div", [icon(decision), element("div", text)], { class: `banner ${decision}` });
+}
+
+// The bar repeats the number beside it, so it is hidden from screen readers.
+function bar(value) {
+  const whole = drawn("rect", { class: "whole", width: 100, height: 1 });
+  const part = drawn("rect", { class: "part", width: value * 100, height: 1 });
+  return drawn("svg", { class: "bar", viewBox: "0 0 100 1", preserveAspectRatio: "none", "aria-hidden": "true" }, [whole, part]);
+}
+
+function bars({ probabilities, predicted_class }) {
+  const entries = Object.entries(probabilities).map(([name, value]) => {
+    const text = element("span", probability(value));
+    const most = name === predicted_class ? { class: "most" } : {};
+    return element("div", [element("dt", className(name)), element("dd", [bar(value), text])], most);
+  });
+  return element("dl", entries, { class: "bars" });
+}
+
+function weakest(coverage) {
+  const [lead, least] = Object.entries(coverage).sort(([, one], [, other]) => one - other)[0];
+  return `in ${share(least)} of the width or more (least in ${inWords(lead)})`;
+}
+
+function quality({ quality: { heart_rate_bpm, einthoven_residual_mv, coverage } }) {
+  const off = `${number(einthoven_residual_mv, 3)} mV`;
+  return definitions([
+    ["Heart rate", heartRate(heart_rate_bpm)],
+    ["Lead consistency", `${off} off `, note("root mean square of II − I − III; 0 mV but for noise")],
+    ["Curve found", weakest(coverage)],
+  ]);
+}
+
+const note = (text) => element("small", text, { class: "quiet" });
+
+function watch({ operating_point: point }) {
+  if (!point) return ["Thresholds", "this model has none that were measured: it refers every page"];
+  const { critical_class, threshold, sensitivity, sensitivity_ci95, flagged } = point;
+  const reached = `On pages that the model had not seen, this flagged ${share(sensitivity)} of the pages with it (95% interval ${interval(sensitivity_ci95)}) and ${share(flagged)} of all others.`;
+  return [`Watch for ${inWords(critical_class)}`, `flagged from ${share(threshold)} on. `, note(reached)];
+}
+
+const SEEN = new Map([
+  [true, "yes: the model was trained on this very file, so its answer here shows nothing about how good it is"],
+  [false, "no"],
+  [null, "the model does not say"],
+]);
+
+function origin(answer) {
+  const { model, image, timings_ms, seen_in_training, request_id } = answer;
+  return definitions([
+    ["Model", element("a", modelName(model), { href: `#model-${modelRef(model)}` })],
+    watch(answer),
+    ["Seen in training", SEEN.get(seen_in_training)],
+    ["Page", `${image.format}, ${image.width_px} × ${image.height_px} px, read in ${milliseconds(timings_ms.total)}`],
+    ["SHA-256 of it", element("code", image.sha256)],
+    ["Answered", moment(new Date())],
+    ["Request", element("code", request_id)],
+  ]);
+}
+
+const part = (title, content) => element("section", [element("h4", title), content]);
+
+export function answerCard(answer) {
+  const parts = [
+    part("Probabilities of the page", bars(answer)),
+    part("Measured on the page", quality(answer)),
+    part("Where the answer comes from", origin(answer)),
+  ];
+  const label = `${capital(modelName(answer.model))}: ${DECISIONS[answer.decision][0]}`;
+  return element("article", [banner(answer), element("div", parts, { class: "parts" })], { class: "answer", "aria-label": label });
+}

@@ -1,0 +1,73 @@
+// What one model says about itself: how it learned, what it reached on pages that it had not seen, what it is not for.
+
+import { confusion, curves, intervals, reliability } from "./charts.js";
+import { element, scrolling } from "./elements.js";
+import { problemCard } from "./problem.js";
+import { ask } from "./service.js";
+import { className, interval, number, share } from "./words.js";
+
+const HEADLINES = [["Accuracy", "accuracy"], ["Balanced accuracy", "balanced_accuracy"], ["Macro F1", "f1_macro"], ["Macro AUROC", "auroc_macro"]];
+
+const list = (title, lines) => [element("h4", title), element("ul", lines.map((line) => element("li", line)))];
+
+// A network's curves of one figure, of the pages that it learned from and of those that were held out.
+function learned(title, networks, [trained, heldOut], axis, ceiling) {
+  const kinds = [["training", trained, "solid"], ["validation", heldOut, "dashed"]].map(([name, figure, mark]) => {
+    const all = networks.map((epochs) => epochs.map((epoch) => epoch[figure]).filter((value) => value != null));
+    return { name, mark, lines: all.filter((values) => values.length) };
+  });
+  return curves(title, kinds.filter(({ lines }) => lines.length), ["Epoch", axis], ceiling);
+}
+
+function history({ history: found }) {
+  if (!found) return [element("p", "This model does not say how it learned.", { class: "quiet" })];
+  const { about, networks } = found;
+  return [
+    ...(about ? [element("p", about, { class: "quiet" })] : []),
+    element("div", [
+      learned("Accuracy in training and validation", networks, ["accuracy", "val_accuracy"], "Accuracy", 1),
+      learned("Loss in training and validation", networks, ["loss", "val_loss"], "Loss (nats)"),
+    ], { class: "plots" }),
+  ];
+}
+
+const reached = (figures, keys) =>
+  keys.filter(([, key]) => typeof figures[key] === "number")
+    .map(([name, key]) => ({ name, value: figures[key], ci95: figures[`${key}_ci95`] }));
+
+function recalls({ classes }) {
+  return Object.entries(classes).map(([name, { recall, recall_ci95 }]) => ({ name: className(name), value: recall, ci95: recall_ci95 }));
+}
+
+function figures({ figures: found, class_names }) {
+  if (!found) return [];
+  const names = class_names.map(className);
+  return [element("div", [
+    intervals("Figures of the page, with 95% intervals", reached(found, HEADLINES)),
+    ...(found.classes ? [intervals("Recall of each class, with 95% intervals", recalls(found))] : []),
+    ...(found.confusion_matrix ? [confusion("Confusion matrix", found.confusion_matrix, names)] : []),
+    ...(found.reliability ? [reliability("Reliability of the probabilities, with 95% intervals", found.reliability)] : []),
+  ], { class: "plots" })];
+}
+
+function decision({ decision: policy }) {
+  if (!policy) return [element("p", "It has no thresholds that were measured, so every page is referred to a person.")];
+  const { report_from, accuracy, accuracy_ci95, coverage } = policy;
+  const words = `A page is referred where its most probable class is less probable than ${number(report_from, 4)}, or where something else speaks against the answer. On unseen pages ${share(coverage)} were reported, ${share(accuracy)} of them rightly (95% interval ${interval(accuracy_ci95)}).`;
+  return [element("p", words)];
+}
+
+function told({ card, text }) {
+  const full = text ? [element("details", [element("summary", "The whole card"), scrolling(element("pre", text), "The whole card")])] : [];
+  if (!card) return full;
+  return [...list("For", card.intended_use), ...list("Not for", card.not_intended), ...list("Limits", card.limits), ...full];
+}
+
+export function modelCard(ref) {
+  const place = element("div", element("p", "The card is on its way…", { class: "quiet" }), { "aria-live": "polite" });
+  ask(`models/${ref}/card`).then(({ ok, content }) => {
+    const parts = ok ? [...decision(content), ...history(content), ...figures(content), ...told(content)] : [problemCard(content)];
+    place.replaceChildren(...parts);
+  });
+  return place;
+}

@@ -1,0 +1,59 @@
+// The models there are: to choose from, to compare, and to look at one by one.
+
+import { byId, element } from "./elements.js";
+import { modelCard } from "./card.js";
+import { Section } from "./sections.js";
+import { ask } from "./service.js";
+import { capital, interval, modelName, modelRef, share } from "./words.js";
+
+const option = (text, value) => element("option", text, { value });
+
+function offer(select, first, { models }) {
+  const chosen = select.value;
+  const bundles = models.map((model) => option(modelName(model), modelRef(model)));
+  const aliases = models.flatMap((model) => model.aliases.map((alias) => option(`${alias}: ${modelName(model)}`, alias)));
+  const groups = [["Aliases", aliases], ["Bundles", bundles]].filter(([, options]) => options.length);
+  select.replaceChildren(first, ...groups.map(([label, options]) => element("optgroup", options, { label })));
+  select.value = [...select.options].some(({ value }) => value === chosen) ? chosen : "";
+}
+
+function summary({ name, version, aliases, default: isDefault, metrics, reports, description }) {
+  const accuracy = metrics.accuracy === undefined ? [] : [`accuracy ${share(metrics.accuracy)} (${interval(metrics.accuracy_ci95)})`];
+  const facts = [
+    ...(isDefault ? ["answers by default"] : []),
+    ...aliases.map((alias) => `alias ${alias}`),
+    ...accuracy,
+    reports ? "reports or refers" : "refers every page",
+  ];
+  return element("summary", [
+    element("h3", modelName({ name, version })),
+    element("span", `${description} ${capital(facts.join("; "))}.`, { class: "quiet" }),
+  ]);
+}
+
+function bundle(model) {
+  const ref = modelRef(model);
+  const details = element("details", [summary(model), element("div", [], { class: "body" })], { id: `model-${ref}`, class: "section" });
+  new Section(details, () => modelCard(ref)).show({});
+  return details;
+}
+
+const broken = ({ model, reason }) => element("p", [element("strong", `${model} is not served: `), reason], { class: "warning" });
+
+// Fills both lists and the bundles' cards; gives the problem where the models cannot be listed.
+export async function listModels() {
+  const { ok, content } = await ask("models");
+  if (!ok) return content;
+  const { default: fallback, models, broken: unserved } = content;
+  offer(byId("model"), option(`Default${fallback.model ? `: ${fallback.model}` : ""}`, ""), content);
+  offer(byId("other"), option("No other model", ""), content);
+  byId("model-list").replaceChildren(...[...models].sort((one, other) => other.default - one.default).map(bundle), ...unserved.map(broken));
+  return null;
+}
+
+// What `?model=` is to be for each answer that is wanted; "" for the default.
+export const chosenModels = () => [byId("model").value, ...(byId("other").value ? [byId("other").value] : [])];
+
+export function whenChosen(listener) {
+  for (const id of ["model", "other"]) byId(id).addEventListener("change", listener);
+}

@@ -1,0 +1,54 @@
+// Talks to the service: every address is relative, so that it works behind a proxy's prefix. Knows no element but the key's.
+
+import { askForKey, authorization } from "./key.js";
+
+const NO_ANSWER = {
+  code: "no_answer",
+  title: "No answer of the service arrived",
+  found: "A connection that broke, or an answer of something in between",
+  expected: "An answer of the service",
+  remedy:
+    "Check that the file is a single report page: the upload of a file that is far too large is cut off. " +
+    "Otherwise check the connection and try again.",
+  request_id: "unknown",
+};
+
+function judged(status, content) {
+  if (status === 401) askForKey(content);
+  return { ok: status >= 200 && status < 300, content: content ?? NO_ANSWER };
+}
+
+export async function ask(address, { signal } = {}) {
+  try {
+    const response = await fetch(address, { headers: authorization(), signal });
+    return judged(response.status, await response.json());
+  } catch (fault) {
+    if (signal?.aborted) throw fault;
+    return { ok: false, content: NO_ANSWER };
+  }
+}
+
+const query = (parameters) => {
+  const given = Object.entries(parameters).filter(([, value]) => value);
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+};
+
+export const addressOf = (path, parameters) => decodeURIComponent(`${path}${query(parameters)}`);
+
+// fetch cannot tell how much of an upload has gone; XMLHttpRequest can. The file's name stays here: it may name a patient.
+export function send(path, file, parameters, { signal, onUpload = () => {} }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `${path}${query(parameters)}`);
+    request.responseType = "json";
+    for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
+    request.upload.addEventListener("progress", ({ loaded, total }) => onUpload(loaded / total));
+    request.addEventListener("load", () => resolve(judged(request.status, request.response)));
+    request.addEventListener("error", () => resolve({ ok: false, content: NO_ANSWER }));
+    request.addEventListener("abort", () => reject(signal.reason));
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    const body = new FormData();
+    body.append("file", file, "page");
+    request.send(body);
+  });
+}
