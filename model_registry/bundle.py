@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from model_registry.card import CARD_FILES, Card, parse_card
 from model_registry.durable import sync_folder, write_file
 from model_registry.errors import (
     BrokenBundleError,
@@ -27,7 +28,6 @@ from model_registry.errors import (
 from model_registry.golden import GOLDEN_FILE, Golden
 from model_registry.graph import check_graph
 from model_registry.manifest import (
-    CARD_FILE,
     FINGERPRINT_MISMATCH,
     MANIFEST_FILE,
     MANIFEST_SEAL,
@@ -49,8 +49,6 @@ __all__ = [
     "write_manifest",
 ]
 
-_CARD_TEXT_FILE = "card.md"
-_CARD_CONTENT = TypeAdapter(dict[str, JsonValue])
 _TRAINING_PAGES = TypeAdapter(frozenset[Sha256])
 
 
@@ -64,17 +62,6 @@ class Bundle:
     """SHA-256 (hex) of every file that was trained on; None where the bundle does not say."""
     golden: Golden | None = None
     """What the graph is known to answer; None where nothing was recorded."""
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a bundle tells its readers about itself, verified."""
-
-    manifest: BundleManifest
-    content: dict[str, JsonValue] | None
-    """The model card for programs; None where the bundle has none. So the text."""
-    text: str | None
-    """The model card for people, in Markdown."""
 
 
 def make_manifest(draft: BundleDraft, version: int, files: Mapping[str, bytes]) -> BundleManifest:
@@ -138,7 +125,7 @@ def read_bundle(folder: Path, ref: str) -> Bundle:
     manifest = read_manifest(folder, ref)
     contents = {name: _verified(folder, name, manifest) for name in manifest.files}
     check_graph(contents[MODEL_FILE], manifest)
-    _card(contents, manifest)
+    parse_card(contents, manifest)
     return Bundle(manifest, contents[MODEL_FILE], _training_pages(contents, ref), _golden(contents, manifest))
 
 
@@ -158,22 +145,8 @@ def read_card(folder: Path, ref: str) -> Card:
         BrokenBundleError: one of its subclasses says what is wrong.
     """
     manifest = read_manifest(folder, ref)
-    names = manifest.files.keys() & {CARD_FILE, _CARD_TEXT_FILE}
-    return _card({name: _verified(folder, name, manifest) for name in names}, manifest)
-
-
-def _card(contents: Mapping[str, bytes], manifest: BundleManifest) -> Card:
-    content, text = contents.get(CARD_FILE), contents.get(_CARD_TEXT_FILE)
-    try:
-        return Card(
-            manifest,
-            None if content is None else _CARD_CONTENT.validate_json(content),
-            None if text is None else text.decode(),
-        )
-    except ValueError as error:  # pydantic's and the decoder's are of this kind
-        raise MalformedFileError(
-            manifest.ref, f"{CARD_FILE} is no JSON object, or {_CARD_TEXT_FILE} no UTF-8 text"
-        ) from error
+    names = manifest.files.keys() & CARD_FILES
+    return parse_card({name: _verified(folder, name, manifest) for name in names}, manifest)
 
 
 def _training_pages(contents: Mapping[str, bytes], ref: str) -> frozenset[str] | None:

@@ -13,9 +13,11 @@ __all__ = [
     "CARD_FILE",
     "EMBEDDING_DISTANCE",
     "FINGERPRINT_MISMATCH",
+    "HISTORY_FILE",
     "LEAD_PROBABILITIES",
     "MANIFEST_FILE",
     "MANIFEST_SEAL",
+    "METRICS_FILE",
     "MODEL_FILE",
     "PAGE_PROBABILITIES",
     "TRAINING_PAGES_FILE",
@@ -30,6 +32,10 @@ MANIFEST_SEAL = "manifest.sha256"
 """The manifest's own checksum, in the format of `sha256sum`: the manifest cannot hold it."""
 CARD_FILE = "card.json"
 """The model card, for programs; beside it stands `card.md`, for people."""
+METRICS_FILE = "metrics.json"
+"""Every figure of the evaluation, where the card does not hold them."""
+HISTORY_FILE = "history.json"
+"""How the networks learned, epoch by epoch: `model_registry.history`."""
 TRAINING_PAGES_FILE = "training-pages.sha256"
 """SHA-256 (hex) of every file that was trained on, one a line."""
 LEAD_PROBABILITIES = "lead_probabilities"

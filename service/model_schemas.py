@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from model_registry.bundle import Card
+from model_registry.figures import Figures
+from model_registry.history import History
 from model_registry.manifest import CARD_FILE, BundleManifest
 from model_registry.policy import DecisionPolicy
 
@@ -83,6 +85,10 @@ class ModelCard(BaseModel):
     calibration: Annotated[dict[str, JsonValue] | None, Field(description="Null: the probabilities are as they came.")]
     decision: Annotated[DecisionPolicy | None, Field(description="Its thresholds; null: every page is referred.")]
     origin: dict[str, JsonValue]
+    figures: Annotated[
+        Figures | None, Field(description="On pages it had not seen; null where the bundle holds none in a known form.")
+    ]
+    history: Annotated[History | None, Field(description="How it learned; null where the bundle does not say.")]
     card: Annotated[dict[str, JsonValue] | None, Field(description="The model card; null where the bundle has none.")]
     text: Annotated[str | None, Field(description="The same for people, in Markdown.")]
 
@@ -100,6 +106,8 @@ class ModelCard(BaseModel):
             calibration=manifest.calibration,
             decision=manifest.decision,
             origin=manifest.origin,
+            figures=card.figures,
+            history=card.history,
             card=card.content,
             text=card.text,
         )

@@ -31,6 +31,9 @@ from trainer.splits import distinct_pages, fold_numbers
 
 __all__ = ["CrossValidation", "Design"]
 
+_HISTORY = "history"
+"""The one array of a `Prediction` that has no row for each page."""
+
 
 @dataclass(frozen=True)
 class Design:
@@ -114,12 +117,26 @@ class CrossValidation:
             **{key: np.stack([answers[key][judged] for answers in repeats]) for key in repeats[0]},
         )
 
+    def histories(self, name: str) -> list[NDArray[np.float64]]:
+        """Give how each network of a candidate's finished repeats learned, as `Prediction.history`, fold by fold.
+
+        None at all where that was not watched in every fold.
+        """
+        fits = list(product(range(self.finished_repeats(name)), range(self.design.folds_fitted)))
+        histories = []
+        for repeat, fold in fits:
+            with np.load(self._path(name, repeat, fold)) as stored:
+                histories += [stored[_HISTORY]] if _HISTORY in stored else []
+        return histories if len(histories) == len(fits) else []
+
     def _answers(self, name: str, repeat: int) -> dict[str, NDArray[np.float64]]:
         """Put one repeat's folds together: arrays of `Prediction`, zero where a fold was not fitted."""
         answers: dict[str, NDArray[np.float64]] = {}
         for fold in range(self.design.folds_fitted):
             with np.load(self._path(name, repeat, fold)) as stored:
                 for key, value in stored.items():
+                    if key == _HISTORY:
+                        continue
                     whole = answers.setdefault(key, np.zeros((len(self.pages), *value.shape[1:])))
                     whole[self.folds[repeat] == fold] = value
         return answers

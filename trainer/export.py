@@ -17,7 +17,15 @@ import tf2onnx
 from numpy.typing import NDArray
 
 from model_registry.golden import GOLDEN_FILE, record_golden
-from model_registry.manifest import LEAD_PROBABILITIES, MODEL_FILE, PAGE_PROBABILITIES, BundleDraft, TensorSpec
+from model_registry.manifest import (
+    HISTORY_FILE,
+    LEAD_PROBABILITIES,
+    METRICS_FILE,
+    MODEL_FILE,
+    PAGE_PROBABILITIES,
+    BundleDraft,
+    TensorSpec,
+)
 from model_registry.registry import Registry
 from shared_preproc.spec import MASKS_150, PreprocSpec
 from shared_preproc.tensor import Tensor
@@ -130,8 +138,8 @@ def export(run: Run, registry: Registry, name: str | None = None) -> str:
     graph = (run.folder / MODEL_FILE).read_bytes()
     files = {MODEL_FILE: graph, "card.md": (run.folder / "report.md").read_bytes()}
     files |= {GOLDEN_FILE: record_golden(MASKS_150, lambda tensor: run_graph(graph, tensor)[1])}
-    files |= {"metrics.json": (run.folder / "report.json").read_bytes()}
-    files |= {"history.json": (run.folder / "history.json").read_bytes()}
+    files |= {METRICS_FILE: (run.folder / "report.json").read_bytes()}
+    files |= {HISTORY_FILE: (run.folder / "history.json").read_bytes()}
     return registry.publish(_draft(run, report, name or run.config.architecture), files)
 
 

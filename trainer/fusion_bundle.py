@@ -16,6 +16,7 @@ from model_registry.golden import GOLDEN_FILE, record_golden
 from model_registry.manifest import (
     CARD_FILE,
     EMBEDDING_DISTANCE,
+    HISTORY_FILE,
     LEAD_PROBABILITIES,
     MODEL_FILE,
     PAGE_PROBABILITIES,
@@ -31,11 +32,13 @@ from trainer.calibrate import Calibrated, calibrate, fit_temperature
 from trainer.card import CardFacts, build_card, card_text, failure_gallery
 from trainer.classes import CLASS_NAMES
 from trainer.config import FUSION
+from trainer.cross_validation import CrossValidation
 from trainer.errors import RunError
 from trainer.evaluate import Evaluation
 from trainer.export import LIBRARIES, PARITY_LIMIT, PARITY_PAGES, run_graph
 from trainer.figures import draw_card
 from trainer.fusion_graph import TRACES, fusion_graph
+from trainer.history import history_file
 from trainer.members import Member, mean_page_logits, train_members
 from trainer.metrics import SCALARS
 from trainer.out_of_fold import OutOfFold, pack_out_of_fold
@@ -57,6 +60,13 @@ _PROTOCOL = (
 _PUBLISHED_WORDS = (
     "The literature splits files at random, so that copies of one page stand on both sides.",
     "One fold of five, not calibrated: what the same networks seem to reach then.",
+)
+
+_HISTORY_WORDS = (
+    "The networks of the cross-validation, one a fold of each repeat: training is on their own pages, validation on the"
+    " fold that was held out. The served networks are trained in the same way, but on every page, so that none is left"
+    " to validate them on. Loss is the mean cross-entropy of a page in nats, accuracy the share of pages; both are"
+    " measured after each epoch, on the pages as they are."
 )
 
 
@@ -86,6 +96,7 @@ def publish_fusion(evaluation: Evaluation, registry: Registry, name: str) -> str
         TRAINING_PAGES_FILE: "".join(sorted(f"{page.sha256}\n" for page in pages.pages)).encode(),
     }
     files[OUT_OF_FOLD_FILE] = pack_out_of_fold(_anonymous(evidence.answers))
+    files |= _history(pages)
     files |= {path.name: path.read_bytes() for path in draw_card(evidence.rows[0]["figures"], folder)}
     return registry.publish(_draft(name, evidence, parity), files)
 
@@ -152,6 +163,12 @@ def _card(name: str, evidence: _Evidence) -> dict[str, Any]:
         failures=failure_gallery(answers, calibrated.cross_fitted, reported),
     )
     return build_card(facts)
+
+
+def _history(pages: CrossValidation) -> dict[str, bytes]:
+    """How the networks of the cross-validation learned; nothing where they were fitted before that was watched."""
+    histories = pages.histories(FUSION)
+    return {HISTORY_FILE: history_file(_HISTORY_WORDS, histories)} if histories else {}
 
 
 def _anonymous(answers: OutOfFold) -> OutOfFold:

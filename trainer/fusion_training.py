@@ -1,7 +1,7 @@
 """Curves to a trained fusion network. Knows no page, no fold and no figure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -48,10 +48,12 @@ class FusionTrainer:
         labels: NDArray[np.int64],
         seed: int,
         start: Sequence[NDArray[np.float32]] | None = None,
+        after_epoch: Callable[[], None] | None = None,
     ) -> list[float]:
         """Train on ``traces`` (pages, samples, 3) and their ``labels`` (pages,); gives the mean loss of each epoch.
 
-        ``start`` are weights to begin from, in Keras's order, in place of new ones.
+        ``start`` are weights to begin from, in Keras's order, in place of new ones. ``after_epoch`` is called
+        after each epoch, when `predict` answers as the network then does; what it asks changes nothing of the training.
         """
         self._restart(seed)
         if start is not None:
@@ -69,6 +71,8 @@ class FusionTrainer:
                 varied = augment(traces[rows], lead_count, samples, rng, config.augmentation)
                 total += float(self._step(varied, targets[rows]))
             losses.append(total / steps)
+            if after_epoch is not None:
+                after_epoch()
         return losses
 
     def predict(self, traces: NDArray[np.float32]) -> FusionAnswer:

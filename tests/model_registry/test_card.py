@@ -1,78 +1,91 @@
-"""What a bundle tells about itself: its card and the pages it was trained on, verified like everything else."""
+"""What a bundle tells about itself: figures and history in one form, whatever form its files have."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from model_registry.errors import ChangedFileError, InvalidReferenceError, MalformedFileError, UnknownBundleError
-from model_registry.manifest import CARD_FILE, MODEL_FILE, TRAINING_PAGES_FILE
+from model_registry.figures import read_figures
+from model_registry.history import History, read_history
+from model_registry.manifest import HISTORY_FILE
 from model_registry.registry import Registry
 from tests.bundles import publish_tiny
+from tests.conftest import REPOSITORY
 
-ONE, OTHER = "1" * 64, "f" * 64
-
-
-def test_a_card_is_read_as_it_was_published(registry: Registry) -> None:
-    ref = publish_tiny(
-        registry, files={CARD_FILE: b'{"limits": ["one cart"], "n": 409}', "card.md": "# Größe\n".encode()}
-    )
-    registry.promote(ref)
-    for reference in (ref, "tiny", "production"):
-        card = registry.card(reference)
-        assert card.manifest == registry.load(ref).manifest
-        assert (card.content, card.text) == ({"limits": ["one cart"], "n": 409}, "# Größe\n")
-
-
-def test_a_bundle_may_have_no_card(registry: Registry) -> None:
-    assert registry.card(publish_tiny(registry)).content is None
+EPOCHS = [
+    {"loss": 1.2, "accuracy": 0.4, "val_loss": 1.3, "val_accuracy": 0.3},
+    {"loss": 0.9, "accuracy": 0.6, "val_loss": 1.1, "val_accuracy": 0.5},
+]
+FIGURES: dict[str, Any] = {
+    "rows": 4,
+    "accuracy": 0.75,
+    "accuracy_ci95": [0.3, 0.95],
+    "confusion_matrix": [[2, 0], [1, 1]],
+    "classes": {"one": {"rows": 2, "recall": 1.0}, "two": {"rows": 2, "recall": 0.5, "recall_ci95": None}},
+}
 
 
-def test_the_model_is_not_read_for_the_card(registry: Registry, path: Path) -> None:
-    (path / publish_tiny(registry) / MODEL_FILE).write_bytes(b"damaged")
-    assert registry.card("tiny").text == "# Tiny\n"
+def as_json(content: object) -> bytes:
+    return json.dumps(content).encode()
 
 
-@pytest.mark.parametrize(("reference", "error"), [("none", UnknownBundleError), ("../tiny/1", InvalidReferenceError)])
-def test_an_unknown_card_is_refused(registry: Registry, reference: str, error: type[Exception]) -> None:
-    publish_tiny(registry)
-    with pytest.raises(error):
-        registry.card(reference)
+def test_the_epochs_of_one_network_are_a_history_of_one() -> None:
+    history = read_history(as_json(EPOCHS))
+    assert history
+    assert history.about is None
+    assert json.loads(history.model_dump_json())["networks"] == [EPOCHS]
 
 
-@pytest.mark.parametrize("name", [CARD_FILE, "card.md"])
-def test_a_changed_card_is_refused(registry: Registry, path: Path, name: str) -> None:
-    ref = publish_tiny(registry, files={CARD_FILE: b"{}"})
-    (path / ref / name).write_bytes(b'{"better": true}')
-    with pytest.raises(ChangedFileError, match=name):
-        registry.card(ref)
+def test_networks_without_held_out_pages_have_no_validation() -> None:
+    epochs = [{"loss": 1.2, "accuracy": 0.4}]
+    history = read_history(as_json({"about": "The members.", "networks": [epochs, epochs]}))
+    assert history
+    assert [network[0].val_loss for network in history.networks] == [None, None]
+    assert read_history(history.model_dump_json().encode()) == history
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        (CARD_FILE, b"not JSON"),
-        (CARD_FILE, b'["no", "object"]'),
-        ("card.md", b"\xff\xfe"),
-        (TRAINING_PAGES_FILE, b"abc\n"),
-        (TRAINING_PAGES_FILE, f"{ONE}  page.jpg\n".encode()),
-        (TRAINING_PAGES_FILE, b"\xff"),
-    ],
+    "content", [b"", b"[]", b'{"networks": []}', b'[{"loss": 1}]', b'[{"loss": NaN, "accuracy": 1}]']
 )
-def test_what_is_not_of_its_form_cannot_be_published(registry: Registry, name: str, content: bytes) -> None:
-    with pytest.raises(MalformedFileError, match=name):
-        publish_tiny(registry, files={name: content})
-    assert registry.list() == ((), ())
+def test_a_history_of_another_form_is_none(content: bytes) -> None:
+    assert read_history(content) is None
 
 
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({}, None),
-        ({TRAINING_PAGES_FILE: b""}, frozenset()),
-        ({TRAINING_PAGES_FILE: f"{ONE}\n{OTHER}\n".encode()}, frozenset({ONE, OTHER})),
-    ],
-)
-def test_a_bundle_says_on_what_it_was_trained(
-    registry: Registry, files: dict[str, bytes], expected: frozenset[str] | None
-) -> None:
-    assert registry.load(publish_tiny(registry, files=files)).training_pages == expected
+def test_a_bundle_with_a_history_of_another_form_is_served_all_the_same(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    ref = publish_tiny(registry, files={HISTORY_FILE: b"never"})
+    assert registry.load(ref).manifest.ref == ref
+    assert registry.card(ref).history is None
+
+
+def test_the_card_has_the_figures_of_its_first_row() -> None:
+    card = {"protocol": ["So."], "figures": [{"name": "a", "figures": FIGURES}, {"name": "b", "figures": {"ece": 1}}]}
+    figures = read_figures(as_json(card), None)
+    assert figures
+    assert (figures.about, figures.rows, figures.accuracy_ci95) == (("So.",), 4, (0.3, 0.95))
+    assert figures.confusion_matrix == ((2, 0), (1, 1))
+    assert (figures.reliability, figures.coverage, figures.classes["two"].recall) == (None, None, 0.5)
+
+
+def test_without_a_card_the_test_split_has_them() -> None:
+    figures = read_figures(None, as_json({"figures": {"test": {"page": FIGURES, "lead_image": {}}}}))
+    assert figures
+    assert figures.rows == 4
+    assert "test split" in figures.about[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"figures": {"accuracy": [0.5, null]}}', b'{"figures": [7]}'])
+def test_figures_of_another_form_are_none(content: bytes) -> None:
+    assert read_figures(content, None) is None
+    assert read_figures(None, content) is None
+
+
+@pytest.mark.parametrize("ref", ["fusion/1", "crnn/1"])
+def test_the_shipped_bundles_have_both(ref: str) -> None:
+    card = Registry(REPOSITORY / "models").card(ref)
+    assert card.figures
+    assert sum(map(sum, card.figures.confusion_matrix)) == card.figures.rows
+    assert list(card.figures.classes) == list(card.manifest.class_names)
+    assert isinstance(card.history, History)
+    assert all(epoch.val_loss is not None for network in card.history.networks for epoch in network)

@@ -56,6 +56,32 @@ def test_the_card_says_what_was_measured(registry: Registry, evaluation: Evaluat
     assert CARD_FILE in card.manifest.files
 
 
+def test_the_history_is_that_of_the_cross_validation(registry: Registry, evaluation: Evaluation) -> None:
+    card, answers = registry.card("fusion/1"), evaluation.leak_free.out_of_fold("fusion")
+    assert card.history
+    assert card.history.about
+    assert len(card.history.networks) == evaluation.leak_free.design.folds
+    right = answers.page_logits[0].argmax(axis=1) == answers.labels
+    for fold, network in enumerate(card.history.networks):
+        assert len(network) == evaluation.fusion_config.epochs
+        assert network[-1].loss < network[0].loss
+        assert network[-1].val_accuracy == pytest.approx(right[answers.folds[0] == fold].mean(), abs=1e-4)
+
+
+def test_the_figures_are_those_of_the_card(registry: Registry, evaluation: Evaluation) -> None:
+    figures = registry.card("fusion/1").figures
+    assert figures
+    written = evaluation.report()["rows"][0]["figures"]
+    assert figures.accuracy == written["accuracy"]
+    assert figures.accuracy_ci95 == tuple(written["accuracy_ci95"])
+    assert [list(row) for row in figures.confusion_matrix] == written["confusion_matrix"]
+    assert figures.classes["normal"].recall_ci95 == tuple(written["classes"]["normal"]["recall_ci95"])
+    assert len(figures.reliability or ()) == len(written["reliability"])
+    assert figures.coverage
+    assert list(figures.coverage.accuracy) == written["coverage"]["accuracy"]
+    assert figures.about
+
+
 def weights(bundle: Bundle) -> list[bytes]:
     """What the graph has learnt, without the names in it, which count on from one export to the next."""
     return sorted(one.raw_data for one in onnx.load_model_from_string(bundle.model).graph.initializer)

@@ -26,6 +26,8 @@ class Prediction:
     """(pages, leads, classes), page order."""
     distances: NDArray[np.float64] | None = None
     """(pages,) from the nearest page fitted on, in the network's embedding."""
+    history: NDArray[np.float64] | None = None
+    """(epochs, 4) how it learned: `trainer.history.FIGURES` after each epoch; None where that was not watched."""
 
 
 class Candidate(Protocol):

@@ -1,0 +1,125 @@
+"""What a bundle's answers were worth on pages it had not seen, in one form whatever the bundle. Computes no figure."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+__all__ = ["ClassFigures", "Coverage", "Figures", "ReliabilityBin", "read_figures"]
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Loss = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Interval = tuple[Annotated[float, Field(allow_inf_nan=False)], Annotated[float, Field(allow_inf_nan=False)]]
+Shares = tuple[Share, ...]
+
+_TEST_SPLIT = "Pages of the test split, which neither trained the network nor chose its epoch."
+
+
+class _FromFile(BaseModel):
+    """Files may say more; intervals are of 95 %, and what was not measured is null."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ClassFigures(_FromFile):
+    """How well one class was told."""
+
+    rows: Annotated[int, Field(description="Its pages.")]
+    recall: Share | None = None
+    recall_ci95: Interval | None = None
+    precision: Share | None = None
+    precision_ci95: Interval | None = None
+    f1: Share | None = None
+    f1_ci95: Interval | None = None
+    auroc: Share | None = None
+    auroc_ci95: Interval | None = None
+
+
+class ReliabilityBin(_FromFile):
+    """Pages whose most probable class was about as probable."""
+
+    pages: int
+    probability: Annotated[Share, Field(description="Mean probability of the most probable class.")]
+    accuracy: Annotated[Share, Field(description="How often it was right.")]
+    accuracy_ci95: Interval | None = None
+
+
+class Coverage(_FromFile):
+    """The surest pages first: three columns of one table."""
+
+    threshold: Annotated[Shares, Field(description="Pages whose most probable class is at least as probable …")]
+    coverage: Annotated[Shares, Field(description="… are this share of all …")]
+    accuracy: Annotated[Shares, Field(description="… and this share of them is right.")]
+
+
+class Figures(_FromFile):
+    """The figures of one evaluation, a page a row."""
+
+    about: Annotated[tuple[str, ...], Field(description="How they came about, a sentence each.")] = ()
+    rows: Annotated[int, Field(description="Pages that were judged.")]
+    groups: Annotated[int | None, Field(description="Records that they are of.")] = None
+    accuracy: Share
+    accuracy_ci95: Interval | None = None
+    balanced_accuracy: Share | None = None
+    balanced_accuracy_ci95: Interval | None = None
+    f1_macro: Share | None = None
+    f1_macro_ci95: Interval | None = None
+    auroc_macro: Share | None = None
+    auroc_macro_ci95: Interval | None = None
+    brier: Loss | None = None
+    brier_ci95: Interval | None = None
+    log_loss: Loss | None = None
+    log_loss_ci95: Interval | None = None
+    ece: Annotated[Share | None, Field(description="Expected calibration error.")] = None
+    ece_ci95: Interval | None = None
+    ece_if_calibrated: Annotated[
+        Share | None, Field(description="What as many pages show by chance if every probability is true.")
+    ] = None
+    confusion_matrix: Annotated[
+        tuple[tuple[int, ...], ...],
+        Field(description="Pages: a row a true class, a column an answered one, both in the order of `class_names`."),
+    ]
+    classes: Annotated[dict[str, ClassFigures], Field(description="By class name.")]
+    reliability: Annotated[tuple[ReliabilityBin, ...] | None, Field(description="In rising probability.")] = None
+    coverage: Coverage | None = None
+
+
+class _Row(_FromFile):
+    figures: Figures
+
+
+class _Card(_FromFile):
+    """As the trainer's `build_card` writes it: the first row is the model's own, the others are there to compare."""
+
+    protocol: tuple[str, ...] = ()
+    figures: Annotated[tuple[JsonValue, ...], Field(min_length=1)]
+
+
+class _Split(_FromFile):
+    page: Figures
+
+
+class _Splits(_FromFile):
+    test: _Split
+
+
+class _Metrics(_FromFile):
+    """As the trainer's `score` writes it."""
+
+    figures: _Splits
+
+
+def read_figures(card: bytes | None, metrics: bytes | None) -> Figures | None:
+    """Find the figures in a bundle's card.json or else its metrics.json; None where neither holds them in a known form.
+
+    Both are free to hold anything else, so what has another form is no fault.
+    """
+    try:
+        if card is not None:
+            known = _Card.model_validate_json(card)
+            return _Row.model_validate(known.figures[0]).figures.model_copy(update={"about": known.protocol})
+        if metrics is not None:
+            page = _Metrics.model_validate_json(metrics).figures.test.page
+            return page.model_copy(update={"about": (_TEST_SPLIT,)})
+    except ValidationError:
+        pass
+    return None
