@@ -8,11 +8,11 @@ const DECISIONS = {
   referred: ["Referred to a person", "A person has to look at this page before the answer is used:"],
 };
 
-export function banner({ decision, predicted_class, probabilities, reasons }) {
+function banner({ decision, predicted_class, probabilities, reasons, model }) {
   const [title, words] = DECISIONS[decision];
   const most = `${className(predicted_class)}, ${probability(probabilities[predicted_class])}`;
   const text = [
-    element("p", title, { class: "decision" }),
+    element("p", [title, element("span", ` · ${modelName(model)}`, { class: "by" })], { class: "decision" }),
     element("h3", [element("span", "Most probable: ", { class: "lead-in" }), most]),
     element("p", words),
     ...(reasons.length ? [element("ul", reasons.map(({ message }) => element("li", message)))] : []),

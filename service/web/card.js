@@ -1,12 +1,13 @@
 // What one model says about itself: how it learned, what it reached on pages that it had not seen, what it is not for.
 
-import { confusion, curves, intervals, reliability } from "./charts.js";
+import { confusion, curves, intervals, losses, reliability } from "./charts.js";
 import { element, scrolling } from "./elements.js";
 import { problemCard } from "./problem.js";
 import { ask } from "./service.js";
 import { className, interval, number, share } from "./words.js";
 
 const HEADLINES = [["Accuracy", "accuracy"], ["Balanced accuracy", "balanced_accuracy"], ["Macro F1", "f1_macro"], ["Macro AUROC", "auroc_macro"]];
+const LOSSES = [["Log loss (nats)", "log_loss"], ["Brier score", "brier"], ["Calibration error (ECE)", "ece"]];
 
 const list = (title, lines) => [element("h4", title), element("ul", lines.map((line) => element("li", line)))];
 
@@ -36,17 +37,21 @@ const reached = (figures, keys) =>
     .map(([name, key]) => ({ name, value: figures[key], ci95: figures[`${key}_ci95`] }));
 
 function recalls({ classes }) {
-  return Object.entries(classes).map(([name, { recall, recall_ci95 }]) => ({ name: className(name), value: recall, ci95: recall_ci95 }));
+  return Object.entries(classes)
+    .filter(([, { recall }]) => recall != null)
+    .map(([name, { recall, recall_ci95 }]) => ({ name: className(name), value: recall, ci95: recall_ci95 }));
 }
 
 function figures({ figures: found, class_names }) {
   if (!found) return [];
   const names = class_names.map(className);
-  return [element("div", [
+  const counted = `Judged on ${found.rows} pages${found.groups ? ` of ${found.groups} records` : ""}. ${found.about.join(" ")}`;
+  return [element("p", counted, { class: "quiet" }), element("div", [
     intervals("Figures of the page, with 95% intervals", reached(found, HEADLINES)),
-    ...(found.classes ? [intervals("Recall of each class, with 95% intervals", recalls(found))] : []),
-    ...(found.confusion_matrix ? [confusion("Confusion matrix", found.confusion_matrix, names)] : []),
+    intervals("Recall of each class, with 95% intervals", recalls(found)),
+    confusion("Confusion matrix", found.confusion_matrix, names),
     ...(found.reliability ? [reliability("Reliability of the probabilities, with 95% intervals", found.reliability)] : []),
+    ...(found.log_loss == null ? [] : [losses("Errors of the probabilities, lower is better", reached(found, LOSSES))]),
   ], { class: "plots" })];
 }
 

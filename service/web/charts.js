@@ -1,7 +1,7 @@
 // Charts of figures, each with its numbers as a table. Knows no model.
 
 import { drawn, element, table } from "./elements.js";
-import { number } from "./words.js";
+import { capital, number } from "./words.js";
 
 const WIDTH = 420;
 const HEIGHT = 260;
@@ -50,15 +50,29 @@ export function curves(title, kinds, [xName, yName], ceiling) {
     kinds.flatMap(({ mark, lines }) =>
       lines.map((values) => {
         const points = values.map((value, at) => `${x(at + 1).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
-        return drawn("polyline", { class: `line ${mark}`, points });
+        return drawn("polyline", { class: `line ${mark}${lines.length > 1 ? " many" : ""}`, points });
       }),
     ),
   );
   const legend = element("p", kinds.map(({ name, mark }) => element("span", name, { class: `key ${mark}` })), { class: "legend" });
-  const heads = [xName, ...kinds.flatMap(({ name, lines }) => lines.map((_, at) => (lines.length > 1 ? `${name}, ${at + 1}` : name)))];
-  const columns = kinds.flatMap(({ lines }) => lines);
-  const rows = Array.from({ length }, (_, at) => [String(at + 1), ...columns.map((values) => (at in values ? number(values[at], 3) : "–"))]);
-  return figure(title, element("div", [chart, legend]), table(title, heads, rows, { class: "numbers" }));
+  const rows = Array.from({ length }, (_, at) => [String(at + 1), ...kinds.map(({ lines }) => spread(lines, at))]);
+  const numbers = table(title, [xName, ...kinds.map(({ name }) => capital(name))], rows, { class: "numbers" });
+  return figure(title, element("div", [chart, legend]), numbers);
+}
+
+// Of several lines the mean, and from where to where they lie.
+function spread(lines, at) {
+  const values = lines.filter((line) => at in line).map((line) => line[at]);
+  if (!values.length) return "–";
+  const mean = number(values.reduce((sum, value) => sum + value, 0) / values.length, 3);
+  return values.length === 1 ? mean : `${mean} (${number(Math.min(...values), 3)} to ${number(Math.max(...values), 3)})`;
+}
+
+const within = (pair) => (pair ? pair.map((end) => number(end, 3)).join(" to ") : "not given");
+
+export function losses(title, rows) {
+  const cells = rows.map(({ name, value, ci95 }) => [name, number(value, 3), within(ci95)]);
+  return element("figure", [element("figcaption", title), table(title, ["Figure", "Value", "95% interval"], cells, { class: "numbers" })], { class: "plotted" });
 }
 
 // `bins`: [{ pages, probability, accuracy, accuracy_ci95 }].
@@ -66,13 +80,15 @@ export function reliability(title, bins) {
   const axes = ["Probability that was given", "Share that was right"];
   const chart = frame(title, [[0, 1], [0, 1]], axes, (x, y) => [
     line(x(0), y(0), x(1), y(1), "ideal"),
-    ...bins.map(({ probability, accuracy_ci95: [low, high] }) => line(x(probability), y(low), x(probability), y(high), "whisker")),
+    ...bins.filter(({ accuracy_ci95 }) => accuracy_ci95).map(({ probability, accuracy_ci95: [low, high] }) =>
+      line(x(probability), y(low), x(probability), y(high), "whisker"),
+    ),
     ...bins.map(({ pages, probability, accuracy }) =>
       drawn("circle", { class: "dot", cx: x(probability), cy: y(accuracy), r: 2.5 + 1.5 * Math.log10(pages + 1) }),
     ),
   ]);
   const rows = bins.map(({ pages, probability, accuracy, accuracy_ci95 }) => [
-    number(probability, 3), number(accuracy, 3), accuracy_ci95.map((end) => number(end, 3)).join(" to "), String(pages),
+    number(probability, 3), number(accuracy, 3), within(accuracy_ci95), String(pages),
   ]);
   return figure(title, chart, table(title, [...axes, "95% interval", "Pages"], rows, { class: "numbers" }));
 }
@@ -92,7 +108,7 @@ export function intervals(title, rows) {
   });
   const marks = [0, 0.5, 1].map((mark) => text(x(mark), height - 8, String(mark), "middle"));
   const svg = drawn("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": title }, [...parts, ...marks]);
-  const cells = rows.map(({ name, value, ci95 }) => [name, number(value, 3), ci95 ? ci95.map((end) => number(end, 3)).join(" to ") : "not given"]);
+  const cells = rows.map(({ name, value, ci95 }) => [name, number(value, 3), within(ci95)]);
   return figure(title, svg, table(title, ["Figure", "Value", "95% interval"], cells, { class: "numbers" }));
 }
 

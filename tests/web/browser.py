@@ -43,13 +43,16 @@ class Visit:
         self._origin = origin
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request))
+        page.on("request", self._note)
         page.goto(origin)
         page.wait_for_selector("#model optgroup, #sign-in:not([hidden])", state="attached")
 
     def _listen(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.complaints.append(message.text)
+
+    def _note(self, request: Request) -> None:
+        self.requests.append(request)
 
     def choose(self, content: bytes, name: str = "Jane Doe.jpg") -> None:
         """Choose a file in the dialogue, and wait for what comes of it."""
@@ -58,8 +61,9 @@ class Visit:
 
     def wait(self) -> None:
         """Wait until an answer or a refusal is there, with the pictures that belong to it."""
-        self.page.wait_for_selector("body:is([data-state=answered], [data-state=refused])")
-        self.page.wait_for_load_state("networkidle")
+        pictures = ":has(#pictures[hidden], #section-page canvas)"
+        answered, refused = "body[data-state=answered]", "body[data-state=refused]:has(#refusal figure)"
+        self.page.wait_for_selector(f"{answered}{pictures}, {refused}{pictures}")
 
     def open(self, *sections: str) -> None:
         """Open these sections, and wait until they are drawn."""

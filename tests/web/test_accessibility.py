@@ -1,0 +1,67 @@
+"""axe-core finds nothing against WCAG 2.2 AA, in any state and both colour schemes."""
+
+import pytest
+
+from tests.factories import blank_png, gif, page_jpeg
+from tests.web.browser import SECTIONS, Visit
+from tests.web.conftest import Visiting
+
+pytestmark = pytest.mark.parametrize("scheme", ["light", "dark"])
+
+
+def everything_open(visit: Visit) -> None:
+    for name in SECTIONS:
+        visit.open(name)
+    visit.page.click("#section-explanation button")
+    visit.page.wait_for_selector("#section-explanation .chart")
+    for ref in ("fusion/1", "crnn/1"):
+        visit.page.click(f"[id='model-{ref}'] > summary")
+        visit.page.wait_for_selector(f"[id='model-{ref}'] .plots")
+    visit.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+
+
+def test_empty(visiting: Visiting, scheme: str) -> None:
+    visit = visiting(color_scheme=scheme)
+    assert visit.violations() == []
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_answered_with_everything_open(visiting: Visiting, scheme: str, width: int) -> None:
+    visit = visiting(color_scheme=scheme, viewport={"width": width, "height": 900})
+    visit.page.select_option("#other", "crnn/1")
+    visit.choose(page_jpeg())
+    everything_open(visit)
+    visit.page.hover("#section-leads tr[data-lead=V3] td >> nth=0")
+    assert visit.violations() == []
+    assert visit.complaints == []
+
+
+@pytest.mark.parametrize("content", [gif(), blank_png()], ids=["no-page", "page-without-leads"])
+def test_refused(visiting: Visiting, scheme: str, content: bytes) -> None:
+    visit = visiting(color_scheme=scheme)
+    visit.choose(content)
+    assert visit.violations() == []
+
+
+def test_busy(visiting: Visiting, scheme: str) -> None:
+    visit = visiting(color_scheme=scheme)
+    visit.page.route("**/classify*", lambda _: None)  # never answered
+    visit.page.click("#sample")
+    visit.page.wait_for_selector("body[data-state=busy]")
+    assert visit.violations() == []
+
+
+def test_signing_in(visiting: Visiting, scheme: str) -> None:
+    visit = visiting(color_scheme=scheme)
+    refusal = {"code": "unauthorized", "title": "a", "found": "b", "expected": "c", "remedy": "d", "request_id": "e"}
+    visit.page.route("**/models", lambda route: route.fulfill(status=401, json=refusal))
+    visit.page.reload()
+    visit.page.wait_for_selector("#sign-in:not([hidden])")
+    assert visit.violations() == []
+
+
+def test_the_page_for_programs(visiting: Visiting, scheme: str) -> None:
+    visit = visiting(color_scheme=scheme)
+    visit.page.click("nav a:has-text('For programs')")
+    visit.page.wait_for_selector("main[aria-busy=false]")
+    assert visit.violations() == []

@@ -1,0 +1,157 @@
+"""The page by keyboard alone, on paper, on a phone, in the dark, without motion; and what is taken along from it."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from service.app import INTENDED_USE
+from tests.factories import page_jpeg
+from tests.web.browser import SECTIONS, Visit
+from tests.web.conftest import Visiting
+
+PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
+A4_PT = (595, 842)
+
+
+def focused(visit: Visit) -> str:
+    name: str = visit.page.evaluate("document.activeElement.id || document.activeElement.innerText")
+    return name
+
+
+def tab_to(visit: Visit, wanted: str) -> None:
+    """Press Tab until the focus is there; what has it must be seen to have it."""
+    for _ in range(80):
+        visit.page.keyboard.press("Tab")
+        if wanted in focused(visit):
+            return
+    raise AssertionError(f"the keyboard does not reach {wanted}")
+
+
+def test_the_whole_way_by_keyboard_alone(visited: Visit) -> None:
+    tab_to(visited, "sample")
+    visited.page.keyboard.press("Enter")
+    visited.wait()
+    assert focused(visited) == "answer", "so that the answer is read out"
+    tab_to(visited, "copy")
+    tab_to(visited, "fusion, version 1")
+    tab_to(visited, "The page and its 13 leads")
+    tab_to(visited, "aVF")
+    assert visited.page.locator("#section-leads tr.pointed").get_attribute("data-lead") == "aVF"
+    for title, name in (("Grayscale", "gray"), ("Divided leads", "divided"), ("What the answer rests on", "explanation")):
+        tab_to(visited, title)
+        visited.page.keyboard.press("Enter")
+        visited.page.wait_for_selector(f"#section-{name} .body > *")
+    tab_to(visited, "Show what fusion, version 1 rests on")
+    visited.page.keyboard.press("Enter")
+    visited.page.wait_for_selector("#section-explanation .chart")
+
+
+def test_the_focus_is_seen(visited: Visit) -> None:
+    for wanted in ("sample", "model", "other"):
+        tab_to(visited, wanted)
+        style = visited.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert style == "solid"
+    visited.page.focus("#file")
+    visited.page.keyboard.press("Shift+Tab")
+    visited.page.keyboard.press("Tab")
+    assert visited.page.evaluate("getComputedStyle(document.querySelector('.file')).outlineStyle") == "solid"
+
+
+@pytest.mark.parametrize("other", ["", "crnn/1"])
+def test_an_answer_prints_on_one_page_of_a4(visited: Visit, other: str) -> None:
+    visited.page.select_option("#other", other)
+    visited.choose(page_jpeg())
+    for name in SECTIONS:
+        visited.open(name)
+    pdf = visited.page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+    (box,) = set(re.findall(rb"/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]", pdf))
+    assert tuple(float(side) for side in box) == pytest.approx(A4_PT, abs=1)
+
+
+def test_paper_shows_decision_page_and_leads_even_where_they_were_closed(visited: Visit) -> None:
+    visited.choose(page_jpeg())
+    visited.page.click("#section-leads > summary")
+    visited.page.click("#section-page > summary")
+    visited.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    visited.page.emulate_media(media="print")
+    for shown in ("#intended-use", "#answer .banner", "#section-page canvas", "#section-leads table.heat"):
+        assert visited.page.locator(shown).first.is_visible()
+    for hidden in ("#upload", "#models", "nav", ".keep", "#section-raw"):
+        assert not visited.page.locator(hidden).is_visible()
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1280, 2560])
+def test_no_width_scrolls_sideways(visiting: Visiting, width: int) -> None:
+    visit = visiting(viewport={"width": width, "height": 800})
+    assert visit.width_overflow_px == 0
+    visit.page.select_option("#other", "crnn/1")
+    visit.choose(page_jpeg())
+    for name in SECTIONS:
+        visit.open(name)
+    visit.page.click("[id='model-fusion/1'] > summary")
+    visit.page.wait_for_selector("#model-list .plots")
+    assert visit.width_overflow_px == 0
+
+
+def test_a_phone_can_be_touched(visiting: Visiting) -> None:
+    visit = visiting(**PHONE)
+    visit.page.tap("#sample")
+    visit.wait()
+    visit.page.tap("#section-gray > summary")
+    visit.page.wait_for_selector("#section-gray img")
+    for target in visit.page.locator("button:visible, select:visible, summary:visible").all():
+        box = target.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 24, "WCAG 2.2, 2.5.8"
+
+
+def test_the_dark_scheme_is_dark_and_keeps_the_paper_white(visiting: Visiting) -> None:
+    visit = visiting(color_scheme="dark")
+    visit.choose(page_jpeg())
+    visit.open("preprocessed")
+    ground = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    paper = visit.page.evaluate("getComputedStyle(document.querySelector('.chart')).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", ground))) < 40
+    assert min(map(int, re.findall(r"\d+", paper))) > 240
+
+
+def test_nothing_moves_for_who_wants_no_motion(visiting: Visiting) -> None:
+    visit = visiting(reduced_motion="reduce")
+    assert visit.page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+
+
+def test_the_json_is_downloaded_under_the_requests_id(visited: Visit) -> None:
+    visited.choose(page_jpeg())
+    with visited.page.expect_download() as download:
+        visited.page.click("#download")
+    answer = visited.answer()
+    assert download.value.suggested_filename == f"ecg-answer-{answer['request_id']}.json"
+    assert json.loads(download.value.path().read_text()) == answer
+
+
+def test_the_answer_is_copied_as_text(visiting: Visiting) -> None:
+    visit = visiting(permissions=["clipboard-read", "clipboard-write"])
+    visit.choose(page_jpeg())
+    visit.page.click("#copy")
+    visit.page.wait_for_selector("#status:has-text('Copied as text.')")
+    lines = visit.page.evaluate("navigator.clipboard.readText()").split("\n")
+    answer = visit.answer()
+    assert lines[0].startswith({"reported": "Reported.", "referred": "Referred to a person."}[answer["decision"]])
+    assert [reason["message"] for reason in answer["reasons"]] == [line[2:] for line in lines if line.startswith("- ")]
+    assert f"Page: SHA-256 {answer['image']['sha256']}" in lines
+    assert lines[-1] == INTENDED_USE
+
+
+def test_the_command_that_is_shown_gets_the_same_answer(visited: Visit, tmp_path: Path) -> None:
+    visited.choose(page_jpeg())
+    answer = visited.answer()
+    (tmp_path / "page.jpg").write_bytes(page_jpeg())
+    command = visited.page.locator("#section-raw pre").first.inner_text()
+    said = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, check=True, capture_output=True, timeout=30)
+    again = json.loads(said.stdout)
+    same = ("probabilities", "decision", "reasons", "leads", "model", "image")
+    assert [again[field] for field in same] == [answer[field] for field in same]

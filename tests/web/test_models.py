@@ -1,0 +1,96 @@
+"""Models: chosen, compared, and looked at one by one."""
+
+import httpx
+import pytest
+
+from tests.factories import page_jpeg
+from tests.service.serving import file_form
+from tests.web.browser import Visit
+
+
+@pytest.mark.parametrize("model", ["fusion/1", "crnn/1", "production"])
+def test_the_chosen_bundle_or_alias_answers(visited: Visit, client: httpx.Client, model: str) -> None:
+    visited.page.select_option("#model", model)
+    visited.choose(page_jpeg())
+    shown = visited.answer()
+    expected = client.post("/classify", params={"model": model}, **file_form(page_jpeg())).json()
+    assert (shown["model"], shown["probabilities"]) == (expected["model"], expected["probabilities"])
+
+
+def test_another_model_answers_for_the_same_page_and_the_focus_stays(visited: Visit) -> None:
+    visited.choose(page_jpeg())
+    visited.page.focus("#model")
+    visited.page.select_option("#model", "crnn/1")
+    visited.page.wait_for_selector(".decision:has-text('crnn')")
+    assert visited.page.evaluate("document.activeElement.id") == "model"
+    assert visited.answer()["model"]["name"] == "crnn"
+
+
+def test_two_models_answer_side_by_side(visited: Visit, client: httpx.Client) -> None:
+    visited.page.select_option("#other", "crnn/1")
+    visited.choose(page_jpeg())
+    cards = visited.page.locator("#cards .answer").all()
+    boxes = [card.bounding_box() for card in cards]
+    assert [box and box["y"] for box in boxes] == [boxes[0] and boxes[0]["y"]] * 2, "side by side"
+    fusion, crnn = (
+        client.post("/classify", params={"model": model}, **file_form(page_jpeg())).json()
+        for model in ("fusion/1", "crnn/1")
+    )
+    rows = [row.locator("td").all_inner_texts() for row in visited.page.locator("#comparison tbody tr").all()]
+    for name, (one, other, difference) in zip(fusion["probabilities"], rows, strict=True):
+        pair = fusion["probabilities"][name], crnn["probabilities"][name]
+        assert [float(one.strip("<> %")), float(other.strip("<> %"))] == pytest.approx([p * 100 for p in pair], abs=0.06)
+        points = float(difference.removesuffix(" points").replace("−", "-"))
+        assert points == pytest.approx((pair[1] - pair[0]) * 100, abs=0.06)
+    agree = fusion["predicted_class"] == crnn["predicted_class"]
+    words = visited.page.locator("#comparison p").inner_text()
+    assert words.startswith("Both find" if agree else "They disagree")
+    assert visited.page.locator("#section-leads table.heat").count() == 2
+    visited.open("explanation", "raw")
+    assert visited.page.locator("#section-explanation .body button").count() == 2
+    assert visited.page.locator("#section-raw pre").count() == 4
+
+
+def test_one_model_that_fails_leaves_the_others_answer(visited: Visit) -> None:
+    refusal = {"code": "broken_model", "title": "This model cannot be served", "found": "a", "expected": "b"}
+    body = {**refusal, "remedy": "c", "request_id": "1", "status": 503}
+    visited.page.route("**/classify?model=crnn*", lambda route: route.fulfill(status=503, json=body))
+    visited.page.select_option("#other", "crnn/1")
+    visited.choose(page_jpeg())
+    assert visited.page.locator("#cards .answer").count() == 2
+    assert "This model cannot be served" in visited.page.locator("#cards .problem").inner_text()
+    assert visited.answer()["model"]["name"] == "fusion"
+
+
+@pytest.mark.parametrize("ref", ["fusion/1", "crnn/1"])
+def test_a_card_draws_how_the_model_learned_and_what_it_reached(
+    visited: Visit, client: httpx.Client, ref: str
+) -> None:
+    card = client.get(f"/models/{ref}/card").json()
+    details = visited.page.locator(f"[id='model-{ref}']")
+    details.locator("summary").first.click()
+    details.locator(".plots").first.wait_for()
+    titles = details.locator(".plotted > figcaption").all_inner_texts()
+    assert titles[:2] == ["Accuracy in training and validation", "Loss in training and validation"]
+    assert ("Reliability of the probabilities, with 95% intervals" in titles) == (card["figures"]["reliability"] is not None)
+    networks = card["history"]["networks"]
+    assert details.locator(".plotted >> nth=0").locator("polyline").count() == 2 * len(networks)
+    counts = [[int(cell) for cell in row.locator("td").all_inner_texts()] for row in details.locator(".confusion tbody tr").all()]
+    assert counts == card["figures"]["confusion_matrix"]
+    shown = details.locator(".plotted:has-text('Figures of the page') svg").text_content() or ""
+    assert f"{card['figures']['accuracy']:.3f}" in shown
+
+
+def test_the_numbers_behind_a_chart_can_be_read(visited: Visit, client: httpx.Client) -> None:
+    (epochs,) = client.get("/models/crnn/1/card").json()["history"]["networks"]
+    visited.page.click("[id='model-crnn/1'] > summary")
+    chart = visited.page.locator("[id='model-crnn/1'] .plotted >> nth=1")
+    chart.locator("summary").click()
+    rows = [row.locator("td").all_inner_texts() for row in chart.locator("tbody tr").all()]
+    assert rows == [[f"{epoch['loss']:.3f}", f"{epoch['val_loss']:.3f}"] for epoch in epochs]
+
+
+def test_the_answer_leads_to_the_card_of_its_model(visited: Visit) -> None:
+    visited.choose(page_jpeg())
+    visited.page.click("#answer a:has-text('fusion, version 1')")
+    assert visited.page.evaluate("decodeURIComponent(location.hash)") == "#model-fusion/1"

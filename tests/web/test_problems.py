@@ -1,0 +1,93 @@
+"""Refusals: the service's own words and its remedy, beside the picture that caused them."""
+
+import re
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from shared_preproc.leads import Lead
+from tests import factories
+from tests.service.serving import file_form
+from tests.web.browser import Visit
+
+UPLOADS: dict[str, tuple[Callable[[], bytes], bool]] = {
+    "unsupported_format": (factories.gif, True),
+    "undecodable_image": (factories.truncated_png, False),
+    "unsuitable_dimensions": (lambda: factories.resized_png(1100, 780), True),
+    "not_an_ecg_page": (factories.blank_png, True),
+    "unreadable_leads": (lambda: factories.page_without_leads_png(*Lead), True),
+    "missing_file": (lambda: b"", False),
+}
+"""By code: a file that causes it, and whether the browser can show that file."""
+
+
+def shown(visit: Visit) -> dict[str, str]:
+    terms = visit.page.locator("#refusal dt").all_inner_texts()
+    return dict(zip(terms, visit.page.locator("#refusal dd").all_inner_texts(), strict=True))
+
+
+@pytest.mark.parametrize("code", UPLOADS)
+def test_what_an_upload_is_refused_for_is_told_beside_it(visited: Visit, client: httpx.Client, code: str) -> None:
+    make, can_be_shown = UPLOADS[code]
+    content = make()
+    problem = client.post("/classify", **file_form(content)).json()
+    assert problem["code"] == code
+    visited.choose(content)
+    assert visited.page.locator("#refusal h3").inner_text() == problem["title"]
+    told = shown(visited)
+    assert [told["Found"], told["Expected"], told["What to do"]] == [problem[f] for f in ("found", "expected", "remedy")]
+    assert len(told["Request"]) == 32
+    assert (visited.page.locator("#refusal figure canvas").count() == 1) is can_be_shown
+    assert "Jane Doe.jpg" in visited.page.locator("#refusal figcaption").inner_text()
+    assert visited.page.evaluate("document.activeElement.id") == "problem"
+    assert not visited.page.locator("#answer, #answers").first.is_visible()
+
+
+@pytest.mark.parametrize("code", ["not_an_ecg_page", "unreadable_leads"])
+def test_a_page_that_is_refused_for_what_it_shows_can_be_looked_at(visited: Visit, code: str) -> None:
+    visited.choose(UPLOADS[code][0]())
+    visited.open("page", "preprocessed")
+    assert visited.page.locator("#section-page .boxes a").count() == 13
+    assert visited.page.locator("#section-preprocessed .chart").count() == 13
+
+
+def test_a_file_that_is_too_large_is_explained_even_where_its_upload_is_cut_off(visited: Visit) -> None:
+    visited.choose(bytes(14_000_000))
+    title = visited.page.locator("#refusal h3").inner_text()
+    assert title in {"The upload is too large", "No answer of the service arrived"}
+    assert re.search("one report page|a single report page", shown(visited)["What to do"])
+
+
+def test_a_connection_that_breaks_is_told_as_such(visited: Visit) -> None:
+    visited.page.route("**/classify*", lambda route: route.abort("connectionreset"))
+    visited.choose(factories.page_jpeg())
+    assert visited.page.locator("#refusal h3").inner_text() == "No answer of the service arrived"
+
+
+def test_an_answer_of_something_in_between_is_told_as_such(visited: Visit) -> None:
+    visited.page.route("**/classify*", lambda route: route.fulfill(status=502, body="<html>Bad gateway</html>"))
+    visited.choose(factories.page_jpeg())
+    assert visited.page.locator("#refusal h3").inner_text() == "No answer of the service arrived"
+
+
+def test_a_fault_of_the_page_is_not_blamed_on_the_service(visited: Visit) -> None:
+    visited.page.route("**/classify*", lambda route: route.fulfill(json={}))
+    visited.choose(factories.page_jpeg())
+    assert visited.page.locator("#refusal h3").inner_text() == "This page failed"
+    assert visited.complaints, "it has to reach the browser's console"
+
+
+def test_models_that_cannot_be_listed_are_told_and_the_default_answers(visited: Visit) -> None:
+    visited.page.route("**/models", lambda route: route.abort())
+    visited.page.reload()
+    visited.page.wait_for_selector("#status:has-text('The models cannot be listed')")
+    visited.choose(factories.page_jpeg())
+    assert visited.page.locator("#answer").is_visible()
+
+
+def test_after_a_refusal_the_next_page_is_answered(visited: Visit) -> None:
+    visited.choose(factories.blank_png())
+    visited.choose(factories.page_jpeg())
+    assert visited.page.locator("#answer").is_visible()
+    assert not visited.page.locator("#problem").is_visible()

@@ -1,0 +1,70 @@
+"""What is shown is what the service said, to the printed precision, for twenty pages."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.factories import page_jpeg
+from tests.service.serving import file_form
+from tests.web.browser import Visit
+
+CLASSES = ("normal", "abnormal", "mi", "history")
+PAGES = [(class_name, seed) for class_name in CLASSES for seed in range(5)]
+
+
+def printed(probability: float) -> str:
+    """One digit behind the point of a percentage, and never certain."""
+    if probability >= 0.9995:
+        return "> 99.9%"
+    return "< 0.1%" if 0 < probability < 0.0005 else f"{probability:.1%}"
+
+
+def agree(shown: str, probability: float) -> bool:
+    """Whether it is printed so; a tie may be rounded either way."""
+    return shown == printed(probability) or shown in {printed(probability - 1e-9), printed(probability + 1e-9)}
+
+
+def heat(visit: Visit) -> list[list[str]]:
+    rows: list[list[str]] = visit.page.eval_on_selector_all(
+        "#section-leads tbody tr", "rows => rows.map((row) => [...row.cells].slice(1).map((cell) => cell.textContent))"
+    )
+    return rows
+
+
+def check(visit: Visit, answer: dict[str, Any]) -> None:
+    text = visit.page.locator("#answer").inner_text()
+    values = list(answer["probabilities"].values())
+    bars = visit.page.locator("#answer .bars span").all_inner_texts()
+    widths = visit.page.eval_on_selector_all("#answer .bar .part", "all => all.map((one) => one.width.baseVal.value)")
+    assert all(map(agree, bars, values))
+    assert widths == pytest.approx([100 * value for value in values], abs=0.01)
+    assert agree(text.split("Most probable: ")[1].split("\n")[0].split(", ")[1], max(values))
+    assert all(reason["message"] in text for reason in answer["reasons"])
+    assert {"reported": "Reported · ", "referred": "Referred to a person · "}[answer["decision"]] in text
+    rate = answer["quality"]["heart_rate_bpm"]
+    assert ("not measured" if rate is None else f"{rate:.0f} beats per minute") in text
+    assert f"{answer['quality']['einthoven_residual_mv']:.3f} mV off" in text
+    assert f"{min(answer['quality']['coverage'].values()):.1%} of the width" in text
+    assert f"{answer['model']['name']}, version {answer['model']['version']}" in text
+    assert answer["image"]["sha256"] in text
+    for row, lead in zip(heat(visit), answer["leads"], strict=True):
+        assert all(map(agree, row, lead["probabilities"].values()))
+
+
+def test_twenty_pages_are_shown_as_the_service_answers_them(visited: Visit, client: httpx.Client) -> None:
+    for class_name, seed in PAGES:
+        content = page_jpeg(class_name, seed)
+        visited.choose(content)
+        check(visited, client.post("/classify", **file_form(content)).json())
+    assert len(PAGES) == 20
+    assert visited.complaints == []
+
+
+def test_no_probability_is_printed_as_certain(visited: Visit) -> None:
+    shown = visited.page.evaluate(
+        "import('/web/words.js').then(({ probability }) => [0, 0.0004, 0.0005, 0.5, 0.9994, 0.9995, 1].map(probability))"
+    )
+    assert shown == ["0.0%", "< 0.1%", "0.1%", "50.0%", "99.9%", "> 99.9%", "> 99.9%"]
+    assert not any(re.match("100", one) for one in shown)
