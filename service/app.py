@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
 
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
@@ -73,7 +73,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     app.include_router(open_inference.open_router)
     if settings.docs:
         app.include_router(web.docs_router)
-    app.mount("/web", StaticFiles(directory=web.WEB_FOLDER), name="web")
+    app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")
     return app
 
 

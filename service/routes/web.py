@@ -1,16 +1,22 @@
 """The pages for people: static files of this package, nothing from elsewhere. Knows HTTP only."""
 
+from os import PathLike, stat_result
 from pathlib import Path
 
 from fastapi import APIRouter
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-__all__ = ["WEB_FOLDER", "docs_router", "router"]
+__all__ = ["SAMPLE_FILE", "WEB_FOLDER", "WebFiles", "docs_router", "router"]
 
 WEB_FOLDER = Path(__file__).parent.parent / "web"
+SAMPLE_FILE = "sample.jpg"
+"""A synthetic page to try the service with: MI/SYN-MI-0004.jpg of `python -m trainer synth OUT --count 16`."""
 
 # The files keep their names from one release to the next, so a browser has to ask each time.
 _REVALIDATE = {"Cache-Control": "no-cache"}
+_A_DAY = {"Cache-Control": "max-age=86400"}
 
 router = APIRouter(include_in_schema=False)
 docs_router = APIRouter(include_in_schema=False)
@@ -26,3 +32,18 @@ def index() -> HTMLResponse:
 def docs() -> HTMLResponse:
     """Read the OpenAPI description."""
     return HTMLResponse((WEB_FOLDER / "docs.html").read_bytes(), headers=_REVALIDATE)
+
+
+class WebFiles(StaticFiles):
+    """What the pages load, with how long a browser may keep it."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=WEB_FOLDER)
+
+    def file_response(
+        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """Send a file, or say that the browser has it."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers.update(_A_DAY if Path(full_path).name == SAMPLE_FILE else _REVALIDATE)
+        return response

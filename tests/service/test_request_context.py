@@ -39,8 +39,12 @@ def test_security_headers_are_everywhere(client: httpx.Client, path: str) -> Non
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "http" not in policy
+    for rule in ("script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:", "connect-src 'self'"):
+        assert rule in policy.split("; ")
+    assert {"base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"} <= set(policy.split("; "))
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
+    assert "camera=()" in headers["permissions-policy"]
     assert headers["cache-control"] in {"no-store", "no-cache"}
     assert "server" not in headers
 
