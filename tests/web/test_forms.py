@@ -17,7 +17,7 @@ A4_PT = (595, 842)
 
 
 def focused(visit: Visit) -> str:
-    name: str = visit.page.evaluate("document.activeElement.id || document.activeElement.innerText")
+    name: str = visit.page.evaluate("document.activeElement.id || document.activeElement.textContent")
     return name
 
 

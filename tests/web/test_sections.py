@@ -28,7 +28,7 @@ def reading(client: httpx.Client) -> dict[str, Any]:
 
 @pytest.fixture
 def answered(visited: Visit) -> Visit:
-    visited.choose(page_png(), "page.png")
+    visited.choose(page_png())
     return visited
 
 

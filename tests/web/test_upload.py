@@ -90,7 +90,7 @@ def test_the_progress_of_the_upload_is_told(visiting: Visiting) -> None:
 )
 def test_work_ends_when_it_is_cancelled_or_the_page_is_left(visited: Visit, ending: str) -> None:
     visited.page.route("**/classify*", lambda _: None)  # never answered
-    visited.page.set_input_files("#file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": page_jpeg()})
+    visited.start(page_jpeg())
     visited.page.wait_for_selector("body[data-state=busy]")
     with visited.page.expect_event("requestfailed") as ended:
         visited.page.evaluate(ending)

@@ -6,12 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.bundles import CLASS_NAMES
 from tests.factories import page_jpeg
 from tests.service.serving import file_form
 from tests.web.browser import Visit
 
-CLASSES = ("normal", "abnormal", "mi", "history")
-PAGES = [(class_name, seed) for class_name in CLASSES for seed in range(5)]
+PAGES = [(class_name, seed) for class_name in CLASS_NAMES for seed in range(5)]
 
 
 def printed(probability: float) -> str:
