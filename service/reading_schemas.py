@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.reading import LeadReading, PlacedTrace, Reading
-from service.schemas import Image, Milliseconds
+from service.schemas import Image, Milliseconds, Positive
 from shared_preproc.layout import Box
 from shared_preproc.leads import Lead
 
@@ -18,7 +18,6 @@ _MV_DIGITS = 3
 """A pixel is 0.013 mV."""
 
 Millivolt = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Pixels = Annotated[float, Field(allow_inf_nan=False)]
 
 

@@ -12,7 +12,7 @@ from shared_preproc.leads import LEADS, Lead
 from shared_preproc.page import ImageFormat
 from shared_preproc.quality import Quality
 
-__all__ = ["Classification", "Health", "Liveness", "Problem"]
+__all__ = ["Classification", "Health", "Image", "Liveness", "Milliseconds", "Positive", "Problem"]
 
 # Not a number would be sent as null; so it is an error here.
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -12,6 +12,7 @@ from trainer.config import FusionConfig
 from trainer.export import PARITY_LIMIT
 from trainer.fusion_graph import TRACES, fusion_graph
 from trainer.fusion_training import FusionTrainer, embedding_scale, nearest_distances
+from trainer.history import page_figures
 from trainer.members import Member, mean_page_logits
 from trainer.models.fusion import EMBEDDING, LEAD_LOGITS, PAGE_LOGITS, build_fusion
 
@@ -56,8 +57,13 @@ def test_training_learns_and_starts_anew_each_time(trainer: FusionTrainer, trace
     labels = np.arange(40) % 2
     first = trainer.fit(traces, labels, seed=1)
     assert first[-1] < 0.7 * first[0]
-    again = trainer.fit(traces, labels, seed=1)
-    np.testing.assert_allclose(again, first, rtol=1e-3)
+    watched: list[tuple[float, float]] = []
+    again = trainer.fit(
+        traces, labels, seed=1, after_epoch=lambda: watched.append(page_figures(trainer.predict(traces)[0], labels))
+    )
+    np.testing.assert_allclose(again, first, rtol=1e-3, err_msg="watching must change nothing")
+    assert len(watched) == len(first)
+    assert watched[-1][0] < watched[0][0]
 
 
 def test_distances_are_those_to_the_nearest_in_units_of_spread() -> None:
