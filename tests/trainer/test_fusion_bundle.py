@@ -64,7 +64,6 @@ def test_the_history_is_that_of_the_cross_validation(registry: Registry, evaluat
     right = answers.page_logits[0].argmax(axis=1) == answers.labels
     for fold, network in enumerate(card.history.networks):
         assert len(network) == evaluation.fusion_config.epochs
-        assert network[-1].loss < network[0].loss
         assert network[-1].val_accuracy == pytest.approx(right[answers.folds[0] == fold].mean(), abs=1e-4)
 
 
