@@ -18,7 +18,7 @@ from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
 from service.cpus import available_cpus
 from service.default_model import DefaultModel
-from service.dependencies import PROTECTED
+from service.dependencies import ACCESS_REFUSALS, PROTECTED
 from service.gauges import ServiceGauges
 from service.hosts import TrustedHosts, trusted_hosts
 from service.idempotency import KeptAnswers
@@ -27,7 +27,7 @@ from service.metrics import Metrics
 from service.metrics_listener import MetricsPort
 from service.model_loader import ModelLoader
 from service.model_pool import Budget, ModelPool
-from service.problems import handle_errors
+from service.problems import handle_errors, problem_responses
 from service.request_context import RequestContext
 from service.routes import classify, health, models, open_inference, web
 from service.routes import metrics as metrics_route
@@ -81,7 +81,8 @@ def _offer_metrics(app: FastAPI, settings: Settings) -> None:
     if not settings.metrics_enabled:
         return
     if settings.metrics_port is None:
-        app.include_router(metrics_route.router, dependencies=PROTECTED)
+        refusals = problem_responses(*ACCESS_REFUSALS)
+        app.include_router(metrics_route.router, dependencies=PROTECTED, responses=refusals)
     else:
         app.add_middleware(MetricsPort, port=settings.metrics_port)
 
