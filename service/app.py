@@ -16,6 +16,7 @@ from service.answers import Answer, Answers
 from service.audit import AuditLog, open_audit
 from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
+from service.connections import connections_within
 from service.cpus import available_cpus
 from service.default_model import DefaultModel
 from service.dependencies import ACCESS_REFUSALS, PROTECTED
@@ -130,6 +131,7 @@ def _service(
         loader=loader,
         models=ModelPool(catalog, loader, default, budget),
         admission=_admission(settings),
+        connections=connections_within(settings.max_connections),
         metrics=metrics,
         audit=audit,
         answers=Answers(metrics, audit, kept),
