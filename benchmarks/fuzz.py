@@ -2,7 +2,8 @@
 
 Stops by itself, prints what was answered, and exits with 1 on any fault: a 5xx but 503, no whole answer in time, a
 connection closed without an answer to well-formed HTTP, an error without its documented body, a process that died or
-logged what nobody foresaw. ``--first N --cases 1`` with the same seed and models repeats the case N.
+logged what nobody foresaw. ``--first N --cases 1`` with the same seed and models repeats the case N. With ``--keys``
+the service asks for a key, which nine of ten cases show.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import httpx
 
 from benchmarks.fuzz_requests import Case, Requests
 from benchmarks.fuzz_verdict import Answer, code_of, fault
+from service.keys import new_key
 from tests import factories
 from tests.service.process import AS_ITS_OPERATOR, Process, environment, running
 
@@ -173,11 +175,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--keys", action="store_true")
     options = parser.parse_args()
     numbers = range(options.first, options.first + options.cases)
-    requests = Requests(options.seed, pages())
-    with TemporaryDirectory() as audit_dir:
-        settings = environment(options.models.resolve(), **SETTINGS, ECG_AUDIT_DIR=audit_dir)
+    key, line = new_key("fuzzer")
+    requests = Requests(options.seed, pages(), key if options.keys else None)
+    with TemporaryDirectory() as folder:
+        settings = environment(options.models.resolve(), **SETTINGS, ECG_AUDIT_DIR=f"{folder}/audit")
+        if options.keys:
+            settings["ECG_KEYS_FILE"] = f"{folder}/keys"
+            Path(folder, "keys").write_text(line)
         # The later switch for warnings holds: they are no errors, as where the service is run.
         with running(settings, ("-W", "default", *AS_ITS_OPERATOR)) as process:
             tally = attack(process.url, requests, numbers, end_s=time.monotonic() + options.seconds)

@@ -31,16 +31,25 @@ class Case:
 
 
 class Requests:
-    """Cases by their number; the same number of the same seed is the same case."""
+    """Cases by their number; the same number of the same seed is the same case, but for the ``key`` that most show."""
 
-    def __init__(self, seed: int, pages: Sequence[bytes]) -> None:
+    def __init__(self, seed: int, pages: Sequence[bytes], key: str | None = None) -> None:
         self._seed = seed
         self._pages = pages
+        self._key = key
 
     def case(self, number: int) -> Case:
         """Make one."""
         random = Random(f"{self._seed}:{number}")  # noqa: S311 - no secret
-        return random.choices(list(_KINDS), list(_KINDS.values()))[0](random, random.choice(self._pages))
+        case = random.choices(list(_KINDS), list(_KINDS.values()))[0](random, random.choice(self._pages))
+        return case if self._key is None else _with_credentials(random, case, self._key)
+
+
+def _with_credentials(random: Random, case: Case, key: str) -> Case:
+    """Show the key, so that what lies behind it is reached, or now and then something else."""
+    strange = (key[:-1], f"{key} {key}", "", "é", "..", "a.b.c", LONG)
+    shown = random.choice(strange) if once_in(10, random) else key
+    return replace(case, raw=case.raw.replace(b"\r\n", f"\r\nAuthorization: Bearer {shown}\r\n".encode(), 1))
 
 
 def _request(

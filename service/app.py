@@ -16,9 +16,10 @@ from service.answers import Answer, Answers
 from service.audit import AuditLog, open_audit
 from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
+from service.connections import connections_within
 from service.cpus import available_cpus
 from service.default_model import DefaultModel
-from service.dependencies import PROTECTED
+from service.dependencies import ACCESS_REFUSALS, PROTECTED
 from service.gauges import ServiceGauges
 from service.hosts import TrustedHosts, trusted_hosts
 from service.idempotency import KeptAnswers
@@ -27,7 +28,7 @@ from service.metrics import Metrics
 from service.metrics_listener import MetricsPort
 from service.model_loader import ModelLoader
 from service.model_pool import Budget, ModelPool
-from service.problems import handle_errors
+from service.problems import handle_errors, problem_responses
 from service.request_context import RequestContext
 from service.routes import classify, health, models, open_inference, reading, web
 from service.routes import metrics as metrics_route
@@ -81,7 +82,8 @@ def _offer_metrics(app: FastAPI, settings: Settings) -> None:
     if not settings.metrics_enabled:
         return
     if settings.metrics_port is None:
-        app.include_router(metrics_route.router, dependencies=PROTECTED)
+        refusals = problem_responses(*ACCESS_REFUSALS)
+        app.include_router(metrics_route.router, dependencies=PROTECTED, responses=refusals)
     else:
         app.add_middleware(MetricsPort, port=settings.metrics_port)
 
@@ -129,6 +131,7 @@ def _service(
         loader=loader,
         models=ModelPool(catalog, loader, default, budget),
         admission=_admission(settings),
+        connections=connections_within(settings.max_connections),
         metrics=metrics,
         audit=audit,
         answers=Answers(metrics, audit, kept),

@@ -5,6 +5,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPBearer
+from pydantic.json_schema import SkipJsonSchema
 
 from service.access_errors import (
     ForbiddenError,
@@ -29,8 +30,10 @@ ACCESS_REFUSALS = (
 
 DEADLINE_HEADER = "X-Request-Deadline-Ms"
 _LONGEST_DEADLINE_MS = 24 * 3600 * 1000
+_NotSent = SkipJsonSchema[None]
+"""A header can be left out, but no header can be null: the description must not say so."""
 _IdempotencyKey = Annotated[
-    str | None,
+    str | _NotSent,
     Header(
         pattern=r"^[\x21-\x7e]{1,255}$",
         description="Your own name for this request: sent again with it, the same page gets the same answer, without "
@@ -64,7 +67,7 @@ def _repeatable(asked: AskedDep, idempotency_key: _IdempotencyKey = None) -> Ask
 RepeatableDep = Annotated[Asked, Depends(_repeatable)]
 """The same of a route whose answers are kept for whoever repeats the request."""
 DeadlineDep = Annotated[
-    int | None,
+    int | _NotSent,
     Header(
         alias=DEADLINE_HEADER,
         ge=1,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import Classifier
+from service.wanted import check_wanted
 from shared_preproc.leads import Lead
 from shared_preproc.spec import MaskTensor, PreprocSpec
 from shared_preproc.tensor import Tensor
@@ -74,16 +75,20 @@ def explain(tensor: Tensor, spec: PreprocSpec, classifier: Classifier, class_pla
 
     ``tensor`` is one page as ``spec`` makes it; ``class_place`` is the class's place among the classifier's. Where the
     class rests on nothing that can be wiped, all leads weigh the same and the curves are 0.
+
+    Raises:
+        UnwantedError: nobody waits for it any more; told within a few of the classifications that it takes.
     """
     scan = _MASK_SCAN if isinstance(spec.tensor, MaskTensor) else _TRACE_SCAN
     lengths = list(curve_lengths(spec).values())
     leads = [_Window(place, 0, length) for place, length in enumerate(lengths)]
     windows = scan.windows(lengths)
     variants = [[], *([window] for window in leads + windows)]
-    found = [
-        _log_odds(classifier, _variants(tensor, spec, variants[start : start + scan.pages_at_once]), class_place)
-        for start in range(0, len(variants), scan.pages_at_once)
-    ]
+    found = []
+    for start in range(0, len(variants), scan.pages_at_once):
+        check_wanted()
+        some = _variants(tensor, spec, variants[start : start + scan.pages_at_once])
+        found.append(_log_odds(classifier, some, class_place))
     intact, *rest = np.concatenate(found)
     lost = intact - np.array(rest)
     weights, curves = _weights(lost[: len(leads)]), _curves(windows, lost[len(leads) :], lengths)

@@ -29,6 +29,9 @@ class ServiceGauges(Collector):
         workers = admission.workers
         yield InfoMetricFamily("ecg_build", "The running program.", {"version": __version__})
         yield _gauge("ready", "1 where /health says 200.", _is_ready(self._service))
+        yield _gauge("connections", "Connections that are open.", self._service.connections.count)
+        given_up = self._service.connections.given_up_count
+        yield CounterMetricFamily("ecg_connections_given_up", "Connections closed for the next one.", given_up)
         yield _gauge("receiving", "Uploads that are arriving.", admission.intake.arriving)
         yield _gauge("in_flight", "Pages that wait or are worked on.", workers.waiting + workers.working)
         yield _gauge("queue_depth", "Pages that wait for a worker.", workers.waiting)

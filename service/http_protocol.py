@@ -1,6 +1,7 @@
 """HTTP/1.1 as uvicorn speaks it, but a client has only so long for the head of a request. Knows no route.
 
-uvicorn waits for ever for the second half of a request's head, and for what is left of a body that was refused.
+uvicorn waits for ever for the second half of a request's head, and for what is left of a body that was refused. It
+takes as many connections as come.
 """
 
 import asyncio
@@ -8,6 +9,8 @@ from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from service.connections import Connections
 
 __all__ = ["HeadTimeoutProtocol"]
 
@@ -20,6 +23,7 @@ class HeadTimeoutProtocol(H11Protocol):
 
     def __init__(self, *, head_timeout_s: float, **of_uvicorn: Any) -> None:  # noqa: ANN401 - uvicorn's own arguments
         super().__init__(**of_uvicorn)
+        self._room: Connections = self.app_state["service"].connections
         self._head_timeout_s = head_timeout_s
         self._head_timer: asyncio.TimerHandle | None = None
 
@@ -27,16 +31,32 @@ class HeadTimeoutProtocol(H11Protocol):
         """Start the clock."""
         super().connection_made(transport)
         self._watch_head()
+        self._room.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         super().connection_lost(exc)
         self._stop_clock()
+        self._room.leave(self)
 
     def data_received(self, data: bytes) -> None:
         """Start the clock, or stop it if a request has begun."""
         super().data_received(data)
         self._watch_head()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def close(self) -> None:
+        """End the connection."""
+        self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """Note it, and wait for the next request."""
+        self._room.answered(self)
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; whoever is at work on the request's head is told that the client has gone.
@@ -52,7 +72,7 @@ class HeadTimeoutProtocol(H11Protocol):
             self.cycle.message_event.set()
 
     def _watch_head(self) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
+        if not self.is_waiting:
             self._stop_clock()
         elif self.cycle is not None and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
             self._stop_clock()

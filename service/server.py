@@ -8,6 +8,7 @@ from typing import Any, cast
 import uvicorn
 from fastapi import FastAPI
 
+from service.connections import BACKLOG
 from service.http_protocol import HeadTimeoutProtocol
 from service.metrics_listener import bind_metrics_port
 from service.settings import Settings
@@ -25,6 +26,7 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
         app,
         host=settings.host,
         port=settings.port,
+        backlog=BACKLOG,
         http=cast("type[asyncio.Protocol]", partial(HeadTimeoutProtocol, head_timeout_s=settings.header_timeout_s)),
         lifespan="on",
         ws="none",
@@ -56,7 +58,7 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)
         if self._metrics_socket is not None:
             loop = asyncio.get_running_loop()
-            self.servers.append(await loop.create_server(self._protocol, sock=self._metrics_socket))
+            self.servers.append(await loop.create_server(self._protocol, sock=self._metrics_socket, backlog=BACKLOG))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then stop: what is admitted is answered. A second interrupt ends the draining."""

@@ -8,6 +8,7 @@ from service.admission import Admission
 from service.answers import Answers
 from service.audit import AuditLog
 from service.catalog import Catalog
+from service.connections import Connections
 from service.errors import NotReadyError
 from service.metrics import Metrics
 from service.model_loader import ModelLoader
@@ -27,6 +28,7 @@ class Service:
     loader: ModelLoader
     models: ModelPool
     admission: Admission
+    connections: Connections
     metrics: Metrics
     audit: AuditLog | None
     answers: Answers

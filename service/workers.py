@@ -8,10 +8,13 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
+from threading import Event
 from time import perf_counter
 from typing import ParamSpec, TypeVar
 
 from service.errors import OverloadedError
+from service.wanted import work_until
 
 __all__ = ["Workers"]
 
@@ -59,6 +62,8 @@ class Workers:
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Call a function in a thread, as soon as one is free; not at all if the caller is cancelled before that.
 
+        Once it has begun, it ends early where it asks `service.wanted` whether the caller still waits.
+
         Raises:
             OverloadedError: as many wait as may.
         """
@@ -69,11 +74,15 @@ class Workers:
         finally:
             self.waiting -= 1
         self.working += 1
-        started_s, loop = perf_counter(), asyncio.get_running_loop()
-        call = self._pool.submit(function, *args, **kwargs)
+        started_s, loop, given_up = perf_counter(), asyncio.get_running_loop(), Event()
+        call = self._pool.submit(work_until, given_up, partial(function, *args, **kwargs))
         # When the thread is free and not when the caller is: a caller that is cancelled leaves it working.
         call.add_done_callback(lambda _: _tell(loop, self._end, perf_counter() - started_s))
-        return await asyncio.wrap_future(call)
+        try:
+            return await asyncio.wrap_future(call)
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
 
     def close(self) -> None:
         """Drop what waits and wait for what runs."""

@@ -25,6 +25,7 @@ from service.open_inference import InferenceAnswer, ModelMetadata, encode_answer
 from service.problems import KINDS, refusal_headers
 from service.state import Service
 from service.upload import read_raw
+from service.wanted import check_wanted
 from shared_preproc.errors import PreprocError
 
 __all__ = ["open_router", "router"]
@@ -194,6 +195,7 @@ def _infer(asked: _Asked, critical_sensitivity: float | None, body: bytes) -> _I
     inference = parse_request(body, asked.json_bytes)
     results = []
     for page in inference.pages:
+        check_wanted()
         try:
             results.append(classify(page, asked.model, critical_sensitivity=critical_sensitivity))
         except PreprocError as error:

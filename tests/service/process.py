@@ -45,6 +45,11 @@ class Process:
         """All it wrote to stderr so far."""
         return self._log.read_text()
 
+    @property
+    def root(self) -> Path:
+        """The file system as this process sees it, what only it has mounted included."""
+        return Path(f"/proc/{self._process.pid}/root")
+
     def memory_bytes(self, measure: str) -> int:
         """`VmRSS`, resident now, or `VmHWM`, the most that ever was."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()

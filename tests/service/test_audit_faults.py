@@ -9,12 +9,15 @@ from threading import Event
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.factories import page_jpeg
 from tests.service.audits import answers, audit_files, audit_lines
 from tests.service.process import Process, environment, running
 from tests.service.scrape import Scrape
+from tests.service.senders import sending
 from tests.service.serving import problem, wait_until
+from tests.service.small_disk import on_a_small_disk, require_namespaces
 
 PAGE = page_jpeg()
 KIB = 2**10
@@ -77,6 +80,34 @@ def test_a_full_disk_where_the_audit_is_required(models_dir: Path, tmp_path: Pat
         assert process.client.get("/health").is_success
         given.append(process.client.post("/classify", content=PAGE).json()["request_id"])
         wait_until(lambda: recorded(tmp_path) == given)
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_a_disk_that_is_full_under_load(required: bool, models_dir: Path, tmp_path: Path) -> None:
+    """A disk that has no byte left, not a limit on the size of files: the runbook's first step makes room again."""
+    require_namespaces()
+    settings = audited(models_dir, tmp_path / "audit", ECG_AUDIT_REQUIRED=str(required))
+    with running(settings, on_a_small_disk(tmp_path, 32 * FULL_BYTES)) as process:
+        disk = process.root / tmp_path.relative_to("/")
+        with sending(process.url) as answered:
+            wait_until(lambda: len(recorded(disk / "audit")) > 5)
+            with suppress(OSError), (disk / "old-files").open("wb", buffering=0) as old_files:
+                while True:
+                    old_files.write(bytes(KIB))
+            wait_until(lambda: "event=audit_failing problem=ENOSPC" in process.log)
+            while_full = len(answered)
+            wait_until(lambda: len(answered) > while_full + 20)
+            (disk / "old-files").unlink()
+            wait_until(lambda: "event=audit_recovered" in process.log)
+            after = len(answered)
+            wait_until(lambda: any(answer.is_success for answer in answered[after + 5 :]))
+        given = {answer.json()["request_id"] for answer in answered if answer.is_success}
+        wait_until(lambda: set(recorded(disk / "audit")) == given)
+        assert Scrape(process.client).value("ecg_audit_lost_total") == 0
+    refused = [answer for answer in answered if not answer.is_success]
+    assert bool(refused) == required
+    for answer in refused:
+        problem(answer, 503, "audit_unavailable")
 
 
 def test_records_that_are_lost_are_counted_everywhere(models_dir: Path, tmp_path: Path) -> None:

@@ -13,22 +13,31 @@ import pytest
 from benchmarks.fuzz import SETTINGS, attack, pages, what_broke
 from benchmarks.fuzz_requests import Case, Requests
 from benchmarks.fuzz_verdict import Answer, fault
+from service.keys import new_key
 from tests.factories import page_png
 from tests.service.process import environment, running
 
 CASES = 400
 SECONDS = 60.0
+KEY, LINE = new_key("fuzzer")
 
 
-def test_spoiled_requests_are_answered_as_documented(models_dir: Path, tmp_path: Path) -> None:
-    settings = environment(models_dir, **SETTINGS, ECG_AUDIT_DIR=str(tmp_path))
-    requests = Requests(0, pages())
+@pytest.mark.parametrize(("key", "first"), [(None, 0), (KEY, CASES)])
+def test_spoiled_requests_are_answered_as_documented(
+    key: str | None, first: int, models_dir: Path, tmp_path: Path
+) -> None:
+    settings = environment(models_dir, **SETTINGS, ECG_AUDIT_DIR=str(tmp_path / "audit"))
+    if key is not None:
+        (tmp_path / "keys").write_text(LINE)
+        settings["ECG_KEYS_FILE"] = str(tmp_path / "keys")
+    requests = Requests(0, pages(), key)
     with running(settings) as process:
-        tally = attack(process.url, requests, range(CASES), end_s=time.monotonic() + SECONDS)
+        tally = attack(process.url, requests, range(first, first + CASES), end_s=time.monotonic() + SECONDS)
         assert not tally.faults, "\n".join(tally.lines())
         assert what_broke(process) is None
         statuses = {answered.split()[0] for _, answered in tally.counts}
         assert statuses >= {"200", "400", "404", "405", "408", "415", "421", "422"}
+        assert ("401" in statuses) == (key is not None)
 
 
 def test_a_number_makes_the_same_case_again() -> None:

@@ -3,11 +3,9 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import httpx
@@ -22,10 +20,11 @@ from tests.bundles import draft, publish_tiny, rewrite_manifest, tiny_model
 from tests.factories import page_jpeg
 from tests.service.process import environment, running
 from tests.service.scrape import Scrape
+from tests.service.senders import sending
 from tests.service.serving import serving, settings_for, wait_until
 
 PROMOTIONS = 50
-CLIENTS = 3
+POLL_S = 0.02
 
 
 def publish_golden(registry: Registry, *, sharpness: float, recorded_sharpness: float | None = None) -> str:
@@ -71,31 +70,23 @@ def answers_of(client: httpx.Client) -> dict[str, dict[str, float]]:
     }
 
 
-@contextmanager
-def load(client: httpx.Client, stop: Event) -> Iterator[list[dict[str, Any]]]:
-    """Requests without a pause; gives the answers, which are complete after the block."""
-    answers: list[dict[str, Any]] = []
+def following(registry: Registry) -> dict[str, str]:
+    """The environment of a service that looks at the registry all the time."""
+    return environment(registry._path, ECG_REGISTRY_POLL_S=str(POLL_S), ECG_DEFAULT_MODEL_RETRY_S="0.05")
 
-    def keep_asking() -> None:
-        while not stop.is_set():
-            answers.append(classify(client))
 
-    with ThreadPoolExecutor(CLIENTS) as threads:
-        clients = [threads.submit(keep_asking) for _ in range(CLIENTS)]
-        try:
-            yield answers
-        finally:
-            stop.set()
-        for one in clients:
-            one.result()
+def versions(answers: list[httpx.Response]) -> set[str]:
+    """Which versions answered, once it is sure that each request was answered, and by one version alone."""
+    assert {answer.status_code for answer in answers} == {200}
+    return {answer.json()["model"]["version"] for answer in answers}
 
 
 def test_promoting_and_rolling_back_under_load_fails_no_request_and_mixes_no_answer(registry: Registry) -> None:
-    with running(environment(registry._path, ECG_REGISTRY_POLL_S="0.02")) as process:
+    with running(following(registry)) as process:
         client = process.client
         expected = answers_of(client)
         assert expected["1"] != expected["2"]
-        with load(client, Event()) as answers:
+        with sending(process.url) as answers:
             for turn in range(PROMOTIONS):
                 if turn % 2:
                     assert registry.roll_back() == "tiny/1"
@@ -103,8 +94,8 @@ def test_promoting_and_rolling_back_under_load_fails_no_request_and_mixes_no_ans
                     registry.promote("tiny/2")
                 wait_until(serves(client, f"tiny/{2 - turn % 2}"))
         assert classify(client)["model"]["version"] == "1"
-    assert {answer["model"]["version"] for answer in answers} == {"1", "2"}
-    for answer in answers:
+    assert versions(answers) == {"1", "2"}
+    for answer in map(httpx.Response.json, answers):
         assert answer["probabilities"] == expected[answer["model"]["version"]]
 
 
@@ -144,13 +135,16 @@ def with_another_answer(folder: Path) -> None:
 def test_a_bad_bundle_leaves_the_old_one_serving_and_is_told(
     registry: Registry, spoil: Callable[[Path], None], reason: str
 ) -> None:
-    with serving(settings_for(registry._path)) as client:
+    with running(following(registry)) as process:
+        client = process.client
         spoil(registry._path / "tiny" / "2")
-        with load(client, Event()) as answers:
+        with sending(process.url) as answers:
             point_at(registry, "tiny/2")
             wait_until(lambda: reason in (client.get("/health").json()["problem"] or ""))
             assert Scrape(client).value("ecg_bundle_problem") == 1
-        assert {answer["model"]["version"] for answer in answers} == {"1"}
+            seen = len(answers)
+            wait_until(lambda: len(answers) > seen + 10)  # after it was refused as well
+        assert versions(answers) == {"1"}
         health = client.get("/health")
         assert (health.status_code, health.json()["model"]) == (200, "tiny/1")
         assert health.json()["pending"] == (None if spoil is shutil.rmtree or spoil is without_seal else "tiny/2")
@@ -160,6 +154,28 @@ def test_a_bad_bundle_leaves_the_old_one_serving_and_is_told(
         point_at(registry, "tiny/1")
         wait_until(lambda: client.get("/health").json()["problem"] is None)
         assert client.get("/health").json()["pending"] is None
+
+
+def test_a_bundle_that_is_copied_piece_by_piece_serves_once_it_is_whole(registry: Registry) -> None:
+    """As a copying program does it, not `publish`: files that grow, in any order, in a folder that is promoted."""
+    whole, folder = registry._path.parent / "whole", registry._path / "tiny" / "2"
+    shutil.move(folder, whole)
+    with running(following(registry)) as process:
+        with sending(process.url) as answers:
+            point_at(registry, "tiny/2")
+            folder.mkdir()
+            for file in sorted(whole.iterdir(), key=lambda file: file.name != MANIFEST_SEAL):  # the worst order
+                content = file.read_bytes()
+                for end in range(0, len(content), len(content) // 4 + 1):
+                    (folder / file.name).write_bytes(content[:end])
+                    time.sleep(3 * POLL_S)
+                assert process.client.get("/health").json()["model"] == "tiny/1"
+                (folder / file.name).write_bytes(content)
+            wait_until(serves(process.client, "tiny/2"))
+            seen = len(answers)
+            wait_until(lambda: len(answers) > seen + 10)
+        assert versions(answers) == {"1", "2"}
+        assert process.client.get("/health").json()["problem"] is None
 
 
 def test_what_was_repaired_is_tried_again(registry: Registry) -> None:

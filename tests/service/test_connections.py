@@ -1,0 +1,106 @@
+"""More connections than there may be: the idle ones make room, and whoever asks is answered."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.connections import Connections
+from tests.factories import page_jpeg
+from tests.service.process import environment, running
+from tests.service.scrape import Scrape
+from tests.service.serving import wait_until
+
+PAGE = page_jpeg()
+HALF_A_HEAD = b"GET /health HTTP/1.1\r\nHost: loc"
+ANSWERED = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+FEW_FILES = 1024
+WITH_FEW_FILES = f"""
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, ({FEW_FILES}, {FEW_FILES}))
+sys.argv = ["service"]
+runpy.run_module("service", run_name="__main__", alter_sys=True)
+"""
+
+
+@contextmanager
+def connections(url: httpx.URL, count: int, sending: bytes) -> Iterator[list[socket.socket]]:
+    with ExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            connection = stack.enter_context(socket.create_connection((url.host, url.port or 0), timeout=20))
+            connection.sendall(sending)
+            opened.append(connection)
+        yield opened
+
+
+def fresh_answers(url: httpx.URL, count: int) -> list[int]:
+    """Statuses of pages that are sent over a new connection each."""
+    statuses = []
+    for _ in range(count):
+        with httpx.Client(base_url=url, timeout=5) as client:
+            statuses.append(client.post("/classify", content=PAGE).status_code)
+    return statuses
+
+
+@pytest.mark.parametrize("sending", [b"", HALF_A_HEAD, ANSWERED])
+def test_idle_connections_keep_nobody_out(sending: bytes, models_dir: Path) -> None:
+    with running(environment(models_dir, ECG_MAX_CONNECTIONS="50")) as process:
+        with connections(process.url, 200, sending):
+            assert fresh_answers(process.url, 5) == [200] * 5
+            scrape = Scrape(process.client)
+            assert scrape.value("ecg_connections") <= 50
+            assert scrape.value("ecg_connections_given_up_total") >= 150
+        wait_until(lambda: Scrape(process.client).value("ecg_connections") <= 2)
+        assert "level=error" not in process.log
+
+
+def test_where_few_files_may_be_open_connections_do_not_use_them_up(models_dir: Path) -> None:
+    with (
+        running(environment(models_dir), ("-c", WITH_FEW_FILES)) as process,
+        connections(process.url, 2 * FEW_FILES, ANSWERED),
+    ):
+        assert fresh_answers(process.url, 5) == [200] * 5
+        assert Scrape(process.client).value("ecg_connections") == FEW_FILES // 2
+        assert "level=error" not in process.log
+
+
+def test_the_limit_on_open_files_is_raised_as_far_as_it_may_be(models_dir: Path) -> None:
+    program = WITH_FEW_FILES.replace(f"({FEW_FILES}, {FEW_FILES})", f"(256, {FEW_FILES})")
+    with running(environment(models_dir, ECG_MAX_CONNECTIONS="400"), ("-c", program)) as process:
+        with connections(process.url, 500, ANSWERED):
+            assert Scrape(process.client).value("ecg_connections") == 400
+        assert Scrape(process.client).value("process_max_fds") == 800
+
+
+class Asking:
+    """A connection."""
+
+    def __init__(self, *, is_waiting: bool = True) -> None:
+        self.is_waiting = is_waiting
+        self.is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_the_one_that_was_answered_longest_ago_goes_first() -> None:
+    room = Connections(3)
+    old, answered, busy, last = Asking(), Asking(), Asking(is_waiting=False), Asking()
+    for one in (answered, busy, old):
+        room.enter(one)
+    room.answered(answered)
+    room.enter(last)
+    assert [one.is_closed for one in (old, answered, busy, last)] == [True, False, False, False]
+    room.answered(old)
+    assert room.count == 3
+
+
+def test_where_all_others_are_being_answered_the_new_one_goes() -> None:
+    room, busy, new = Connections(1), Asking(is_waiting=False), Asking()
+    room.enter(busy)
+    room.enter(new)
+    assert (busy.is_closed, new.is_closed, room.count, room.given_up_count) == (False, True, 1, 1)
