@@ -61,6 +61,7 @@ lock: $(DEV)
 	@$(UV_COMPILE) --upgrade --extra cpu --extra trainer -c requirements/dev.txt pyproject.toml -o requirements/trainer.txt
 	@$(UV_COMPILE) --upgrade --extra cpu -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
 	@$(UV_COMPILE) --upgrade --extra gpu -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
+	@$(UV_COMPILE) --upgrade --group sbom -o requirements/sbom.txt
 
 clean:
 	rm -rf .venv .venv-gpu .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
