@@ -23,9 +23,10 @@ COPY service /app/service
 RUN /opt/sbom/bin/cyclonedx-py environment --pyproject /app/pyproject.toml --output-reproducible \
       -o /app/sbom.cdx.json /opt/venv/bin/python
 # 40 MB that only the tests of the libraries read, or that make models and serve none.
-RUN cd "$(/opt/venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")" \
- && find numpy -name tests -prune -exec rm -r {} + \
- && rm -r onnx/backend/test onnxruntime/quantization onnxruntime/tools onnxruntime/transformers
+RUN packages="$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+ && find "$packages/numpy" -name tests -prune -exec rm -r {} + \
+ && rm -r "$packages/onnx/backend/test" "$packages/onnxruntime/quantization" "$packages/onnxruntime/tools" \
+      "$packages/onnxruntime/transformers"
 COPY docker/rootfs.py /opt/
 # Compiled here, as the image is never written to; a checkout's file modes are not the image's.
 RUN chmod -R u=rwX,go=rX /app /opt/venv \
