@@ -1,8 +1,10 @@
 # The front door. Each target installs what it needs into .venv once, then says what it does.
 #   make serve     the service on http://127.0.0.1:8000, with the models that are shipped in models/
-#   make test      every test         make check   ruff, mypy --strict, import-linter
+#   make test      every test         make check   linters of code, Dockerfiles and compose; mypy --strict
 #   make train     DATA=folder of class folders [GROUPS_CSV=records.csv] [ARCH=fusion]: data to promoted bundle
 #   make evaluate  DATA=… [GROUPS_CSV=…] [QUICK=--quick]: every network and baseline, leak-free, as the card says
+#   make test-deploy    images, compose and trainer on the Docker engine at hand (BASE_IMAGE=another base)
+#   make release-check  everything that has to hold before a version is given out
 #   make install   everything, for development       make lock   renew requirements/*.txt       make clean
 
 PYTHON ?= python3
@@ -23,10 +25,10 @@ GROUPS_CSV ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check install train evaluate lock clean
+.PHONY: help serve test check install train evaluate lock clean test-deploy release-check
 
 help:
-	@sed -n '2,6p' Makefile
+	@sed -n '2,8p' Makefile
 
 serve: $(SERVE)
 	@echo "serve: http://127.0.0.1:$${ECG_PORT:-8000} (Ctrl-C stops it)"
@@ -37,10 +39,26 @@ test: $(DEV)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(DEV)
-	@echo "check: ruff, mypy --strict, import-linter"
+	@echo "check: ruff, hadolint, yamllint, docker compose config, mypy --strict, import-linter"
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/hadolint docker/*.Dockerfile
+	@$(BIN)/yamllint --strict docker docker-compose.yml
+	@if docker compose version >/dev/null 2>&1; \
+	  then docker compose -f docker-compose.yml -f docker/keys.yml --profile '*' config --quiet; \
+	  else echo "check: NOT CHECKED: docker-compose.yml; docker compose is not here"; fi
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
+
+test-deploy: $(DEV)
+	@docker info >/dev/null 2>&1 || { echo "test-deploy: no Docker engine answers (DOCKER_HOST=$$DOCKER_HOST)"; exit 1; }
+	@echo "test-deploy: pytest -m engine; builds both images"
+	@$(BIN)/python -m pytest -m engine tests/deploy $(PYTEST_ARGS)
+
+release-check: check test test-deploy
+	@$(MAKE) lock UPGRADE=
+	@git diff --exit-code --stat requirements || { echo "release-check: requirements/ was not what pyproject.toml asks for"; exit 1; }
+	@git diff --quiet HEAD || { echo "release-check: commit what is changed here first"; exit 1; }
+	@echo "release-check: ready; next: docs/deployment/releases.md"
 
 install: $(DEV)
 
@@ -55,12 +73,14 @@ evaluate: $(TRAIN)
 	@$(BIN)/python -m trainer evaluate "$(DATA)" --runs "$(RUNS)" $(QUICK) $(if $(GROUPS_CSV),--groups "$(GROUPS_CSV)")
 
 UV_COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
+UPGRADE ?= --upgrade
 lock: $(DEV)
 	@echo "lock: requirements/*.txt from pyproject.toml"
-	@$(UV_COMPILE) --upgrade --extra cpu --extra trainer --extra dev pyproject.toml -o requirements/dev.txt
-	@$(UV_COMPILE) --upgrade --extra cpu --extra trainer -c requirements/dev.txt pyproject.toml -o requirements/trainer.txt
-	@$(UV_COMPILE) --upgrade --extra cpu -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
-	@$(UV_COMPILE) --upgrade --extra gpu -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
+	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra trainer --extra dev pyproject.toml -o requirements/dev.txt
+	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra trainer -c requirements/dev.txt pyproject.toml -o requirements/trainer.txt
+	@$(UV_COMPILE) $(UPGRADE) --extra cpu -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
+	@$(UV_COMPILE) $(UPGRADE) --extra gpu -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
+	@$(UV_COMPILE) $(UPGRADE) --group sbom -o requirements/sbom.txt
 
 clean:
 	rm -rf .venv .venv-gpu .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,0 +1,47 @@
+# The trainer: report pages in /data, run folders in /runs, bundles into /registry. Nothing but Python and what the trainer
+# needs is in the image: no shell, no package manager, no pip. Built from the repository's root.
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+# By its real path, which is there in the final image too; the base image may name it by a link.
+RUN "$(python -c 'import os, sys; print(os.path.realpath(sys.executable))')" -m venv --without-pip /opt/venv \
+ && python -m venv /opt/sbom
+# The secret is this site's pip.conf, where there is one; the context may bring wheels/: docs/deployment/air-gapped.md.
+RUN --mount=type=bind,target=/context --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
+    python -m pip --python /opt/venv/bin/python install -q --no-compile --only-binary :all: --require-hashes \
+      -r /context/requirements/trainer.txt \
+ && python -m pip --python /opt/sbom/bin/python install -q --only-binary :all: --require-hashes \
+      -r /context/requirements/sbom.txt
+COPY LICENSE pyproject.toml /app/
+COPY shared_preproc /app/shared_preproc
+COPY model_registry /app/model_registry
+COPY trainer /app/trainer
+RUN /opt/sbom/bin/cyclonedx-py environment --pyproject /app/pyproject.toml --output-reproducible \
+      -o /app/sbom.cdx.json /opt/venv/bin/python
+COPY docker/rootfs.py /opt/
+# Compiled here, as the image is never written to; a checkout's file modes are not the image's.
+RUN chmod -R u=rwX,go=rX /app /opt/venv \
+ && find /opt/venv/bin -type f -delete \
+ && python /opt/rootfs.py /rootfs /app /opt/venv \
+ && python -m compileall -q --invalidation-mode unchecked-hash -s /rootfs -p / /rootfs
+COPY models /registry
+RUN chmod -R u=rwX,go=rX /registry && mkdir /runs
+
+FROM scratch
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="ECG report classifier: the trainer" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /rootfs /
+# A new named volume takes its owner and its content from here.
+COPY --from=build --chown=10001:10001 /registry /registry
+COPY --from=build --chown=10001:10001 /runs /runs
+ENV PATH=/opt/venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp MPLCONFIGDIR=/tmp
+WORKDIR /app
+USER 10001:10001
+ENTRYPOINT ["python", "-m", "trainer"]
+CMD ["--help"]

@@ -1,0 +1,43 @@
+"""With docker/keys.yml only who holds a key gets in, and keys change without a restart."""
+
+import time
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.stack import Stack, running_stack
+from tests.factories import page_jpeg
+
+pytestmark = pytest.mark.engine
+
+IN_FORCE_S = 5.0
+
+
+def status(stack: Stack, key: str | None) -> int:
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    with stack.client() as client:
+        return client.post("/classify", files={"file": page_jpeg()}, headers=headers).status_code
+
+
+def becomes(stack: Stack, key: str, wanted: int) -> bool:
+    end = time.monotonic() + IN_FORCE_S
+    while (got := status(stack, key)) != wanted and time.monotonic() < end:
+        time.sleep(0.2)
+    return got == wanted
+
+
+def test_a_key_opens_until_it_is_withdrawn(image_prefix: str, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.touch()
+    tmp_path.chmod(0o755)
+    with running_stack(image_prefix, ["docker/keys.yml"], SECRETS=str(tmp_path)) as stack:
+        assert status(stack, None) == HTTPStatus.UNAUTHORIZED
+        lines, secrets = zip(*(stack.new_key("pacs") for _ in range(2)), strict=True)
+        keys.write_text("".join(lines))
+        assert all(becomes(stack, secret, HTTPStatus.OK) for secret in secrets)
+        # As an editor does it: another file under the same name.
+        (tmp_path / "changed").write_text(lines[1])
+        (tmp_path / "changed").rename(keys)
+        assert becomes(stack, secrets[0], HTTPStatus.UNAUTHORIZED)
+        assert status(stack, secrets[1]) == HTTPStatus.OK
