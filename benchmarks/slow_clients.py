@@ -1,7 +1,7 @@
 """What slow clients cost honest ones: ``python -m benchmarks.slow_clients [--clients 200] [--seconds 5] [--rounds 3]``.
 
-Each slow client sends a byte of its body every tenth of a second, and begins anew when it is shut out. In every round an
-honest one sends whole pages, one after the other, first alone and then beside them. Needs Linux's /proc.
+Each slow client sends a byte of its body every tenth of a second, and begins anew when it is shut out. In every round
+an honest one sends whole pages, one after the other, first alone and then beside them. Needs Linux's /proc.
 """
 
 import argparse
