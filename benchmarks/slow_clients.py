@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.measuring import Spread, synthetic_pages, table
 from benchmarks.service_process import HOST, service_process
@@ -102,7 +103,7 @@ def main() -> None:
     print(table(("honest client", "alone", f"beside {options.clients} slow ones", "ratio"), rows))
 
 
-def _ratio(rounds: Sequence[tuple[np.ndarray, np.ndarray]], place: int) -> Spread:
+def _ratio(rounds: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], place: int) -> Spread:
     return Spread.of([beside[place] / alone[place] for alone, beside in rounds])
 
 
