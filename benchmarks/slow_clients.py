@@ -32,7 +32,8 @@ def latencies_ms(port: int, pages: Sequence[bytes], seconds: float) -> list[floa
     Raises:
         RuntimeError: one is not answered with 200.
     """
-    latencies, end_s = [], time.monotonic() + seconds
+    latencies: list[float] = []
+    end_s = time.monotonic() + seconds
     connection = HTTPConnection(HOST, port, timeout=60)
     while time.monotonic() < end_s:
         started_s = time.perf_counter()

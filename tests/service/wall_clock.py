@@ -46,7 +46,7 @@ def _install(file: Path) -> None:
             return super().now(tz) + dt.timedelta(seconds=ahead_s())
 
     time.time = lambda: _TRUE_TIME() + ahead_s()
-    dt.datetime = Datetime  # type: ignore[misc] - the point of it
+    dt.datetime = Datetime  # type: ignore[misc]
 
 
 if __name__ == "__main__":
