@@ -1,4 +1,4 @@
-"""The measurement of what slow clients cost: it runs, and the honest client is always answered. Its figures are docs'."""
+"""The measurement of what slow clients cost: it runs, and the honest client is always answered."""
 
 import re
 import subprocess
