@@ -4,17 +4,20 @@ import re
 from io import BytesIO
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tests.factories import encoded, page_jpeg
 from tests.service.audits import audit_files
+from tests.service.inference import page_input
 from tests.service.process import Process, environment, running
 from tests.service.scrape import Scrape
 from tests.service.serving import form, wait_until
 
 CANARY = "Zaphodbeeblebrox"
+INFER = "/v2/models/production/infer"
 _EXIF_DESCRIPTION, _EXIF_ARTIST = 0x010E, 0x013B
 HEADERS = {
     "User-Agent": CANARY,
@@ -64,7 +67,29 @@ def send_everywhere(process: Process) -> str:
     for path in (f"/classify?model={CANARY}", f"/classify?{CANARY}={CANARY}", f"/classify?explain={CANARY}"):
         assert client.post(path, content=CANARY).is_client_error
     client.request(CANARY.upper(), "/classify")
+    send_by_the_protocol(client)
     return client.get(f"/{CANARY}/{CANARY}?{CANARY}").headers["x-request-id"]
+
+
+def send_by_the_protocol(client: httpx.Client) -> None:
+    """The same by the Open Inference Protocol, whose requests have names of the sender's inside the JSON as well."""
+    named = {"id": CANARY, "parameters": {CANARY: CANARY}, "inputs": [page_input(marked_page("JPEG"))]}
+    assert client.post(INFER, json=named).is_success
+    for body in (
+        {"inputs": [page_input(CANARY.encode())]},
+        {"inputs": [page_input(marked_page("PNG")[:20_000])]},
+        {"inputs": [page_input(name=CANARY)]},
+        {"inputs": [page_input() | {"data": [CANARY]}]},
+        {"inputs": [page_input(b"x")], "outputs": [{"name": CANARY}]},
+        {CANARY: CANARY},
+    ):
+        assert client.post(INFER, json=body).is_client_error
+    length = {"Inference-Header-Content-Length": CANARY}
+    assert client.post(INFER, content=CANARY, headers=length).is_client_error
+    for path in (f"/v2/models/{CANARY}/infer", f"/v2/models/production/versions/{CANARY}/infer"):
+        assert client.post(path, json=named).is_client_error
+    for path in (f"/v2/models/{CANARY}", f"/v2/models/{CANARY}/ready", f"/models/{CANARY}/{CANARY}/card"):
+        assert client.get(path).is_client_error
 
 
 @pytest.mark.parametrize("log_format", ["line", "json"])
@@ -78,7 +103,7 @@ def test_the_canary_is_nowhere(log_format: str, models_dir: Path, tmp_path: Path
         process.wait()
         log = process.log
     audit = b"".join(file.read_bytes() for file in audit_files(tmp_path)).decode()
-    assert audit.count('"code": "ok"') >= 3
+    assert audit.count('"code": "ok"') >= 4
     assert '"code": "unsupported_format"' in audit
     for text in (log, metrics, audit):
         assert text
