@@ -42,7 +42,7 @@ def test_two_models_answer_side_by_side(visited: Visit, client: httpx.Client) ->
         assert [float(one.strip("<> %")), float(other.strip("<> %"))] == pytest.approx(
             [p * 100 for p in pair], abs=0.06
         )
-        points = float(difference.removesuffix(" points").replace("−", "-"))
+        points = float(difference.removesuffix(" points").replace("\N{MINUS SIGN}", "-"))
         assert points == pytest.approx((pair[1] - pair[0]) * 100, abs=0.06)
     agree = fusion["predicted_class"] == crnn["predicted_class"]
     words = visited.page.locator("#comparison p").inner_text()
