@@ -1,6 +1,6 @@
 // The page with its thirteen named boxes, and the pieces that they cut from it.
 
-import { drawn, element } from "./elements.js";
+import { drawn, element, scrolling } from "./elements.js";
 import { cropped, dataAddress } from "./picture.js";
 import { leadName } from "./words.js";
 
@@ -9,9 +9,8 @@ const STRIP = "rhythm_strip";
 function box({ lead, box: { left_px, top_px, width_px, height_px } }, target) {
   const name = leadName(lead);
   const place = { x: left_px, y: top_px, width: width_px, height: height_px };
-  const tag = { x: left_px, y: top_px, width: 36 + name.length * 20, height: 50 };
-  const label = drawn("text", { x: left_px + 16, y: top_px + 37 }, name);
-  const parts = [drawn("rect", { class: "frame", ...place }), drawn("rect", { class: "tag", ...tag }), label];
+  const label = drawn("text", { x: left_px + 12, y: top_px, dy: "1em" }, name);
+  const parts = [drawn("rect", { class: "frame", ...place }), label];
   return drawn("a", { "data-lead": lead, href: `#${target}-${lead}`, "aria-label": `Lead ${name}` }, parts);
 }
 
@@ -42,5 +41,7 @@ export function dividedLeads({ picture, reading }) {
 
 export function figureOfLead(lead, content, note) {
   const caption = element("figcaption", [element("strong", leadName(lead)), element("span", note, { class: "quiet" })]);
-  return element("figure", [caption, content], { "data-lead": lead, class: lead === STRIP ? "lead strip" : "lead" });
+  const isStrip = lead === STRIP; // On a phone it would be too small to read, so it scrolls.
+  const shown = isStrip ? scrolling(content, `${leadName(lead)}, drawn`) : content;
+  return element("figure", [caption, shown], { "data-lead": lead, class: isStrip ? "lead strip" : "lead" });
 }

@@ -10,8 +10,8 @@ const SMALL_PER_MV = 10;
 const LARGE_PER_MV = 2;
 // Rows and columns of a reading count from the centre of the first pixel, those of a drawing from its corner.
 const CENTRE_PX = 0.5;
-const MARGIN_PX = { left: 62, bottom: 40, top: 8, right: 24 };
-const LONG_MARGIN_PX = { left: 88, bottom: 44, top: 8, right: 24 };
+const MARGIN_PX = { left: 76, bottom: 44, top: 8, right: 24 };
+const LONG_MARGIN_PX = { left: 116, bottom: 52, top: 8, right: 32 };
 const LONG_S = 5;
 
 function lines(from, to, step, write) {
@@ -35,7 +35,7 @@ function ticks({ width, height, zero, px_per_mv, px_per_s }) {
   }
   const step_s = width > LONG_S * px_per_s ? 1 : 0.5;
   for (let s = 0; s * px_per_s <= width; s += step_s) {
-    const place = { x: s * px_per_s, y: height + 26, "text-anchor": s === 0 ? "start" : "middle" };
+    const place = { x: s * px_per_s, y: height + 34, "text-anchor": s === 0 ? "start" : "middle" };
     labels.push(drawn("text", place, s === 0 ? "0 s" : String(s)));
   }
   return labels;

@@ -40,7 +40,11 @@ def test_the_whole_way_by_keyboard_alone(visited: Visit) -> None:
     tab_to(visited, "The page and its 13 leads")
     tab_to(visited, "aVF")
     assert visited.page.locator("#section-leads tr.pointed").get_attribute("data-lead") == "aVF"
-    for title, name in (("Grayscale", "gray"), ("Divided leads", "divided"), ("What the answer rests on", "explanation")):
+    for title, name in (
+        ("Grayscale", "gray"),
+        ("Divided leads", "divided"),
+        ("What the answer rests on", "explanation"),
+    ):
         tab_to(visited, title)
         visited.page.keyboard.press("Enter")
         visited.page.wait_for_selector(f"#section-{name} .body > *")

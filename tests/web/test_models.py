@@ -39,8 +39,10 @@ def test_two_models_answer_side_by_side(visited: Visit, client: httpx.Client) ->
     rows = [row.locator("td").all_inner_texts() for row in visited.page.locator("#comparison tbody tr").all()]
     for name, (one, other, difference) in zip(fusion["probabilities"], rows, strict=True):
         pair = fusion["probabilities"][name], crnn["probabilities"][name]
-        assert [float(one.strip("<> %")), float(other.strip("<> %"))] == pytest.approx([p * 100 for p in pair], abs=0.06)
-        points = float(difference.removesuffix(" points").replace("−", "-"))
+        assert [float(one.strip("<> %")), float(other.strip("<> %"))] == pytest.approx(
+            [p * 100 for p in pair], abs=0.06
+        )
+        points = float(difference.removesuffix(" points").replace("\N{MINUS SIGN}", "-"))
         assert points == pytest.approx((pair[1] - pair[0]) * 100, abs=0.06)
     agree = fusion["predicted_class"] == crnn["predicted_class"]
     words = visited.page.locator("#comparison p").inner_text()
@@ -63,19 +65,22 @@ def test_one_model_that_fails_leaves_the_others_answer(visited: Visit) -> None:
 
 
 @pytest.mark.parametrize("ref", ["fusion/1", "crnn/1"])
-def test_a_card_draws_how_the_model_learned_and_what_it_reached(
-    visited: Visit, client: httpx.Client, ref: str
-) -> None:
+def test_a_card_draws_how_the_model_learned_and_what_it_reached(visited: Visit, client: httpx.Client, ref: str) -> None:
     card = client.get(f"/models/{ref}/card").json()
     details = visited.page.locator(f"[id='model-{ref}']")
     details.locator("summary").first.click()
     details.locator(".plots").first.wait_for()
     titles = details.locator(".plotted > figcaption").all_inner_texts()
     assert titles[:2] == ["Accuracy in training and validation", "Loss in training and validation"]
-    assert ("Reliability of the probabilities, with 95% intervals" in titles) == (card["figures"]["reliability"] is not None)
+    assert ("Reliability of the probabilities, with 95% intervals" in titles) == (
+        card["figures"]["reliability"] is not None
+    )
     networks = card["history"]["networks"]
     assert details.locator(".plotted >> nth=0").locator("polyline").count() == 2 * len(networks)
-    counts = [[int(cell) for cell in row.locator("td").all_inner_texts()] for row in details.locator(".confusion tbody tr").all()]
+    counts = [
+        [int(cell) for cell in row.locator("td").all_inner_texts()]
+        for row in details.locator(".confusion tbody tr").all()
+    ]
     assert counts == card["figures"]["confusion_matrix"]
     shown = details.locator(".plotted:has-text('Figures of the page') svg").text_content() or ""
     assert f"{card['figures']['accuracy']:.3f}" in shown

@@ -36,7 +36,9 @@ def test_what_an_upload_is_refused_for_is_told_beside_it(visited: Visit, client:
     visited.choose(content)
     assert visited.page.locator("#refusal h3").inner_text() == problem["title"]
     told = shown(visited)
-    assert [told["Found"], told["Expected"], told["What to do"]] == [problem[f] for f in ("found", "expected", "remedy")]
+    assert [told["Found"], told["Expected"], told["What to do"]] == [
+        problem[f] for f in ("found", "expected", "remedy")
+    ]
     assert len(told["Request"]) == 32
     assert (visited.page.locator("#refusal figure canvas").count() == 1) is can_be_shown
     assert "Jane Doe.jpg" in visited.page.locator("#refusal figcaption").inner_text()

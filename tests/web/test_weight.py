@@ -31,7 +31,11 @@ def test_the_strict_policy_holds_and_nothing_runs_against_it(visited: Visit) -> 
     visited.choose(page_jpeg())
     for name in ("page", "gray", "divided", "preprocessed", "leads", "raw"):
         visited.open(name)
-    policies = [request.response().headers["content-security-policy"] for request in visited.requests if "data:" not in request.url]  # type: ignore[union-attr]
+    policies = [
+        request.response().headers["content-security-policy"]
+        for request in visited.requests
+        if "data:" not in request.url
+    ]  # type: ignore[union-attr]
     assert len(set(policies)) == 1
     assert "default-src 'none'" in policies[0]
     assert "unsafe" not in policies[0]

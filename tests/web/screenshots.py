@@ -1,0 +1,64 @@
+"""The page's four states as pictures for the documentation: `python -m tests.web.screenshots`. All pages are drawn.
+
+With a folder as argument also by phone, in the dark, and with everything open, to be looked at.
+"""
+
+import sys
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tests.conftest import REPOSITORY
+from tests.factories import page_png, page_without_leads_png
+from tests.service.process import environment, running
+from tests.web.browser import SECTIONS, Visit, chromium, visit
+
+IMAGES = REPOSITORY / "docs" / "images"
+WIDE = {"viewport": {"width": 1120, "height": 800}}
+FORMS: dict[str, dict[str, Any]] = {
+    "wide": WIDE,
+    "dark": {**WIDE, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 360, "height": 780}, "is_mobile": True},
+}
+
+# Pages that the shipped model reports and refers; which they are is a matter of chance, since none is a patient's.
+STATES: dict[str, Callable[[Visit], None]] = {
+    "empty": lambda _: None,
+    "reported": lambda one: one.choose(page_png("normal", 2)),
+    "referred": lambda one: one.choose(page_png("abnormal_heartbeat", 3)),
+    "refused": lambda one: one.choose(page_without_leads_png()),
+}
+
+
+def _reach(one: Visit, state: str) -> None:
+    STATES[state](one)
+    for shown in ("reported", "referred", "refused"):
+        found = one.page.locator(f".banner.{shown}:visible").count() > 0
+        assert found is (shown == state), f"{state} is wanted, {shown} is {'' if found else 'not '}shown"
+
+
+def _save(one: Visit, path: Path) -> None:
+    one.page.screenshot(path=path, full_page=True)
+    # A third of the bytes; by this method no colour is off by more than 13 of 255 levels.
+    few = Image.open(path).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+
+
+def main(looked_at: Path | None) -> None:
+    """Draw the four states into docs/images, or every form of them, all open, into a folder to be looked at."""
+    folder = looked_at or IMAGES
+    folder.mkdir(parents=True, exist_ok=True)
+    with running(environment(REPOSITORY / "models")) as process, chromium() as browser:
+        for state, (name, form) in product(STATES, FORMS.items() if looked_at else [("page", WIDE)]):
+            with visit(browser, str(process.url), **form) as one:
+                _reach(one, state)
+                if looked_at and one.page.locator("#answers").is_visible():
+                    one.open(*SECTIONS)
+                _save(one, folder / f"{name}-{state}.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
