@@ -25,7 +25,10 @@ def test_every_pod_is_restricted(kustomization: str) -> None:
         assert pod.spec["automountServiceAccountToken"] is False
         assert pod.spec["enableServiceLinks"] is False
         assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.spec.keys()
-        assert all(volume.keys() & {"emptyDir", "secret", "configMap", "persistentVolumeClaim"} for volume in pod.spec["volumes"])
+        assert all(
+            volume.keys() & {"emptyDir", "secret", "configMap", "persistentVolumeClaim"}
+            for volume in pod.spec["volumes"]
+        )
         for container in pod.containers:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,

@@ -83,7 +83,9 @@ def check(where: str, expression: str, deployed: Deployed) -> None:
     for selector in found:
         assert selector.name in exported | OF_PROMETHEUS, f"{where} asks for {selector.name}"
         asked = {matcher.name for matcher in selector.matchers.matchers}
-        known = {label for sample in deployed.metrics.samples if sample.name == selector.name for label in sample.labels}
+        known = {
+            label for sample in deployed.metrics.samples if sample.name == selector.name for label in sample.labels
+        }
         assert asked <= known | LABELS_OF_PROMETHEUS, f"{where} asks {selector.name} for {asked}"
 
 
@@ -118,7 +120,10 @@ def test_every_metric_with_a_suggested_alert_has_one() -> None:
 
 
 def test_the_autoscalers_agree() -> None:
-    ours, kedas = one("HorizontalPodAutoscaler", rendered("overlays/cpu")), one("ScaledObject", rendered("overlays/site"))
+    ours, kedas = (
+        one("HorizontalPodAutoscaler", rendered("overlays/cpu")),
+        one("ScaledObject", rendered("overlays/site")),
+    )
     assert ours["spec"]["minReplicas"] == kedas["spec"]["minReplicaCount"]
     assert ours["spec"]["maxReplicas"] == kedas["spec"]["maxReplicaCount"]
     assert not of_kind("HorizontalPodAutoscaler", rendered("overlays/site"))
