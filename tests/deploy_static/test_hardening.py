@@ -10,7 +10,7 @@ from tests.deploy_static.manifests import KUSTOMIZATIONS, Manifest, of_kind, one
 
 USER = 10001
 """Of both images."""
-UNITS = {"": 1, "m": Decimal("0.001"), "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+UNITS = {"": Decimal(1), "m": Decimal("0.001"), "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30)}
 
 each = pytest.mark.parametrize("kustomization", KUSTOMIZATIONS)
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import promql_parser
 import pytest
@@ -18,7 +19,7 @@ OF_PROMETHEUS = {"up"}
 LABELS_OF_PROMETHEUS = {"instance", "job", "le", "namespace", "pod"}
 
 
-def alerts() -> list[dict[str, str]]:
+def alerts() -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
 
 
@@ -102,8 +103,8 @@ def test_each_alert_says_what_to_do() -> None:
     headings = re.findall(r"^#+ (.+)$", (REPOSITORY / "docs" / "operations.md").read_text(), re.MULTILINE)
     anchors = {f"docs/operations.md#{heading.lower().replace(' ', '-')}" for heading in headings}
     assert len({alert["alert"] for alert in alerts()}) == len(alerts())
-    for alert in map(dict, alerts()):
-        notes, labels = dict(alert["annotations"]), dict(alert["labels"])
+    for alert in alerts():
+        notes, labels = alert["annotations"], alert["labels"]
         assert notes["summary"]
         assert labels["severity"] in {"critical", "warning", "info"}
         assert notes.get("runbook", next(iter(anchors))) in anchors, alert["alert"]
