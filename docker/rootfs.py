@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 SETTINGS = (
@@ -55,7 +55,7 @@ def _link_as_here(root: Path) -> None:
             (root / path.readlink()).mkdir(parents=True, exist_ok=True)
 
 
-def _left_out(library: Path) -> "object":
+def _left_out(library: Path) -> Callable[[str, list[str]], set[str]]:
     def ignored(folder: str, names: list[str]) -> set[str]:
         unused = UNUSED if Path(folder) == library else ()
         return {name for name in names if name == "__pycache__" or name in unused}

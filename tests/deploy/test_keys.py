@@ -27,17 +27,20 @@ def becomes(stack: Stack, key: str, wanted: int) -> bool:
     return got == wanted
 
 
-def test_a_key_opens_until_it_is_withdrawn(image_prefix: str, tmp_path: Path) -> None:
+def test_a_key_opens_until_it_is_withdrawn(stack: Stack, image_prefix: str, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
-    keys.touch()
-    tmp_path.chmod(0o755)
-    with running_stack(image_prefix, ["docker/keys.yml"], SECRETS=str(tmp_path)) as stack:
-        assert status(stack, None) == HTTPStatus.UNAUTHORIZED
-        lines, secrets = zip(*(stack.new_key("pacs") for _ in range(2)), strict=True)
-        keys.write_text("".join(lines))
-        assert all(becomes(stack, secret, HTTPStatus.OK) for secret in secrets)
+    lines, secrets = zip(*(stack.new_key("pacs") for _ in range(2)), strict=True)
+    keys.write_text(lines[0])
+    tmp_path.chmod(0o755)  # the container's user has to read it
+    with running_stack(image_prefix, ["docker/keys.yml"], SECRETS=str(tmp_path)) as locked:
+        assert status(locked, None) == status(locked, secrets[1]) == HTTPStatus.UNAUTHORIZED
+        assert status(locked, secrets[0]) == HTTPStatus.OK
+        with keys.open("a") as file:
+            file.write(lines[1])
+        assert becomes(locked, secrets[1], HTTPStatus.OK)
+        assert status(locked, secrets[0]) == HTTPStatus.OK
         # As an editor does it: another file under the same name.
         (tmp_path / "changed").write_text(lines[1])
         (tmp_path / "changed").rename(keys)
-        assert becomes(stack, secrets[0], HTTPStatus.UNAUTHORIZED)
-        assert status(stack, secrets[1]) == HTTPStatus.OK
+        assert becomes(locked, secrets[0], HTTPStatus.UNAUTHORIZED)
+        assert status(locked, secrets[1]) == HTTPStatus.OK

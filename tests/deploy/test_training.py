@@ -13,6 +13,7 @@ pytestmark = pytest.mark.engine
 
 TRAINING_LIMIT_S = 600
 TAKE_OVER_LIMIT_S = 30.0
+PAUSE_S = 0.1
 SHORT_RUN = ("run", "/data", "--arch", "cnn", "--protocol", "published", "--epochs", "1", "--runs", "/runs")
 
 
@@ -33,6 +34,7 @@ class Sender(threading.Thread):
                 answer = client.post("/classify", files={"file": page})
                 self.statuses.append(answer.status_code)
                 self.models.append(answer.json()["model"]["name"])
+                time.sleep(PAUSE_S)
 
 
 def test_the_service_takes_over_what_was_trained(stack: Stack, few_pages: Path) -> None:

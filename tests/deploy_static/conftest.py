@@ -39,7 +39,7 @@ def container_environment(pod: Pod, config: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """As overlay `cpu` sets it up; only addresses and folders are this machine's. It has answered one page, and refused one."""
+    """As overlay `cpu` sets it up, but for addresses and folders. It has answered and refused a page."""
     folder = tmp_path_factory.mktemp("deployed")
     key, line = new_key("tests")
     (folder / "keys").write_text(line)

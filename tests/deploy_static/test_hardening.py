@@ -10,7 +10,7 @@ from tests.deploy_static.manifests import KUSTOMIZATIONS, Manifest, of_kind, one
 
 USER = 10001
 """Of both images."""
-UNITS = {"": 1, "m": Decimal("0.001"), "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+UNITS = {"": Decimal(1), "m": Decimal("0.001"), "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30)}
 
 each = pytest.mark.parametrize("kustomization", KUSTOMIZATIONS)
 
@@ -25,7 +25,10 @@ def test_every_pod_is_restricted(kustomization: str) -> None:
         assert pod.spec["automountServiceAccountToken"] is False
         assert pod.spec["enableServiceLinks"] is False
         assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.spec.keys()
-        assert all(volume.keys() & {"emptyDir", "secret", "configMap", "persistentVolumeClaim"} for volume in pod.spec["volumes"])
+        assert all(
+            volume.keys() & {"emptyDir", "secret", "configMap", "persistentVolumeClaim"}
+            for volume in pod.spec["volumes"]
+        )
         for container in pod.containers:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,

@@ -51,7 +51,9 @@ def test_selectors_find_a_pod(kustomization: str) -> None:
     manifests = rendered(kustomization)
     labels = [pod.labels for pod in pods(manifests)]
     for what, selector in selectors(manifests):
-        assert any(selector.items() <= found.items() for found in labels), f"{what} selects {selector}: none of {labels}"
+        assert any(selector.items() <= found.items() for found in labels), (
+            f"{what} selects {selector}: none of {labels}"
+        )
 
 
 def selectors(manifests: list[Manifest]) -> Iterator[tuple[str, dict[str, str]]]:

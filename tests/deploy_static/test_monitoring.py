@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import promql_parser
 import pytest
@@ -18,7 +19,7 @@ OF_PROMETHEUS = {"up"}
 LABELS_OF_PROMETHEUS = {"instance", "job", "le", "namespace", "pod"}
 
 
-def alerts() -> list[dict[str, str]]:
+def alerts() -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
 
 
@@ -83,7 +84,9 @@ def check(where: str, expression: str, deployed: Deployed) -> None:
     for selector in found:
         assert selector.name in exported | OF_PROMETHEUS, f"{where} asks for {selector.name}"
         asked = {matcher.name for matcher in selector.matchers.matchers}
-        known = {label for sample in deployed.metrics.samples if sample.name == selector.name for label in sample.labels}
+        known = {
+            label for sample in deployed.metrics.samples if sample.name == selector.name for label in sample.labels
+        }
         assert asked <= known | LABELS_OF_PROMETHEUS, f"{where} asks {selector.name} for {asked}"
 
 
@@ -100,8 +103,8 @@ def test_each_alert_says_what_to_do() -> None:
     headings = re.findall(r"^#+ (.+)$", (REPOSITORY / "docs" / "operations.md").read_text(), re.MULTILINE)
     anchors = {f"docs/operations.md#{heading.lower().replace(' ', '-')}" for heading in headings}
     assert len({alert["alert"] for alert in alerts()}) == len(alerts())
-    for alert in map(dict, alerts()):
-        notes, labels = dict(alert["annotations"]), dict(alert["labels"])
+    for alert in alerts():
+        notes, labels = alert["annotations"], alert["labels"]
         assert notes["summary"]
         assert labels["severity"] in {"critical", "warning", "info"}
         assert notes.get("runbook", next(iter(anchors))) in anchors, alert["alert"]
@@ -118,7 +121,10 @@ def test_every_metric_with_a_suggested_alert_has_one() -> None:
 
 
 def test_the_autoscalers_agree() -> None:
-    ours, kedas = one("HorizontalPodAutoscaler", rendered("overlays/cpu")), one("ScaledObject", rendered("overlays/site"))
+    ours, kedas = (
+        one("HorizontalPodAutoscaler", rendered("overlays/cpu")),
+        one("ScaledObject", rendered("overlays/site")),
+    )
     assert ours["spec"]["minReplicas"] == kedas["spec"]["minReplicaCount"]
     assert ours["spec"]["maxReplicas"] == kedas["spec"]["maxReplicaCount"]
     assert not of_kind("HorizontalPodAutoscaler", rendered("overlays/site"))

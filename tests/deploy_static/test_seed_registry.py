@@ -17,7 +17,7 @@ TIMEOUT_S = 60
 
 def seed(target: Path) -> str:
     """What the init container does: the script from one folder, the packages from another; gives what it logs."""
-    command = [sys.executable, "-W", "error", SCRIPT, SHIPPED, target]
+    command = [sys.executable, "-W", "error", str(SCRIPT), str(SHIPPED), str(target)]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(
         command, env=environment, cwd=target, capture_output=True, text=True, timeout=TIMEOUT_S, check=True

@@ -117,7 +117,7 @@ def test_images_have_one_version() -> None:
     assert composed == names
 
 
-def test_compose_has_the_pods_user_folders_and_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compose_has_the_pods_folders_and_ports() -> None:
     manifests = rendered("overlays/cpu")
     pod = Pod(one("Deployment", manifests))
     service = services()["service"]
