@@ -38,18 +38,26 @@ def find_stroke(windows: Sequence[Window], lefts: Sequence[int], spec: TraceSpec
     """The stroke in windows that lie beside each other, none right at the next one, with their first columns."""
     runs = find_runs([window.ink for window in windows], lefts, spec.stroke_px)
     curve, name_touches = _curve(runs, windows, lefts, spec)
-    begins = np.flatnonzero(np.diff(curve.column, prepend=-1))
-    ends = np.append(begins[1:], len(curve.column))
-    column = curve.column[begins]
+    uppermost = np.flatnonzero(np.diff(curve.column, prepend=-1))
+    lowest = np.flatnonzero(np.diff(curve.column, append=-1))
+    column = curve.column[uppermost]
     own = np.ones((2, len(column)), np.bool_)
     lead = np.searchsorted(lefts, column, "right") - 1
-    stroke = Stroke(column, lead, curve.first[begins], curve.last[ends - 1], *own)
+    stroke = Stroke(column, lead, curve.first[uppermost], curve.last[lowest], *own)
     thick = stroke.bottom - stroke.top + 1 > spec.stroke_px + 2
     doubtful = thick & (name_touches[column] | _others_touch(stroke, windows)[lead])
-    for place in np.flatnonzero(doubtful)[::-1].tolist():
-        here = slice(begins[place], ends[place])
-        runs_here = list(zip(curve.first[here].tolist(), curve.last[here].tolist(), strict=True))
-        _settle(stroke, place, runs_here, windows[lead[place]], bool(name_touches[column[place]]), spec)
+    places = np.flatnonzero(doubtful)[::-1]
+    nexts = np.minimum(places + 1, np.searchsorted(lead, lead[places], "right") - 1)
+    edges = zip(uppermost[places].tolist(), lowest[places].tolist(), strict=True)
+    around = zip(lead[places].tolist(), name_touches[column[places]].tolist(), strict=True)
+    first, last = curve.first.tolist(), curve.last.tolist()
+    for place, right, (begin, end), (number, touches) in zip(
+        places.tolist(), nexts.tolist(), edges, around, strict=True
+    ):
+        runs_here = list(zip(first[begin : end + 1], last[begin : end + 1], strict=True))
+        after = stroke.narrow(right, spec.stroke_px)
+        settled = _settled(runs_here, after, windows[number], touches, spec)
+        stroke.top[place], stroke.bottom[place], stroke.top_is_own[place], stroke.bottom_is_own[place] = settled
     return stroke
 
 
@@ -89,17 +97,15 @@ def _others_touch(stroke: Stroke, windows: Sequence[Window]) -> NDArray[np.bool_
     return touched
 
 
-def _settle(
-    stroke: Stroke, place: int, runs: Sequence[_Run], window: Window, name_touches: bool, spec: TraceSpec
-) -> None:
-    """Find the edges at ``place``, where a name or another lead may touch, from those to its right.
+def _settled(
+    runs: Sequence[_Run], after: _Run, window: Window, name_touches: bool, spec: TraceSpec
+) -> tuple[int, int, bool, bool]:
+    """The stroke's edges, and whether they are its own, among ``runs`` of a name or another lead, too.
 
-    Ink of a name lies between its rows, so an edge outside of them is the curve's; other leads' ink reaches the
-    window's open side.
+    ``after`` is the stroke to the right of them. Ink of a name lies between its rows, so an edge outside of them is the
+    curve's; other leads' ink reaches the window's open side.
     """
     name_rows, last_row = window.name_rows, len(window.ink) - 1
-    has_next = place + 1 < len(stroke.lead) and stroke.lead[place + 1] == stroke.lead[place]
-    after = stroke.narrow(place + has_next, spec.stroke_px)
     clear = [run for run in runs if run[0] < name_rows.start or run[1] >= name_rows.stop] if name_touches else runs
     first, last = _continuing(clear or runs, after, window.zero_px)
     hung_on = name_touches and last - first >= spec.stroke_px + 2
@@ -108,8 +114,7 @@ def _settle(
     if top_in_doubt and bottom_in_doubt:
         top_in_doubt = abs(first - after[0]) >= abs(last - after[1])
         bottom_in_doubt = not top_in_doubt
-    stroke.top[place], stroke.bottom[place] = first, last
-    stroke.top_is_own[place], stroke.bottom_is_own[place] = not top_in_doubt, not bottom_in_doubt
+    return first, last, not top_in_doubt, not bottom_in_doubt
 
 
 def _continuing(runs: Sequence[_Run], after: _Run, zero_px: float) -> _Run:

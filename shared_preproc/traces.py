@@ -151,7 +151,9 @@ def _sampled(heights_mv: NDArray[np.float64], row: _Row) -> NDArray[np.float32]:
     """Signal, upper and lower edge, (3, columns of ``row``), at the instants of all leads, (3, samples)."""
     around = np.ones((1, 2 * row.around_px + 1), np.uint8)
     curve, top, bottom = heights_mv.astype(np.float32)
-    channels = np.stack([curve, cv2.dilate(top[None], around)[0], cv2.erode(bottom[None], around)[0]]).astype(np.float64)
+    channels = np.stack([curve, cv2.dilate(top[None], around)[0], cv2.erode(bottom[None], around)[0]]).astype(
+        np.float64
+    )
     before, after = channels[:, row.before], channels[:, row.before + 1]
     return ((after - before) * row.beyond + before).astype(np.float32)
 
