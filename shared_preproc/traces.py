@@ -131,16 +131,16 @@ def _undo_pen(stroke: Stroke, starts: Numbers, spec: TraceSpec) -> _Edges:
     """The curve, and the upper and the lower edge of the band it was drawn in: rows in each column with ink."""
     at, first, last = np.arange(len(stroke.lead)), starts[stroke.lead], starts[stroke.lead + 1] - 1
 
-    def beside(values: NDArray[np.generic], offset: int) -> NDArray[np.generic]:
-        return values[(at + offset).clip(first, last)]
+    def beside(offset: int) -> Numbers:
+        return (at + offset).clip(first, last)
 
     half_px = (spec.stroke_px - 1) // 2
     pen = range(-half_px, half_px + 1)
-    high = np.maximum.reduce([beside(stroke.top, offset) for offset in pen]) + half_px
-    low = np.minimum.reduce([beside(stroke.bottom, offset) for offset in pen]) - half_px
+    high = np.maximum.reduce([stroke.top[beside(offset)] for offset in pen]) + half_px
+    low = np.minimum.reduce([stroke.bottom[beside(offset)] for offset in pen]) - half_px
     high, low = np.where(stroke.top_is_own, high, low), np.where(stroke.bottom_is_own, low, high)
     middle = (high + low) / 2  # where the curve rises or falls; a sharper peak is at `high`, a sharper trough at `low`
-    before, after = beside(middle, -spec.flank_px), beside(middle, spec.flank_px)
+    before, after = middle[beside(-spec.flank_px)], middle[beside(spec.flank_px)]
     peak = (middle < np.minimum(before, after)) & (high < low)
     trough = (middle > np.maximum(before, after)) & (high < low)
     curve = np.where(peak, high, np.where(trough, low, middle))
@@ -162,4 +162,5 @@ def _traces(samples_mv: NDArray[np.float32], inked: Numbers, layout: Layout, row
     end = 0
     for (_, box), count, inked_px in zip(layout.lead_boxes, row.samples, inked.tolist(), strict=True):
         start, end = end, end + count
-        yield Trace(*samples_mv[:, start:end], coverage=inked_px / box.width_px)
+        signal_mv, top_mv, bottom_mv = samples_mv[:, start:end]
+        yield Trace(signal_mv, top_mv, bottom_mv, inked_px / box.width_px)
