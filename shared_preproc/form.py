@@ -9,7 +9,6 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from shared_preproc.page import Gray
 
 __all__ = ["Form", "FormSpec", "measure_form"]
 
+_Numbers = NDArray[np.intp]
 _Points = NDArray[np.intp]  # (points, 2): row, column
 _Stroke = tuple[tuple[int, int], tuple[int, int]]
 
@@ -96,15 +96,34 @@ def measure_form(gray: Gray, layout: Layout, spec: FormSpec) -> Form:
 
     The page may be up to ``layout.tolerance_px`` larger or smaller than the layout to the right and below.
     """
-    side_px = 2 * spec.slack_px + 1
-    rows, columns = spec.zero_rows_px[-1] + side_px, spec.name_left_px[-1] + spec.name_width_px  # of all that is ink
-    darkest_near = cv2.erode(gray[:rows, :columns], np.ones((side_px, side_px), np.uint8)).astype(np.uint8, copy=False)
+    parts = _pulses(layout, spec) + _separators(spec)
+    points, ends = _ink_points(layout, spec)
+    *found, names = np.split(_inked(gray, points, spec), ends)
+    drawn = [_drawn(gray, ink, part, spec) for ink, part in zip(found, parts, strict=True)]
     return Form(
         frame=_frame(gray, spec),
-        pulses=tuple(_drawn(gray, darkest_near, part, spec) for part in _pulses(layout, spec)),
-        separators=tuple(_drawn(gray, darkest_near, part, spec) for part in _separators(spec)),
-        names={lead: _name(darkest_near, points, spec) for lead, points in _names(layout, spec).items()},
+        pulses=tuple(drawn[: len(spec.zero_rows_px)]),
+        separators=tuple(drawn[len(spec.zero_rows_px) :]),
+        names=_named(names, layout, spec),
     )
+
+
+def _inked(gray: Gray, points: _Points, spec: FormSpec) -> NDArray[np.bool_]:
+    """Whether there is ink at each of ``points``, or right beside it: (points,)."""
+    slack, row_px = range(-spec.slack_px, spec.slack_px + 1), gray.shape[1]
+    places = points[:, 0] * row_px + points[:, 1]
+    near = [gray.ravel().take(places + (down * row_px + right)) for down in slack for right in slack]
+    inked: NDArray[np.bool_] = np.minimum.reduce(near) < spec.ink_gray
+    return inked
+
+
+@cache
+def _ink_points(layout: Layout, spec: FormSpec) -> tuple[_Points, _Numbers]:
+    """Where all of the form has ink, and how many of these points there are until each part's end but the names'."""
+    shifts = [(0, -shift) for shift in range(spec.name_shift_px + 1)]
+    names = [points + shift for points in _names(layout, spec).values() for shift in np.array(shifts, np.intp)]
+    parts = [part.ink for part in _pulses(layout, spec) + _separators(spec)]
+    return np.concatenate(parts + names), np.cumsum([len(part) for part in parts])
 
 
 def _frame(gray: Gray, spec: FormSpec) -> float:
@@ -128,17 +147,18 @@ class _Part(NamedTuple):
     paper: _Points
 
 
-def _drawn(gray: Gray, darkest_near: Gray, part: _Part, spec: FormSpec) -> float:
-    ink = (darkest_near[*part.ink.T] < spec.ink_gray).mean()
+def _drawn(gray: Gray, inked: NDArray[np.bool_], part: _Part, spec: FormSpec) -> float:
     paper = (gray[*part.paper.T] >= spec.ink_gray).mean()
-    return float(min(ink, paper))
+    return float(min(inked.mean(), paper))
 
 
-def _name(darkest_near: Gray, points: _Points, spec: FormSpec) -> float:
-    """The best share of ink over all shifts to the left that a typeface may have."""
-    rows, columns = points.T
-    shifts = np.arange(spec.name_shift_px + 1)[:, None]
-    return float((darkest_near[rows, columns - shifts] < spec.ink_gray).mean(axis=1).max())
+def _named(inked: NDArray[np.bool_], layout: Layout, spec: FormSpec) -> dict[Lead, float]:
+    """For each lead, the best share of ink over all shifts to the left that a typeface may have."""
+    shares, end = {}, 0
+    for lead, points in _names(layout, spec).items():
+        start, end = end, end + (spec.name_shift_px + 1) * len(points)
+        shares[lead] = float(inked[start:end].reshape(-1, len(points)).mean(axis=1).max())
+    return shares
 
 
 @cache

@@ -1,5 +1,6 @@
 """Properties that hold for any page, golden or not."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,7 +27,7 @@ def page_of(gray: np.ndarray) -> Page:
 @settings(max_examples=50, deadline=None)
 @given(crops)
 def test_a_mask_has_two_values_and_the_shape_of_its_crop(crop: np.ndarray) -> None:
-    mask = binarize(crop, MASKS_150)
+    (mask,) = binarize([crop], MASKS_150)
     assert mask.dtype == np.uint8
     assert mask.shape == crop.shape
     assert set(np.unique(mask)) <= {0, INK}
@@ -35,7 +36,7 @@ def test_a_mask_has_two_values_and_the_shape_of_its_crop(crop: np.ndarray) -> No
 @settings(max_examples=50, deadline=None)
 @given(crops)
 def test_ink_is_darker_than_paper(crop: np.ndarray) -> None:
-    mask = binarize(crop, MASKS_150)
+    (mask,) = binarize([crop], MASKS_150)
     smooth = gaussian(crop, sigma=1, preserve_range=True)
     if mask.any() and not mask.all():
         assert smooth[mask == INK].max() < smooth[mask == 0].min() + 2  # two roundings of the 8-bit road
@@ -43,13 +44,27 @@ def test_ink_is_darker_than_paper(crop: np.ndarray) -> None:
 
 @pytest.mark.parametrize("level", [0, 1, 127, 254, 255])
 def test_a_crop_of_one_level_has_no_ink(level: int) -> None:
-    assert not binarize(np.full((300, 493), level, np.uint8), MASKS_150).any()
+    assert not binarize([np.full((300, 493), level, np.uint8)], MASKS_150)[0].any()
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.integers(8, 40).flatmap(
+        lambda rows: st.lists(arrays(np.uint8, st.tuples(st.just(rows), st.integers(8, 40))), min_size=1, max_size=4)
+    )
+)
+def test_crops_side_by_side_are_each_smoothed_alone(side_by_side: list[np.ndarray]) -> None:
+    """To the bit as by OpenCV, whose outermost weights are 0: the spec's whole width, and no neighbour."""
+    for crop, mask in zip(side_by_side, binarize(side_by_side, MASKS_150), strict=True):
+        smooth = cv2.GaussianBlur(crop, (9, 9), 1.0, borderType=cv2.BORDER_REPLICATE)
+        _, expected = cv2.threshold(smooth, 0, INK, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+        np.testing.assert_array_equal(mask, expected if smooth.any() else 0)
 
 
 def test_a_drawn_line_is_found_where_it_is() -> None:
     crop = np.full((300, 493), 240, np.uint8)
     crop[150:153] = 20
-    mask = binarize(crop, MASKS_150)
+    (mask,) = binarize([crop], MASKS_150)
     np.testing.assert_array_equal(np.flatnonzero(mask.all(axis=1)), [150, 151, 152])
     assert mask.sum() == 3 * 493 * INK
 
@@ -64,7 +79,7 @@ def test_smoothing_stops_at_the_box() -> None:
     changed = np.where(outside, 255 - gray, gray)
     for lead, crop in crop_leads(page_of(gray), EDAN_3X4_R1).items():
         other = crop_leads(page_of(changed), EDAN_3X4_R1)[lead]
-        np.testing.assert_array_equal(binarize(crop, MASKS_150), binarize(other, MASKS_150))
+        np.testing.assert_array_equal(binarize([crop], MASKS_150), binarize([other], MASKS_150))
 
 
 def test_crops_are_views_of_the_page_in_page_order() -> None:
