@@ -4,9 +4,11 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks import preprocessing, serving_cost
-from benchmarks.closed_loop import Body, as_form, as_raw, closed_loop
+from benchmarks.closed_loop import closed_loop
+from benchmarks.exchange import Body, as_form, as_raw
 from benchmarks.measuring import Spread, synthetic_pages, table
-from benchmarks.service_process import ServiceProcess, service_process
+from benchmarks.server_process import ServerProcess
+from benchmarks.service_process import service_process
 from tests.conftest import REPOSITORY
 
 MODELS = REPOSITORY / "models"
@@ -18,7 +20,7 @@ def pages() -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[ServiceProcess]:
+def service() -> Iterator[ServerProcess]:
     with service_process(MODELS, "production") as process:
         yield process
 
@@ -35,7 +37,7 @@ def test_a_table_is_markdown() -> None:
     assert table(["way", "ms"], [("bare", 2)]) == "| way | ms |\n| --- | --- |\n| bare | 2 |"
 
 
-def test_every_client_gets_the_answers_to_what_it_sends(service: ServiceProcess, pages: list[bytes]) -> None:
+def test_every_client_gets_the_answers_to_what_it_sends(service: ServerProcess, pages: list[bytes]) -> None:
     bodies = [as_raw(pages[0]), as_form(pages[1]), as_raw(pages[2])]
     exchanges = closed_loop(service.port, bodies, concurrency=2, requests=4)
     images = [exchange.answer["image"]["sha256"] for exchange in exchanges]
@@ -44,12 +46,12 @@ def test_every_client_gets_the_answers_to_what_it_sends(service: ServiceProcess,
     assert all(exchange.latency_ms >= exchange.answer["timings_ms"]["total"] for exchange in exchanges)
 
 
-def test_a_refusal_ends_the_measurement(service: ServiceProcess) -> None:
+def test_a_refusal_ends_the_measurement(service: ServerProcess) -> None:
     with pytest.raises(RuntimeError, match="unsupported"):
         closed_loop(service.port, [Body(b"no page", "image/jpeg")])
 
 
-def test_work_shows_in_the_cpu_time_of_the_service(service: ServiceProcess, pages: list[bytes]) -> None:
+def test_work_shows_in_the_cpu_time_of_the_service(service: ServerProcess, pages: list[bytes]) -> None:
     before_s = service.cpu_s()
     closed_loop(service.port, [as_raw(page) for page in pages], requests=6)
     assert service.cpu_s() - before_s > 0.03
@@ -57,7 +59,7 @@ def test_work_shows_in_the_cpu_time_of_the_service(service: ServiceProcess, page
 
 
 def test_a_service_that_ends_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.service_process._free_port", lambda: 70_000)
+    monkeypatch.setattr("benchmarks.service_process.free_port", lambda: 70_000)
     with pytest.raises(RuntimeError, match="cannot start"), service_process(MODELS, "production"):
         pass
 
