@@ -14,7 +14,7 @@ from http.client import HTTPConnection, HTTPException
 
 import numpy as np
 
-from benchmarks.exchange import OK, Body, connect, exchange
+from benchmarks.exchange import OK, Body, Exchange, connect, exchange
 
 __all__ = ["NO_ANSWER", "Arrival", "Load", "open_loop"]
 
@@ -51,6 +51,11 @@ class Load:
     duration_s: float
     cpu_s: float
     """That this process spent on sending them."""
+
+    @classmethod
+    def of_exchanges(cls, exchanges: Sequence[Exchange], duration_s: float, cpu_s: float) -> "Load":
+        """Requests of clients that waited for each answer, as if each had been due when it was sent."""
+        return cls([Arrival(0.0, 0.0, one.latency_ms / 1000, one.status) for one in exchanges], duration_s, cpu_s)
 
     @property
     def statuses(self) -> Counter[int]:
