@@ -17,7 +17,7 @@ from tempfile import TemporaryFile
 
 from benchmarks.exchange import HOST, OK
 
-__all__ = ["ServerProcess", "free_port", "server_process"]
+__all__ = ["ServerProcess", "family", "free_port", "server_process"]
 
 READY_WITHIN_S = 60.0
 _POLL_S = 0.01
@@ -28,7 +28,7 @@ class ServerProcess:
     """A server that is ready."""
 
     def __init__(self, pid: int, port: int, ready_s: float) -> None:
-        self._pid = pid
+        self.pid = pid
         self.port = port
         self.ready_s = ready_s
         """From the start of the process until it said that it is ready."""
@@ -36,15 +36,15 @@ class ServerProcess:
     def cpu_s(self) -> float:
         """CPU time of all threads of all its processes so far, in user and kernel, to the nanosecond."""
         # What clock_getcpuclockid(3) gives, which Python does not have: linux/posix-timers.h, MAKE_PROCESS_CPUCLOCK.
-        return sum(time.clock_gettime(~pid << 3 | _SCHEDULED) for pid in family(self._pid))
+        return sum(time.clock_gettime(~pid << 3 | _SCHEDULED) for pid in family(self.pid))
 
     def memory_mib(self, measure: str) -> float:
         """Of its first process: ``VmRSS``, resident now, or ``VmHWM``, the most that ever was."""
-        return _told_mib(self._pid, "status", measure)
+        return _told_mib(self.pid, "status", measure)
 
     def resident_mib(self) -> float:
         """Memory of all its processes now; what they share counts once (Pss, proc(5))."""
-        return sum(_told_mib(pid, "smaps_rollup", "Pss") for pid in family(self._pid))
+        return sum(_told_mib(pid, "smaps_rollup", "Pss") for pid in family(self.pid))
 
 
 def family(pid: int) -> list[int]:

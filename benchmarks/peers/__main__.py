@@ -112,7 +112,10 @@ def report(
             rates = [(f"{share:.0%} of the service's", share * reference_hz) for share in SHARES]
             if capacity_hz < reference_hz:
                 rates += [(f"{share:.0%} of its own", share * capacity_hz) for share in SHARES]
-            lines += closed + [_open(name, server, bodies, load, rate_hz, seconds) for load, rate_hz in rates]
+            lines += closed + [
+                _measured(name, server, load, partial(open_loop, server.port, bodies, rate_hz=hz, duration_s=seconds))
+                for load, hz in rates
+            ]
     return "\n\n".join([table(_HEAD, (line.cells() for line in lines)), table(_RATIO_HEAD, _ratios(lines))])
 
 
@@ -135,10 +138,6 @@ def _closed(name: str, server: ServerProcess, bodies: Sequence[Body], clients: i
         return Load.of_exchanges(exchanges, time.perf_counter() - began_s, time.process_time() - before_s)
 
     return _measured(name, server, f"{clients} clients", send)
-
-
-def _open(name: str, server: ServerProcess, bodies: Sequence[Body], load: str, rate_hz: float, seconds: float) -> Line:
-    return _measured(name, server, load, partial(open_loop, server.port, bodies, rate_hz=rate_hz, duration_s=seconds))
 
 
 def _measured(name: str, server: ServerProcess, load: str, send: Callable[[], Load]) -> Line:

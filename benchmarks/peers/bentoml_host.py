@@ -7,14 +7,12 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import bentoml
+import bentoml  # type: ignore[import-not-found] # in its own environment only
 
 from benchmarks.peers.hosted import WORKERS, Hosted
 
 
-@bentoml.service(  # type: ignore[untyped-decorator] # untyped where this project is checked
-    workers=int(os.environ[WORKERS]), traffic={"timeout": 60}
-)
+@bentoml.service(workers=int(os.environ[WORKERS]), traffic={"timeout": 60})
 class Classifier:
     """A form with a page in its field "file"."""
 

@@ -6,7 +6,7 @@ Worker processes and HTTP servers as many as CPUs, as LitServe's documentation s
 import os
 from typing import Any
 
-import litserve
+import litserve  # type: ignore[import-not-found] # in its own environment only
 from starlette.requests import Request
 from starlette.responses import Response
 
