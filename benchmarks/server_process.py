@@ -50,8 +50,8 @@ class ServerProcess:
 def family(pid: int) -> list[int]:
     """A process and all that it started, those last that were started last."""
     with suppress(OSError):  # it has ended meanwhile
-        tasks = Path(f"/proc/{pid}/task").glob("*/children")
-        children = [int(child) for task in tasks for child in task.read_text().split()]
+        threads = Path(f"/proc/{pid}/task").iterdir()
+        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
         return [pid, *(one for child in children for one in family(child))]
     return []
 
