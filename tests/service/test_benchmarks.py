@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks import preprocessing, serving_cost
+from benchmarks import cores, preprocessing, serving_cost, thread_scaling
 from benchmarks.closed_loop import closed_loop
 from benchmarks.exchange import HEALTH, Body, as_form, as_raw
 from benchmarks.measuring import Spread, busy_cpu_s, synthetic_pages, table
@@ -13,6 +13,10 @@ from benchmarks.open_loop import MOST_REQUESTS, NO_ANSWER, open_loop
 from benchmarks.overload import overload
 from benchmarks.server_process import ServerProcess, family, free_port, server_process
 from benchmarks.service_process import service_process
+from model_registry.registry import Registry
+from service.catalog import Catalog
+from service.classifier import OnnxClassifier
+from service.classify import LoadedModel
 from tests.conftest import REPOSITORY
 
 MODELS = REPOSITORY / "models"
@@ -134,3 +138,29 @@ def test_the_fast_road_is_cheaper_than_the_reference(pages: list[bytes]) -> None
     rows = preprocessing.report(pages[:1], 1).splitlines()[2:]
     times = {row.split(" | ")[0].strip("| "): float(row.split(" | ")[2].split()[0]) for row in rows}
     assert times["decode, masks"] > 2
+
+
+def test_what_a_second_core_gives_is_said_of_every_way(pages: list[bytes]) -> None:
+    rows = cores.report(pages, 1, 4, MODELS, "production").splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| the service",
+        "| bare functions, a thread a core",
+        "| bare functions, a process a core",
+    ]
+
+
+def test_threads_are_held_against_one_for_every_step(pages: list[bytes]) -> None:
+    bundle = Catalog(Registry(MODELS)).load("production")
+    model = LoadedModel(bundle.manifest, OnnxClassifier(bundle, wanted="cpu", threads=1))
+    report = thread_scaling.report(pages, model, 0.05)
+    scaling = re.findall(r"^\| ([^|]+) \| [\d.]+ \| ([\d.]+) \|$", report, re.MULTILINE)
+    assert [name for name, _ in scaling] == [
+        "decode",
+        "masks",
+        "curves",
+        "examination",
+        "graph",
+        "hash",
+        "all: classify()",
+    ]
+    assert all(float(ratio) > 0 for _, ratio in scaling)
