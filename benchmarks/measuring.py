@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from os import sysconf
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from trainer.classes import CLASS_NAMES
 from trainer.synth import synth_jpeg
 
-__all__ = ["Spread", "cpu_ms_each", "synthetic_pages", "table"]
+__all__ = ["Spread", "busy_cpu_s", "cpu_ms_each", "synthetic_pages", "table"]
 
 Item = TypeVar("Item")
 
@@ -44,6 +46,14 @@ def cpu_ms_each(work: Callable[[Item], object], items: Sequence[Item]) -> float:
     for item in items:
         work(item)
     return (time.process_time() - started_s) * 1000 / len(items)
+
+
+def busy_cpu_s() -> float:
+    """CPU time that all programs of this machine together have used so far, in seconds (proc(5), /proc/stat)."""
+    user, nice, system, _idle, _waiting, *others = map(
+        int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    )
+    return (user + nice + system + sum(others)) / sysconf("SC_CLK_TCK")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

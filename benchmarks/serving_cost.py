@@ -26,9 +26,11 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from benchmarks.closed_loop import Body, Exchange, as_form, as_raw, closed_loop
+from benchmarks.closed_loop import closed_loop
+from benchmarks.exchange import Body, Exchange, as_form, as_raw
 from benchmarks.measuring import Spread, cpu_ms_each, synthetic_pages, table
-from benchmarks.service_process import ServiceProcess, service_process
+from benchmarks.server_process import ServerProcess
+from benchmarks.service_process import service_process
 from model_registry.registry import Registry
 from service.catalog import Catalog
 from service.classifier import OnnxClassifier
@@ -114,7 +116,7 @@ Way = Callable[[Sequence[bytes]], tuple[float, list[Exchange]]]
 """Takes pages along, and gives CPU milliseconds a page and, over HTTP, the exchanges."""
 
 
-def _ways(service: ServiceProcess, pages: Sequence[bytes], model: LoadedModel) -> dict[str, Way]:
+def _ways(service: ServerProcess, pages: Sequence[bytes], model: LoadedModel) -> dict[str, Way]:
     tensors = {page: preprocess(page, model.manifest.preprocessing)[np.newaxis] for page in pages}
 
     def floor(page: bytes) -> None:
@@ -133,7 +135,7 @@ def _ways(service: ServiceProcess, pages: Sequence[bytes], model: LoadedModel) -
 
 
 def _sent(
-    service: ServiceProcess, bodies: Sequence[Body], clients: int = 1, requests: int | None = None
+    service: ServerProcess, bodies: Sequence[Body], clients: int = 1, requests: int | None = None
 ) -> tuple[float, list[Exchange]]:
     before_s = service.cpu_s()
     exchanges = closed_loop(service.port, bodies, concurrency=clients, requests=requests)
@@ -171,7 +173,7 @@ def _stages(exchanges: Sequence[Exchange]) -> str:
     return table(["step, raw body", "wall ms", "share"], rows)
 
 
-def _load(service: ServiceProcess, bodies: Sequence[Body], clients: int, requests: int) -> Sequence[object]:
+def _load(service: ServerProcess, bodies: Sequence[Body], clients: int, requests: int) -> Sequence[object]:
     started_s = perf_counter()
     cpu_ms, exchanges = _sent(service, bodies, clients, requests)
     rate = len(exchanges) / (perf_counter() - started_s)

@@ -1,12 +1,22 @@
+import os
 import re
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from benchmarks import preprocessing, serving_cost
-from benchmarks.closed_loop import Body, as_form, as_raw, closed_loop
-from benchmarks.measuring import Spread, synthetic_pages, table
-from benchmarks.service_process import ServiceProcess, service_process
+from benchmarks import cores, preprocessing, serving_cost, thread_scaling
+from benchmarks.closed_loop import closed_loop
+from benchmarks.exchange import HEALTH, Body, as_form, as_raw
+from benchmarks.measuring import Spread, busy_cpu_s, synthetic_pages, table
+from benchmarks.open_loop import MOST_REQUESTS, NO_ANSWER, open_loop
+from benchmarks.overload import overload
+from benchmarks.server_process import ServerProcess, family, free_port, server_process
+from benchmarks.service_process import service_process
+from model_registry.registry import Registry
+from service.catalog import Catalog
+from service.classifier import OnnxClassifier
+from service.classify import LoadedModel
 from tests.conftest import REPOSITORY
 
 MODELS = REPOSITORY / "models"
@@ -18,7 +28,7 @@ def pages() -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[ServiceProcess]:
+def service() -> Iterator[ServerProcess]:
     with service_process(MODELS, "production") as process:
         yield process
 
@@ -35,7 +45,7 @@ def test_a_table_is_markdown() -> None:
     assert table(["way", "ms"], [("bare", 2)]) == "| way | ms |\n| --- | --- |\n| bare | 2 |"
 
 
-def test_every_client_gets_the_answers_to_what_it_sends(service: ServiceProcess, pages: list[bytes]) -> None:
+def test_every_client_gets_the_answers_to_what_it_sends(service: ServerProcess, pages: list[bytes]) -> None:
     bodies = [as_raw(pages[0]), as_form(pages[1]), as_raw(pages[2])]
     exchanges = closed_loop(service.port, bodies, concurrency=2, requests=4)
     images = [exchange.answer["image"]["sha256"] for exchange in exchanges]
@@ -44,20 +54,68 @@ def test_every_client_gets_the_answers_to_what_it_sends(service: ServiceProcess,
     assert all(exchange.latency_ms >= exchange.answer["timings_ms"]["total"] for exchange in exchanges)
 
 
-def test_a_refusal_ends_the_measurement(service: ServiceProcess) -> None:
+def test_a_refusal_ends_the_measurement(service: ServerProcess) -> None:
     with pytest.raises(RuntimeError, match="unsupported"):
         closed_loop(service.port, [Body(b"no page", "image/jpeg")])
 
 
-def test_work_shows_in_the_cpu_time_of_the_service(service: ServiceProcess, pages: list[bytes]) -> None:
+def test_work_shows_in_the_cpu_time_of_the_service(service: ServerProcess, pages: list[bytes]) -> None:
     before_s = service.cpu_s()
     closed_loop(service.port, [as_raw(page) for page in pages], requests=6)
     assert service.cpu_s() - before_s > 0.03
     assert service.memory_mib("VmHWM") >= service.memory_mib("VmRSS") > 50
 
 
+def test_requests_go_out_when_they_are_due_whatever_became_of_those_before(
+    service: ServerProcess, pages: list[bytes]
+) -> None:
+    load = open_loop(service.port, [as_raw(page) for page in pages], rate_hz=300, duration_s=0.5)
+    assert [round(one.due_s * 300) for one in load.arrivals] == list(range(150))
+    assert load.statuses.keys() == {200, 503}
+    assert load.statuses.total() == 150
+    assert all(one.due_s <= one.sent_s <= one.answered_s for one in load.arrivals)
+    assert load.latency_ms(50) > load.latency_ms(50, 503)
+    assert load.goodput_hz * 0.5 <= load.statuses[200]
+
+
+def test_connections_that_break_are_counted() -> None:
+    load = open_loop(free_port(), [HEALTH], rate_hz=100, duration_s=0.1)
+    assert load.statuses == {NO_ANSWER: 10}
+    assert load.goodput_hz == 0
+
+
+def test_a_run_is_bounded() -> None:
+    with pytest.raises(ValueError, match=f"at most {MOST_REQUESTS}"):
+        open_loop(1, [HEALTH], rate_hz=1e6, duration_s=1)
+
+
+def test_the_cpu_time_of_the_machine_holds_that_of_a_service(service: ServerProcess, pages: list[bytes]) -> None:
+    service_s, all_s = service.cpu_s(), busy_cpu_s()
+    closed_loop(service.port, [as_raw(page) for page in pages], requests=12)
+    assert 0.1 < service.cpu_s() - service_s < busy_cpu_s() - all_s + 0.1  # the kernel counts hundredths a core
+
+
+def test_a_server_ends_with_all_that_it_started() -> None:
+    port = free_port()
+    script = f"{sys.executable} -m http.server {port} --bind 127.0.0.1 & wait"
+    with server_process(["sh", "-c", script], os.environ, port=port, ready_path="/") as server:
+        assert len(family(server.pid)) == 2
+        assert server.resident_mib() > 5
+    assert not family(server.pid)
+
+
+def test_under_twice_the_load_there_are_answers_refusals_and_health(service: ServerProcess, pages: list[bytes]) -> None:
+    done = overload(service, [as_raw(page) for page in pages], times=2, seconds=4, requests=24)
+    assert done.load.statuses.keys() == {200, 503}
+    assert done.health.statuses == {200: 80}
+    assert done.goodput > 0.2  # what it is on a quiet machine, the benchmark says
+    rows = {name: value for name, value, _ in done.rows()}
+    assert rows["answers"].endswith("x 503")
+    assert done.memory_mib[1] < done.memory_mib[0] + 64
+
+
 def test_a_service_that_ends_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.service_process._free_port", lambda: 70_000)
+    monkeypatch.setattr("benchmarks.service_process.free_port", lambda: 70_000)
     with pytest.raises(RuntimeError, match="cannot start"), service_process(MODELS, "production"):
         pass
 
@@ -80,3 +138,29 @@ def test_the_fast_road_is_cheaper_than_the_reference(pages: list[bytes]) -> None
     rows = preprocessing.report(pages[:1], 1).splitlines()[2:]
     times = {row.split(" | ")[0].strip("| "): float(row.split(" | ")[2].split()[0]) for row in rows}
     assert times["decode, masks"] > 2
+
+
+def test_what_a_second_core_gives_is_said_of_every_way(pages: list[bytes]) -> None:
+    rows = cores.report(pages, 1, 4, MODELS, "production").splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| the service",
+        "| bare functions, a thread a core",
+        "| bare functions, a process a core",
+    ]
+
+
+def test_threads_are_held_against_one_for_every_step(pages: list[bytes]) -> None:
+    bundle = Catalog(Registry(MODELS)).load("production")
+    model = LoadedModel(bundle.manifest, OnnxClassifier(bundle, wanted="cpu", threads=1))
+    report = thread_scaling.report(pages, model, 0.05)
+    scaling = re.findall(r"^\| ([^|]+) \| [\d.]+ \| ([\d.]+) \|$", report, re.MULTILINE)
+    assert [name for name, _ in scaling] == [
+        "decode",
+        "masks",
+        "curves",
+        "examination",
+        "graph",
+        "hash",
+        "all: classify()",
+    ]
+    assert all(float(ratio) > 0 for _, ratio in scaling)

@@ -1,0 +1,139 @@
+"""Twice as many requests as the service can answer, for a minute: what is answered, what is refused, what else suffers.
+
+    python -m benchmarks.overload [--seconds 60] [--times 2.0] [--pages 24] [--registry models] [--model production]
+
+Starts the service with its default settings and measures its capacity: answers a second to eight clients that each
+send one page after the other. Then pages come at a constant rate of so many times that, whatever becomes of them
+(`benchmarks.open_loop`), while a process beside asks for /health 20 times a second. Then the capacity again: if it is
+not what it was, the machine had other work. Generator and service share the cores, and the generator sends twice as
+much as it did for the capacity; the row "CPUs used" says what that takes, and what is left for others on the machine.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from benchmarks.closed_loop import closed_loop
+from benchmarks.exchange import HEALTH, OK, Body, as_raw
+from benchmarks.measuring import busy_cpu_s, synthetic_pages, table
+from benchmarks.open_loop import NO_ANSWER, Load, open_loop
+from benchmarks.server_process import ServerProcess
+from benchmarks.service_process import service_process
+
+__all__ = ["Overload", "overload"]
+
+CLIENTS = 8
+HEALTH_HZ = 20.0
+DEADLINE_MS = 60_000
+"""The service's default, `ECG_REQUEST_DEADLINE_S`."""
+REFUSED = 503
+_EARLY_SHARE = 1 / 6
+"""Of the time, until memory is looked at for the first time: 10 s of a minute."""
+
+
+@dataclass(frozen=True)
+class Overload:
+    """What became of the service."""
+
+    capacity_hz: tuple[float, float]
+    """Before and after."""
+    load: Load
+    health: Load
+    memory_mib: tuple[float, float]
+    """Resident at a sixth of the time, and at its end."""
+    service_cpus: float
+    all_cpus: float
+
+    @property
+    def goodput(self) -> float:
+        """Share of the capacity, the mean of both, that was answered."""
+        return self.load.goodput_hz / (sum(self.capacity_hz) / 2)
+
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """What was measured, the value, and what is wanted."""
+        load, health = self.load, self.health
+        generator_cpus = load.cpu_s / load.duration_s
+        yield "capacity before, after, requests/s", "{:.1f}, {:.1f}".format(*self.capacity_hz), ""
+        yield "sent, requests/s", f"{len(load.arrivals) / load.duration_s:.1f}", ""
+        yield "goodput, requests/s", f"{load.goodput_hz:.1f}", ""
+        yield "goodput of capacity", f"{self.goodput:.0%}", "at least 95%"
+        yield "answers", ", ".join(_answers(load)), "200 and 503 only"
+        yield "latency of 200, p50, p95, p99, ms", _percentiles(load, OK), f"at most {DEADLINE_MS}"
+        yield "latency of 503, p50, p95, p99, ms", _percentiles(load, REFUSED), ""
+        yield "/health, p50, p95, p99, ms", _percentiles(health, OK), "p99 at most 50"
+        yield "/health, answers", ", ".join(_answers(health)), "200 only"
+        yield "resident at a sixth, at the end, MiB", "{:.0f}, {:.0f}".format(*self.memory_mib), "flat"
+        others = self.all_cpus - self.service_cpus - generator_cpus
+        yield (
+            "CPUs used: service, generator, others",
+            f"{self.service_cpus:.2f}, {generator_cpus:.2f}, {others:.2f}",
+            "",
+        )
+        yield "sent late by, p99, ms", f"{load.lag_ms:.0f}", ""
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--times", type=float, default=2.0, help="the capacity")
+    parser.add_argument("--pages", type=int, default=24, help="different pages, sent in turn")
+    parser.add_argument("--registry", type=Path, default=Path("models"))
+    parser.add_argument("--model", default="production")
+    options = parser.parse_args()
+    bodies = [as_raw(page) for page in synthetic_pages(options.pages)]
+    with service_process(options.registry, options.model) as service:
+        done = overload(service, bodies, times=options.times, seconds=options.seconds)
+    print(table(["", "measured", "wanted"], done.rows()))
+
+
+def overload(
+    service: ServerProcess, bodies: Sequence[Body], *, times: float, seconds: float, requests: int = 400
+) -> Overload:
+    """Measure the capacity with so many requests, send ``times`` as many a second for some time, and measure again."""
+    closed_loop(service.port, bodies, concurrency=CLIENTS)  # warms up
+    before_hz = _capacity_hz(service, bodies, requests)
+    with ProcessPoolExecutor(1, get_context("spawn")) as beside, ThreadPoolExecutor(1) as threads:
+        beside.submit(time.sleep, 0).result()  # it has started
+        health = beside.submit(_ask_health, service.port, seconds)
+        memory = threads.submit(_memory_mib, service, seconds)
+        service_s, all_s = service.cpu_s(), busy_cpu_s()
+        load = open_loop(service.port, bodies, rate_hz=times * before_hz, duration_s=seconds)
+        service_s, all_s = service.cpu_s() - service_s, busy_cpu_s() - all_s
+        ended_s = max(one.answered_s for one in load.arrivals)
+        capacity_hz = before_hz, _capacity_hz(service, bodies, requests)
+        return Overload(capacity_hz, load, health.result(), memory.result(), service_s / ended_s, all_s / ended_s)
+
+
+def _capacity_hz(service: ServerProcess, bodies: Sequence[Body], requests: int) -> float:
+    started_s = time.perf_counter()
+    closed_loop(service.port, bodies, concurrency=CLIENTS, requests=requests)
+    return requests / (time.perf_counter() - started_s)
+
+
+def _ask_health(port: int, seconds: float) -> Load:
+    return open_loop(port, [HEALTH], rate_hz=HEALTH_HZ, duration_s=seconds)
+
+
+def _memory_mib(service: ServerProcess, seconds: float) -> tuple[float, float]:
+    time.sleep(seconds * _EARLY_SHARE)
+    early_mib = service.memory_mib("VmRSS")
+    time.sleep(seconds * (1 - _EARLY_SHARE))
+    return early_mib, service.memory_mib("VmRSS")
+
+
+def _answers(load: Load) -> Iterator[str]:
+    for status, count in sorted(load.statuses.items()):
+        yield f"{count} x {'none' if status == NO_ANSWER else status}"
+
+
+def _percentiles(load: Load, status: int) -> str:
+    return ", ".join(f"{load.latency_ms(percent, status):.0f}" for percent in (50, 95, 99))
+
+
+if __name__ == "__main__":
+    main()
