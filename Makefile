@@ -1,6 +1,6 @@
 # The front door. Each target installs what it needs into .venv once, then says what it does.
 #   make serve     the service on http://127.0.0.1:8000, with the models that are shipped in models/
-#   make test      every test         make check   linters of code, Dockerfiles and compose; mypy --strict
+#   make test      every test         make check   linters of code, images, compose and k8s; mypy --strict
 #   make train     DATA=folder of class folders [GROUPS_CSV=records.csv] [ARCH=fusion]: data to promoted bundle
 #   make evaluate  DATA=… [GROUPS_CSV=…] [QUICK=--quick]: every network and baseline, leak-free, as the card says
 #   make test-deploy    images, compose and trainer on the Docker engine at hand (BASE_IMAGE=another base)
@@ -16,6 +16,8 @@ SERVE_VENV := $(VENV)$(if $(filter gpu,$(ONNXRUNTIME)),-gpu)
 SERVE := $(SERVE_VENV)/.installed-service
 TRAIN := $(VENV)/.installed-trainer
 DEV := $(VENV)/.installed-dev
+# In an environment of its own, because it caps what we share with it.
+CHECKOV := .cache/checkov/.installed
 INSTALL := -m pip --disable-pip-version-check install -q
 
 ARCH ?= fusion
@@ -38,11 +40,13 @@ test: $(DEV)
 	@echo "test: pytest"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: $(DEV)
-	@echo "check: ruff, hadolint, yamllint, docker compose config, mypy --strict, import-linter"
+check: $(DEV) $(CHECKOV)
+	@echo "check: ruff, hadolint, yamllint, checkov, docker compose config, mypy --strict, import-linter"
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/hadolint docker/*.Dockerfile
-	@$(BIN)/yamllint --strict docker docker-compose.yml
+	@$(BIN)/yamllint --strict docker docker-compose.yml k8s
+	@$(BIN)/python -m tests.deploy_static.manifests .cache/manifests
+	@.cache/checkov/bin/checkov --config-file k8s/.checkov.yaml -d .cache/manifests
 	@if docker compose version >/dev/null 2>&1; \
 	  then docker compose -f docker-compose.yml -f docker/keys.yml --profile '*' config --quiet; \
 	  else echo "check: NOT CHECKED: docker-compose.yml; docker compose is not here"; fi
@@ -81,6 +85,7 @@ lock: $(DEV)
 	@$(UV_COMPILE) $(UPGRADE) --extra cpu -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
 	@$(UV_COMPILE) $(UPGRADE) --extra gpu -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
 	@$(UV_COMPILE) $(UPGRADE) --group sbom -o requirements/sbom.txt
+	@$(UV_COMPILE) $(UPGRADE) --group checkov -o requirements/checkov.txt
 
 clean:
 	rm -rf .venv .venv-gpu .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
@@ -101,8 +106,15 @@ $(TRAIN): requirements/trainer.txt | $(BIN)/python
 	@$(BIN)/python $(INSTALL) --require-hashes -r $<
 	@touch $@
 
+# Without resolving anew: pip knows no override of a cap (tool.uv in pyproject.toml), and the file is complete.
 $(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
 	@echo "install: service, trainer and development tools (some minutes, once)"
-	@$(BIN)/python $(INSTALL) --require-hashes -r requirements/dev.txt
+	@$(BIN)/python $(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
 	@$(BIN)/python $(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(CHECKOV): requirements/checkov.txt | $(BIN)/python
+	@echo "install: checkov (a minute, once)"
+	@$(PYTHON) -m venv --clear .cache/checkov
+	@.cache/checkov/bin/python $(INSTALL) --require-hashes -r $<
 	@touch $@

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import tritonclient.http as tritonhttp
 
 from shared_preproc.leads import LEADS
 from tests import factories
@@ -153,12 +154,7 @@ def test_a_refusal_repeats_nothing_that_was_sent(client: httpx.Client) -> None:
 
 
 @pytest.fixture
-def tritonhttp() -> Any:
-    return pytest.importorskip("tritonclient.http", reason="needs the extra inference-client")
-
-
-@pytest.fixture
-def triton(tritonhttp: Any, client: httpx.Client) -> Iterator[Any]:
+def triton(client: httpx.Client) -> Iterator[Any]:
     triton = tritonhttp.InferenceServerClient(f"{client.base_url.host}:{client.base_url.port}", network_timeout=30.0)
     yield triton
     triton.close()
@@ -177,7 +173,7 @@ def test_tritons_client_finds_its_way(triton: Any) -> None:
 @pytest.mark.parametrize("binary_in", [True, False])
 @pytest.mark.parametrize("binary_out", [None, True, False])
 def test_tritons_client_is_answered(
-    triton: Any, tritonhttp: Any, client: httpx.Client, binary_in: bool, binary_out: bool | None
+    triton: Any, client: httpx.Client, binary_in: bool, binary_out: bool | None
 ) -> None:
     page = tritonhttp.InferInput("page", [2], "BYTES")
     sent = PAGES if binary_in else [base64.b64encode(page) for page in PAGES]
@@ -194,7 +190,7 @@ def test_tritons_client_is_answered(
     assert decisions == [one["decision"] for one in said]
 
 
-def test_tritons_client_understands_a_refusal(triton: Any, tritonhttp: Any) -> None:
+def test_tritons_client_understands_a_refusal(triton: Any) -> None:
     page = tritonhttp.InferInput("page", [1], "BYTES")
     page.set_data_from_numpy(np.array([factories.blank_png()], object))
     with pytest.raises(tritonhttp.InferenceServerException, match="not_an_ecg_page") as refusal:
