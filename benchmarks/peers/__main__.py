@@ -127,8 +127,9 @@ def _ratios(lines: Sequence[Line]) -> Iterator[Sequence[str]]:
     for line in lines:
         if line.host != OURS and line.load in ours:
             own = ours[line.load]
-            rates, tails = own.rate_hz / line.rate_hz, own.percentiles_ms[-1] / line.percentiles_ms[-1]
-            yield line.load, line.host, f"{rates:.2f}", f"{tails:.2f}"
+            tails = own.percentiles_ms[-1] / line.percentiles_ms[-1]
+            rates = f"{own.rate_hz / line.rate_hz:.2f}" if line.rate_hz else "it answered none in time"
+            yield line.load, line.host, rates, f"{tails:.2f}"
 
 
 def _closed(name: str, server: ServerProcess, bodies: Sequence[Body], clients: int, requests: int) -> Line:
