@@ -3,12 +3,13 @@
 import { definitions, drawn, element, icon } from "./elements.js";
 import { capital, className, heartRate, inWords, interval, milliseconds, modelName, modelRef, moment, number, probability, share } from "./words.js";
 
+const SEEN_BEFORE = "The model was trained on this very file: its answer here shows nothing about how good it is.";
 const DECISIONS = {
   reported: ["Reported", "Nothing on the page or in the probabilities spoke against giving this answer. It can still be wrong."],
   referred: ["Referred to a person", "A person has to look at this page before the answer is used:"],
 };
 
-function banner({ decision, predicted_class, probabilities, reasons, model }) {
+function banner({ decision, predicted_class, probabilities, reasons, model, seen_in_training }) {
   const [title, words] = DECISIONS[decision];
   const most = `${className(predicted_class)}, ${probability(probabilities[predicted_class])}`;
   const text = [
@@ -16,6 +17,7 @@ function banner({ decision, predicted_class, probabilities, reasons, model }) {
     element("h3", [element("span", "Most probable: ", { class: "lead-in" }), most]),
     element("p", words),
     ...(reasons.length ? [element("ul", reasons.map(({ message }) => element("li", message)))] : []),
+    ...(seen_in_training ? [element("p", SEEN_BEFORE)] : []),
   ];
   return element("div", [icon(decision), element("div", text)], { class: `banner ${decision}` });
 }
@@ -60,7 +62,7 @@ function watch({ operating_point: point }) {
 }
 
 const SEEN = new Map([
-  [true, "yes: the model was trained on this very file, so its answer here shows nothing about how good it is"],
+  [true, "yes"],
   [false, "no"],
   [null, "the model does not say"],
 ]);

@@ -69,7 +69,7 @@ function told({ card, text }) {
 }
 
 export function modelCard(ref) {
-  const place = element("div", element("p", "The card is on its way…", { class: "quiet" }), { "aria-live": "polite" });
+  const place = element("div", element("p", "The card is on its way…", { class: "quiet" }));
   ask(`models/${ref}/card`).then(({ ok, content }) => {
     const parts = ok ? [...decision(content), ...history(content), ...figures(content), ...told(content)] : [problemCard(content)];
     place.replaceChildren(...parts);

@@ -1,6 +1,6 @@
 // Shows the OpenAPI description as a page. Swagger UI would be 1.5 MB of scripts, by default from a public host.
 
-import { byId, element } from "./elements.js";
+import { byId, element, scrolling } from "./elements.js";
 
 const EXAMPLE_FILE = "page.jpg";
 const EXAMPLE_REQUEST = "request.json";
@@ -15,7 +15,7 @@ function table(caption, heads, rows) {
   const head = element("tr", heads.map((text) => element("th", text, { scope: "col" })));
   const body = rows.map((cells) => element("tr", cells.map((cell) => element("td", cell))));
   const made = element("table", [element("caption", caption), element("thead", head), element("tbody", body)]);
-  return [element("div", made, { class: "scroll", tabindex: 0, role: "region", "aria-label": caption })];
+  return [scrolling(made, caption)];
 }
 
 function typeOf(schema) {

@@ -39,7 +39,7 @@ export function table(caption, heads, rows, attributes = {}) {
 }
 
 const ICONS = {
-  reported: ["M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20z", "M7.5 12.5l3 3 6-6.5"],
+  reported: ["M5 2.5h10l4 4v15H5z", "M8.5 10.5h7", "M8.5 14h7", "M8.5 17.5h4"],
   referred: ["M12 3a4 4 0 1 0 0 8 4 4 0 0 0 0-8z", "M4 21c0-4.4 3.6-7.5 8-7.5s8 3.1 8 7.5z"],
   refused: ["M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20z", "M5 5l14 14"],
 };

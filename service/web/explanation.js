@@ -28,7 +28,7 @@ function charts(reading, { leads, predicted_class, model }) {
     return figureOfLead(one.lead, leadChart(one, evidence(found)), `${share(found.weight)} of the evidence`);
   });
   const words = `What speaks for “${className(predicted_class)}” in ${modelName(model)}: the higher and darker, the more is lost when that quarter of a second is wiped. The strongest place on the page reaches ${BAR_SHARE * 100}% of the height.`;
-  return [element("p", words), element("div", figures, { class: "lead-grid" })];
+  return [element("p", words, { tabindex: -1 }), element("div", figures, { class: "lead-grid" })];
 }
 
 // Says that it goes on, and for how long it has.
@@ -42,23 +42,27 @@ function progress(cancel) {
 }
 
 function explained(answer, { reading, explain, signal }) {
-  const place = element("div", [], { "aria-live": "polite" });
-  const offer = () => place.replaceChildren(button(`Show what ${modelName(answer.model)} rests on`, start, { class: "primary" }));
+  const offer = button(`Show what ${modelName(answer.model)} rests on`, start, { class: "primary" });
+  const place = element("div", offer);
+  // What had the focus is gone, so it goes to what came.
+  const replace = (...content) => {
+    place.replaceChildren(...content);
+    place.querySelector("button, [tabindex]")?.focus();
+  };
   async function start() {
     const cancelling = new AbortController();
     const { shown, stop } = progress(() => cancelling.abort());
-    place.replaceChildren(shown);
+    replace(shown);
     try {
       const { ok, content } = await explain(modelRef(answer.model), AbortSignal.any([signal, cancelling.signal]));
-      place.replaceChildren(...(ok ? charts(reading, content) : [problemCard(content)]));
+      replace(...(ok ? charts(reading, content) : [problemCard(content), offer]));
     } catch (fault) {
-      offer();
+      replace(offer);
       if (!cancelling.signal.aborted && !signal.aborted) throw fault;
     } finally {
       stop();
     }
   }
-  offer();
   return place;
 }
 

@@ -142,6 +142,7 @@ def test_the_explanation_is_drawn_when_it_is_asked_for(answered: Visit, client: 
     assert not any("explain" in request.url for request in answered.requests)
     answered.page.click("#section-explanation button")
     answered.page.wait_for_selector("#section-explanation .chart")
+    assert str(answered.page.evaluate("document.activeElement.textContent")).startswith("What speaks for")
     notes = answered.page.locator("#section-explanation figcaption span").all_inner_texts()
     weights = [lead["explanation"]["weight"] for lead in explained["leads"]]
     assert [float(note.split("%")[0]) / 100 for note in notes] == pytest.approx(weights, abs=0.0006)

@@ -7,7 +7,7 @@ from tests.web.browser import Visit
 from tests.web.conftest import Visiting
 
 MAX_TRANSFER_BYTES = 150_000
-# Measured when idle: 0.2 s and 30 ms; the issue asks for 1 s and 300 ms. A loaded machine is given more.
+# `python -m tests.web.measure` gives 0.4 s and 25 ms, where 1 s and 300 ms are wanted. A loaded machine is given more.
 MAX_INTERACTIVE_MS = 3000
 MAX_SHOWN_MS = 900
 
@@ -31,11 +31,8 @@ def test_the_strict_policy_holds_and_nothing_runs_against_it(visited: Visit) -> 
     visited.choose(page_jpeg())
     for name in ("page", "gray", "divided", "preprocessed", "leads", "raw"):
         visited.open(name)
-    policies = [
-        request.response().headers["content-security-policy"]
-        for request in visited.requests
-        if "data:" not in request.url
-    ]  # type: ignore[union-attr]
+    responses = [request.response() for request in visited.requests if "data:" not in request.url]
+    policies = [response.headers["content-security-policy"] for response in responses if response]
     assert len(set(policies)) == 1
     assert "default-src 'none'" in policies[0]
     assert "unsafe" not in policies[0]
