@@ -77,7 +77,7 @@ def test_prometheus_takes_the_configuration(promtool: str) -> None:
 
 
 def test_each_alert_fires_when_it_should(promtool: str) -> None:
-    run(promtool, "test", "rules", str(Path(__file__).with_name("rules.test.yml")))
+    run(promtool, "test", "rules", *map(str, Path(__file__).parent.glob("*.test.yml")))
 
 
 def test_the_dashboard_asks_what_prometheus_understands(promtool: str, tmp_path: Path) -> None:

@@ -24,12 +24,17 @@ pytestmark = pytest.mark.engine
 STOP_LIMIT_S = 5.0
 SENDERS = 40
 LOAD_S = 15.0
+PEAK_LIMIT_BYTES = 800 * 2**20
 SYNCED_AFTER_S = 3 * Settings().audit_sync_interval_s
 
 
 def probabilities(answer: dict[str, Any]) -> list[float]:
     every = [answer["probabilities"], *(lead["probabilities"] for lead in answer["leads"])]
     return [one[name] for one in every for name in sorted(one)]
+
+
+def of_process_1(stack: Stack) -> dict[str, str]:
+    return dict(re.findall(r"^(\w+):\s+(.+)$", stack.inside("print(open('/proc/1/status').read())"), re.MULTILINE))
 
 
 def test_it_is_healthy_with_the_shipped_model(stack: Stack) -> None:
@@ -65,7 +70,7 @@ def test_the_metrics_have_a_port_of_their_own(stack: Stack) -> None:
 
 
 def test_process_1_has_no_more_rights_than_it_needs(stack: Stack) -> None:
-    status = dict(re.findall(r"^(\w+):\s+(.+)$", stack.inside("print(open('/proc/1/status').read())"), re.MULTILINE))
+    status = of_process_1(stack)
     assert status["Uid"].split() == ["10001"] * 4
     assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
@@ -106,6 +111,7 @@ def test_the_memory_limit_holds_under_load(stack: Stack) -> None:
     assert HTTPStatus.OK in statuses
     assert statuses <= {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.REQUEST_TIMEOUT}
     assert (state["State"]["OOMKilled"], state["RestartCount"]) == (False, 0)
+    assert int(of_process_1(stack)["VmHWM"].split()[0]) * 1024 <= PEAK_LIMIT_BYTES
     with stack.client() as client:
         assert client.get("/health").is_success
 
