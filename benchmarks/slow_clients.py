@@ -17,8 +17,9 @@ from threading import Event
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.exchange import HOST
 from benchmarks.measuring import Spread, synthetic_pages, table
-from benchmarks.service_process import HOST, service_process
+from benchmarks.service_process import service_process
 
 __all__ = ["latencies_ms", "slow_clients"]
 
