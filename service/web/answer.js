@@ -1,11 +1,27 @@
 // What the service said about the page: the decision first, then the probabilities, then what they rest on.
 
 import { definitions, drawn, element, icon } from "./elements.js";
-import { capital, className, heartRate, inWords, interval, milliseconds, modelName, modelRef, moment, number, probability, share } from "./words.js";
+import {
+  capital,
+  className,
+  heartRate,
+  inWords,
+  interval,
+  milliseconds,
+  modelName,
+  modelRef,
+  moment,
+  number,
+  probability,
+  share,
+} from "./words.js";
 
 const SEEN_BEFORE = "The model was trained on this very file: its answer here shows nothing about how good it is.";
 const DECISIONS = {
-  reported: ["Reported", "Nothing on the page or in the probabilities spoke against giving this answer. It can still be wrong."],
+  reported: [
+    "Reported",
+    "Nothing on the page or in the probabilities spoke against giving this answer. It can still be wrong.",
+  ],
   referred: ["Referred to a person", "A person has to look at this page before the answer is used:"],
 };
 
@@ -16,7 +32,14 @@ function banner({ decision, predicted_class, probabilities, reasons, model, seen
     element("p", [title, element("span", ` · ${modelName(model)}`, { class: "by" })], { class: "decision" }),
     element("h3", [element("span", "Most probable: ", { class: "lead-in" }), most]),
     element("p", words),
-    ...(reasons.length ? [element("ul", reasons.map(({ message }) => element("li", message)))] : []),
+    ...(reasons.length
+      ? [
+          element(
+            "ul",
+            reasons.map(({ message }) => element("li", message)),
+          ),
+        ]
+      : []),
     ...(seen_in_training ? [element("p", SEEN_BEFORE)] : []),
   ];
   return element("div", [icon(decision), element("div", text)], { class: `banner ${decision}` });
@@ -26,7 +49,10 @@ function banner({ decision, predicted_class, probabilities, reasons, model, seen
 function bar(value) {
   const whole = drawn("rect", { class: "whole", width: 100, height: 1 });
   const part = drawn("rect", { class: "part", width: value * 100, height: 1 });
-  return drawn("svg", { class: "bar", viewBox: "0 0 100 1", preserveAspectRatio: "none", "aria-hidden": "true" }, [whole, part]);
+  return drawn("svg", { class: "bar", viewBox: "0 0 100 1", preserveAspectRatio: "none", "aria-hidden": "true" }, [
+    whole,
+    part,
+  ]);
 }
 
 function bars({ probabilities, predicted_class }) {
@@ -89,5 +115,8 @@ export function answerCard(answer) {
     part("Where the answer comes from", origin(answer)),
   ];
   const label = `${capital(modelName(answer.model))}: ${DECISIONS[answer.decision][0]}`;
-  return element("article", [banner(answer), element("div", parts, { class: "parts" })], { class: "answer", "aria-label": label });
+  return element("article", [banner(answer), element("div", parts, { class: "parts" })], {
+    class: "answer",
+    "aria-label": label,
+  });
 }

@@ -1,4 +1,4 @@
-// The page's life: a file comes, models answer, what was read is shown. One piece of work at a time; the next one ends it.
+// The page's life: a file comes, models answer, what was read is shown. One piece of work at a time; the next ends it.
 
 import { answerCard } from "./answer.js";
 import { comparison } from "./compare.js";
@@ -25,7 +25,10 @@ const OF_THE_PAGE = new Set(["not_an_ecg_page", "unreadable_leads"]);
 const whenRead = (draw) => (content) => (content.reading ? draw(content) : waiting());
 const section = (id, draw) => new Section(byId(id), draw);
 const PICTURES = {
-  page: section("section-page", whenRead((content) => pageWithBoxes(content, content.answers.length ? "lead" : "box"))),
+  page: section(
+    "section-page",
+    whenRead((content) => pageWithBoxes(content, content.answers.length ? "lead" : "box")),
+  ),
   gray: section("section-gray", whenRead(grayPage)),
   divided: section("section-divided", whenRead(dividedLeads)),
   preprocessed: section("section-preprocessed", whenRead(preprocessedLeads)),
@@ -76,7 +79,9 @@ function showAnswers(results) {
   byId("answer").hidden = false;
   show(ANSWERS, { answers });
   step("answered");
-  const words = answers.map(({ decision, predicted_class, model }) => `${model.name}: ${decision}, most probable ${className(predicted_class)}`);
+  const words = answers.map(
+    ({ decision, predicted_class, model }) => `${model.name}: ${decision}, most probable ${className(predicted_class)}`,
+  );
   say(`${words.join(". ")}.`);
 }
 

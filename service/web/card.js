@@ -6,18 +6,41 @@ import { problemCard } from "./problem.js";
 import { ask } from "./service.js";
 import { className, interval, number, share } from "./words.js";
 
-const HEADLINES = [["Accuracy", "accuracy"], ["Balanced accuracy", "balanced_accuracy"], ["Macro F1", "f1_macro"], ["Macro AUROC", "auroc_macro"]];
-const LOSSES = [["Log loss (nats)", "log_loss"], ["Brier score", "brier"], ["Calibration error (ECE)", "ece"]];
+const HEADLINES = [
+  ["Accuracy", "accuracy"],
+  ["Balanced accuracy", "balanced_accuracy"],
+  ["Macro F1", "f1_macro"],
+  ["Macro AUROC", "auroc_macro"],
+];
+const LOSSES = [
+  ["Log loss (nats)", "log_loss"],
+  ["Brier score", "brier"],
+  ["Calibration error (ECE)", "ece"],
+];
 
-const list = (title, lines) => [element("h4", title), element("ul", lines.map((line) => element("li", line)))];
+const list = (title, lines) => [
+  element("h4", title),
+  element(
+    "ul",
+    lines.map((line) => element("li", line)),
+  ),
+];
 
 // A network's curves of one figure, of the pages that it learned from and of those that were held out.
 function learned(title, networks, [trained, heldOut], axis, ceiling) {
-  const kinds = [["training", trained, "solid"], ["validation", heldOut, "dashed"]].map(([name, figure, mark]) => {
+  const kinds = [
+    ["training", trained, "solid"],
+    ["validation", heldOut, "dashed"],
+  ].map(([name, figure, mark]) => {
     const all = networks.map((epochs) => epochs.map((epoch) => epoch[figure]).filter((value) => value != null));
     return { name, mark, lines: all.filter((values) => values.length) };
   });
-  return curves(title, kinds.filter(({ lines }) => lines.length), ["Epoch", axis], ceiling);
+  return curves(
+    title,
+    kinds.filter(({ lines }) => lines.length),
+    ["Epoch", axis],
+    ceiling,
+  );
 }
 
 function history({ history: found }) {
@@ -25,15 +48,20 @@ function history({ history: found }) {
   const { about, networks } = found;
   return [
     ...(about ? [element("p", about, { class: "quiet" })] : []),
-    element("div", [
-      learned("Accuracy in training and validation", networks, ["accuracy", "val_accuracy"], "Accuracy", 1),
-      learned("Loss in training and validation", networks, ["loss", "val_loss"], "Loss (nats)"),
-    ], { class: "plots" }),
+    element(
+      "div",
+      [
+        learned("Accuracy in training and validation", networks, ["accuracy", "val_accuracy"], "Accuracy", 1),
+        learned("Loss in training and validation", networks, ["loss", "val_loss"], "Loss (nats)"),
+      ],
+      { class: "plots" },
+    ),
   ];
 }
 
 const reached = (figures, keys) =>
-  keys.filter(([, key]) => typeof figures[key] === "number")
+  keys
+    .filter(([, key]) => typeof figures[key] === "number")
     .map(([name, key]) => ({ name, value: figures[key], ci95: figures[`${key}_ci95`] }));
 
 function recalls({ classes }) {
@@ -46,13 +74,24 @@ function figures({ figures: found, class_names }) {
   if (!found) return [];
   const names = class_names.map(className);
   const counted = `Judged on ${found.rows} pages${found.groups ? ` of ${found.groups} records` : ""}. ${found.about.join(" ")}`;
-  return [element("p", counted, { class: "quiet" }), element("div", [
-    intervals("Figures of the page, with 95% intervals", reached(found, HEADLINES)),
-    intervals("Recall of each class, with 95% intervals", recalls(found)),
-    confusion("Confusion matrix", found.confusion_matrix, names),
-    ...(found.reliability ? [reliability("Reliability of the probabilities, with 95% intervals", found.reliability)] : []),
-    ...(found.log_loss == null ? [] : [losses("Errors of the probabilities, lower is better", reached(found, LOSSES))]),
-  ], { class: "plots" })];
+  return [
+    element("p", counted, { class: "quiet" }),
+    element(
+      "div",
+      [
+        intervals("Figures of the page, with 95% intervals", reached(found, HEADLINES)),
+        intervals("Recall of each class, with 95% intervals", recalls(found)),
+        confusion("Confusion matrix", found.confusion_matrix, names),
+        ...(found.reliability
+          ? [reliability("Reliability of the probabilities, with 95% intervals", found.reliability)]
+          : []),
+        ...(found.log_loss == null
+          ? []
+          : [losses("Errors of the probabilities, lower is better", reached(found, LOSSES))]),
+      ],
+      { class: "plots" },
+    ),
+  ];
 }
 
 function decision({ decision: policy }) {
@@ -63,15 +102,24 @@ function decision({ decision: policy }) {
 }
 
 function told({ card, text }) {
-  const full = text ? [element("details", [element("summary", "The whole card"), scrolling(element("pre", text), "The whole card")])] : [];
+  const full = text
+    ? [element("details", [element("summary", "The whole card"), scrolling(element("pre", text), "The whole card")])]
+    : [];
   if (!card) return full;
-  return [...list("For", card.intended_use), ...list("Not for", card.not_intended), ...list("Limits", card.limits), ...full];
+  return [
+    ...list("For", card.intended_use),
+    ...list("Not for", card.not_intended),
+    ...list("Limits", card.limits),
+    ...full,
+  ];
 }
 
 export function modelCard(ref) {
   const place = element("div", element("p", "The card is on its way…", { class: "quiet" }));
   ask(`models/${ref}/card`).then(({ ok, content }) => {
-    const parts = ok ? [...decision(content), ...history(content), ...figures(content), ...told(content)] : [problemCard(content)];
+    const parts = ok
+      ? [...decision(content), ...history(content), ...figures(content), ...told(content)]
+      : [problemCard(content)];
     place.replaceChildren(...parts);
   });
   return place;

@@ -12,8 +12,16 @@ function prose(text = "") {
 
 function table(caption, heads, rows) {
   if (!rows.length) return [];
-  const head = element("tr", heads.map((text) => element("th", text, { scope: "col" })));
-  const body = rows.map((cells) => element("tr", cells.map((cell) => element("td", cell))));
+  const head = element(
+    "tr",
+    heads.map((text) => element("th", text, { scope: "col" })),
+  );
+  const body = rows.map((cells) =>
+    element(
+      "tr",
+      cells.map((cell) => element("td", cell)),
+    ),
+  );
   const made = element("table", [element("caption", caption), element("thead", head), element("tbody", body)]);
   return [scrolling(made, caption)];
 }

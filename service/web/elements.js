@@ -22,7 +22,11 @@ export function button(text, listener, attributes = {}) {
 }
 
 export const definitions = (entries, attributes = {}) =>
-  element("dl", entries.map(([term, ...value]) => element("div", [element("dt", term), element("dd", value)])), attributes);
+  element(
+    "dl",
+    entries.map(([term, ...value]) => element("div", [element("dt", term), element("dd", value)])),
+    attributes,
+  );
 
 // Wide tables scroll by themselves, so that the page never does; what scrolls has to be reachable by keyboard.
 export const scrolling = (content, label) =>
@@ -30,7 +34,10 @@ export const scrolling = (content, label) =>
 
 // The first cell of each row is its head.
 export function table(caption, heads, rows, attributes = {}) {
-  const head = element("tr", heads.map((text) => element("th", text, { scope: "col" })));
+  const head = element(
+    "tr",
+    heads.map((text) => element("th", text, { scope: "col" })),
+  );
   const body = rows.map(([first, ...rest]) =>
     element("tr", [element("th", first, { scope: "row" }), ...rest.map((cell) => element("td", cell))]),
   );
@@ -45,4 +52,8 @@ const ICONS = {
 };
 
 export const icon = (name) =>
-  drawn("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, ICONS[name].map((d) => drawn("path", { d })));
+  drawn(
+    "svg",
+    { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" },
+    ICONS[name].map((d) => drawn("path", { d })),
+  );

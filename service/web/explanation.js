@@ -35,9 +35,16 @@ function charts(reading, { leads, predicted_class, model }) {
 function progress(cancel) {
   const seconds = element("span", "0 s");
   const started = performance.now();
-  const clock = setInterval(() => (seconds.textContent = `${Math.round((performance.now() - started) / 1000)} s`), 1000);
+  const clock = setInterval(
+    () => (seconds.textContent = `${Math.round((performance.now() - started) / 1000)} s`),
+    1000,
+  );
   const bar = element("progress", [], { "aria-label": "Explaining" });
-  const shown = element("p", [bar, " Classifying the page again without each of its parts, ", seconds, " ", button("Cancel", cancel)], { class: "working" });
+  const shown = element(
+    "p",
+    [bar, " Classifying the page again without each of its parts, ", seconds, " ", button("Cancel", cancel)],
+    { class: "working" },
+  );
   return { shown, stop: () => clearInterval(clock) };
 }
 

@@ -40,7 +40,10 @@ export function offerToKeep(answers, say) {
   byId("print").addEventListener("click", () => window.print());
   byId("download").addEventListener("click", () => {
     const [first, ...others] = answers();
-    download(`ecg-answer-${first.request_id}.json`, JSON.stringify(others.length ? [first, ...others] : first, null, 2));
+    download(
+      `ecg-answer-${first.request_id}.json`,
+      JSON.stringify(others.length ? [first, ...others] : first, null, 2),
+    );
     say("The JSON was handed to the browser's downloads.");
   });
   byId("copy").addEventListener("click", async () => {

@@ -1,4 +1,4 @@
-// The caller's key: it stays in its field, so that it is gone with the page. No storage, no cookie, no address holds it.
+// The caller's key: it stays in its field, so it is gone with the page. No storage, no cookie, no address holds it.
 
 import { byId } from "./elements.js";
 

@@ -26,7 +26,10 @@ export function heatTable({ model, leads, probabilities }, ids) {
   const parts = [
     element("caption", caption),
     element("thead", element("tr", heads)),
-    element("tbody", leads.map((lead) => row(lead, names, ids))),
+    element(
+      "tbody",
+      leads.map((lead) => row(lead, names, ids)),
+    ),
   ];
   return scrolling(element("table", parts, { class: "heat" }), caption);
 }

@@ -11,14 +11,20 @@ const option = (text, value) => element("option", text, { value });
 function offer(select, first, { models }) {
   const chosen = select.value;
   const bundles = models.map((model) => option(modelName(model), modelRef(model)));
-  const aliases = models.flatMap((model) => model.aliases.map((alias) => option(`${alias}: ${modelName(model)}`, alias)));
-  const groups = [["Aliases", aliases], ["Bundles", bundles]].filter(([, options]) => options.length);
+  const aliases = models.flatMap((model) =>
+    model.aliases.map((alias) => option(`${alias}: ${modelName(model)}`, alias)),
+  );
+  const groups = [
+    ["Aliases", aliases],
+    ["Bundles", bundles],
+  ].filter(([, options]) => options.length);
   select.replaceChildren(first, ...groups.map(([label, options]) => element("optgroup", options, { label })));
   select.value = [...select.options].some(({ value }) => value === chosen) ? chosen : "";
 }
 
 function summary({ name, version, aliases, default: isDefault, metrics, reports, description }) {
-  const accuracy = metrics.accuracy === undefined ? [] : [`accuracy ${share(metrics.accuracy)} (${interval(metrics.accuracy_ci95)})`];
+  const accuracy =
+    metrics.accuracy === undefined ? [] : [`accuracy ${share(metrics.accuracy)} (${interval(metrics.accuracy_ci95)})`];
   const facts = [
     ...(isDefault ? ["answers by default"] : []),
     ...aliases.map((alias) => `alias ${alias}`),
@@ -33,12 +39,16 @@ function summary({ name, version, aliases, default: isDefault, metrics, reports,
 
 function bundle(model) {
   const ref = modelRef(model);
-  const details = element("details", [summary(model), element("div", [], { class: "body" })], { id: `model-${ref}`, class: "section" });
+  const details = element("details", [summary(model), element("div", [], { class: "body" })], {
+    id: `model-${ref}`,
+    class: "section",
+  });
   new Section(details, () => modelCard(ref)).show({});
   return details;
 }
 
-const broken = ({ model, reason }) => element("p", [element("strong", `${model} is not served: `), reason], { class: "warning" });
+const broken = ({ model, reason }) =>
+  element("p", [element("strong", `${model} is not served: `), reason], { class: "warning" });
 
 // Fills both lists and the bundles' cards; gives the problem where the models cannot be listed.
 export async function listModels() {
@@ -47,7 +57,10 @@ export async function listModels() {
   const { default: fallback, models, broken: unserved } = content;
   offer(byId("model"), option(`Default${fallback.model ? `: ${fallback.model}` : ""}`, ""), content);
   offer(byId("other"), option("No other model", ""), content);
-  byId("model-list").replaceChildren(...[...models].sort((one, other) => other.default - one.default).map(bundle), ...unserved.map(broken));
+  byId("model-list").replaceChildren(
+    ...[...models].sort((one, other) => other.default - one.default).map(bundle),
+    ...unserved.map(broken),
+  );
   return null;
 }
 

@@ -21,7 +21,9 @@ export function problemCard({ title, found, expected, remedy, request_id }, besi
   ]);
   const text = [element("p", "Refused: no class is given", { class: "decision" }), element("h3", title)];
   const head = element("div", [icon("refused"), element("div", text)], { class: "banner refused" });
-  return element("article", [head, element("div", [...beside, facts], { class: "refusal" })], { class: "answer problem" });
+  return element("article", [head, element("div", [...beside, facts], { class: "refusal" })], {
+    class: "answer problem",
+  });
 }
 
 export function pictureOf(file, picture) {

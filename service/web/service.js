@@ -1,4 +1,4 @@
-// Talks to the service: every address is relative, so that it works behind a proxy's prefix. Knows no element but the key's.
+// Talks to the service: every address is relative, so that it works behind a proxy's prefix. Knows no element.
 
 import { askForKey, authorization } from "./key.js";
 
@@ -35,7 +35,7 @@ const query = (parameters) => {
 
 export const addressOf = (path, parameters) => decodeURIComponent(`${path}${query(parameters)}`);
 
-// fetch cannot tell how much of an upload has gone; XMLHttpRequest can. The file's name stays here: it may name a patient.
+// fetch cannot tell how much of an upload has gone; XMLHttpRequest can. The file's name, maybe a patient's, stays here.
 export function send(path, file, parameters, { signal, onUpload = () => {} }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();

@@ -42,7 +42,9 @@ function ticks({ width, height, zero, px_per_mv, px_per_s }) {
 }
 
 const points = (values, { start_px, step_px, px_per_mv }, zero) =>
-  values.map((mv, at) => `${(start_px + CENTRE_PX + at * step_px).toFixed(1)},${(zero - mv * px_per_mv).toFixed(1)}`).join(" ");
+  values
+    .map((mv, at) => `${(start_px + CENTRE_PX + at * step_px).toFixed(1)},${(zero - mv * px_per_mv).toFixed(1)}`)
+    .join(" ");
 
 function describe({ lead, trace }) {
   const low = number(Math.min(...trace.signal_mv), 2);
