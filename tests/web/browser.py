@@ -17,6 +17,7 @@ __all__ = ["CHROMIUM", "SECTIONS", "Visit", "chromium", "visit"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SECTIONS = ("page", "gray", "divided", "preprocessed", "leads", "explanation", "raw")
 TIMEOUT_MS = 20_000
+_ATTEMPTS = 5
 
 # Containers give a browser neither its sandbox nor a large /dev/shm.
 _ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
@@ -47,8 +48,17 @@ class Visit:
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", self._note)
-        page.goto(origin)
-        page.wait_for_selector("#model optgroup, #sign-in:not([hidden])", state="attached")
+        self._open()
+
+    def _open(self) -> None:
+        """Load the page; again where Chromium gave up its connections, as it does when a container comes or goes."""
+        for _ in range(_ATTEMPTS):
+            self.complaints.clear()
+            self.requests.clear()
+            self.page.goto(self._origin)
+            if not any("ERR_NETWORK_CHANGED" in one for one in self.complaints):
+                break
+        self.page.wait_for_selector("#model optgroup, #sign-in:not([hidden])", state="attached")
 
     def _listen(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
