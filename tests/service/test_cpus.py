@@ -17,7 +17,7 @@ def test_the_smaller_of_affinity_and_quota(affinity: int, quota_cpus: float | No
 
 
 @pytest.mark.parametrize(
-    ("files", "cgroup", "expected"),
+    ("files", "path", "expected"),
     [
         ({}, "/", None),
         ({"cpu.max": "max 100000\n"}, "/", None),
@@ -31,12 +31,28 @@ def test_the_smaller_of_affinity_and_quota(affinity: int, quota_cpus: float | No
     ],
 )
 def test_the_tightest_quota_on_the_way(
-    files: dict[str, str], cgroup: str, expected: float | None, tmp_path: Path
+    files: dict[str, str], path: str, expected: float | None, tmp_path: Path
 ) -> None:
+    lay_out(tmp_path, files)
+    assert cgroup_cpus(tmp_path, f"0::{path}\n") == expected
+
+
+@pytest.mark.parametrize(
+    ("quota_us", "period_us", "expected"), [("150000", "100000", 1.5), ("-1", "100000", None), ("100000", "", None)]
+)
+@pytest.mark.parametrize("folder", ["cpu", "cpu/docker/0a"])
+def test_quotas_of_version_1(
+    quota_us: str, period_us: str, expected: float | None, folder: str, tmp_path: Path
+) -> None:
+    lay_out(tmp_path, {f"{folder}/cpu.cfs_quota_us": f"{quota_us}\n", f"{folder}/cpu.cfs_period_us": f"{period_us}\n"})
+    membership = "9:name=systemd:/docker/0a\n4:cpuset:/elsewhere\n3:cpu,cpuacct:/docker/0a\n0::/\n"
+    assert cgroup_cpus(tmp_path, membership) == expected
+
+
+def lay_out(root: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert cgroup_cpus(tmp_path, cgroup) == expected
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
 
 
 def test_this_machine() -> None:
