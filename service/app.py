@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
@@ -20,6 +22,7 @@ from service.connections import connections_within
 from service.cpus import available_cpus
 from service.default_model import DefaultModel
 from service.dependencies import ACCESS_REFUSALS, PROTECTED
+from service.errors import StartupError
 from service.gauges import ServiceGauges
 from service.hosts import TrustedHosts, trusted_hosts
 from service.idempotency import KeptAnswers
@@ -29,12 +32,15 @@ from service.metrics_listener import MetricsPort
 from service.model_loader import ModelLoader
 from service.model_pool import Budget, ModelPool
 from service.problems import handle_errors, problem_responses
-from service.request_context import RequestContext
+from service.request_context import FRAMEWORK_TELEMETRY, RequestContext
 from service.routes import classify, health, models, open_inference, reading, web
 from service.routes import metrics as metrics_route
 from service.settings import Settings
 from service.state import LifespanState, Service
 from service.workers import Workers
+
+if TYPE_CHECKING:
+    from service.spans import Spans
 
 __all__ = ["INTENDED_USE", "create_app"]
 
@@ -47,11 +53,12 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     """Build the service; ``open_classifier`` is ONNX Runtime unless something else is given.
 
     Raises:
-        StartupError: ONNX Runtime or the audit cannot do what the settings demand, or they leave the service open to
-            anyone.
+        StartupError: ONNX Runtime, the audit or OpenTelemetry cannot do what the settings demand, or they leave the
+            service open to anyone.
     """
-    access, metrics = make_access(settings), Metrics()
+    access, metrics, spans = make_access(settings), Metrics(), _open_spans(settings)
     opener = open_classifier or onnx_opener(settings.provider, settings.threads_of_one_inference(available_cpus()))
+    make_service = partial(_service, settings, opener, access, metrics, open_audit(settings))
     app = FastAPI(
         title="ECG report classifier",
         summary="Reads a 12-lead ECG report page and says how probable each class is, for each lead and for the page.",
@@ -63,11 +70,12 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         openapi_url="/openapi.json" if settings.docs else None,
         # A redirect would be built from the client's Host header.
         redirect_slashes=False,
-        lifespan=_lifespan(settings, opener, access, metrics, open_audit(settings)),
+        telemetry=FRAMEWORK_TELEMETRY,
+        lifespan=_lifespan(make_service, spans),
     )
     app.add_middleware(TrustedHosts, names=trusted_hosts(settings))
     _offer_metrics(app, settings)
-    app.add_middleware(RequestContext, metrics=metrics)  # the last is the outermost
+    app.add_middleware(RequestContext, metrics=metrics, spans=spans)  # the last is the outermost
     handle_errors(app)
     for routes in (classify, reading, health, models, open_inference, web):
         app.include_router(routes.router)
@@ -88,15 +96,28 @@ def _offer_metrics(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(MetricsPort, port=settings.metrics_port)
 
 
+def _open_spans(settings: Settings) -> "Spans | None":
+    if settings.otlp_endpoint is None:
+        return None
+    try:
+        from service.spans import Spans  # noqa: PLC0415 - OpenTelemetry is an extra
+    except ImportError as error:
+        raise StartupError(
+            "ECG_OTLP_ENDPOINT is set, but OpenTelemetry is not installed. "
+            "Install this package with the extra `otel` as well, or leave ECG_OTLP_ENDPOINT out."
+        ) from error
+    return Spans(settings.otlp_endpoint)
+
+
 def _lifespan(
-    settings: Settings, open_classifier: ClassifierOpener, access: Access, metrics: Metrics, audit: AuditLog | None
+    make_service: Callable[[], Service], spans: "Spans | None"
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
-        service = _service(settings, open_classifier, access, metrics, audit)
-        metrics.watch(ServiceGauges(service))
-        if audit is not None:
-            audit.start()
+        service = make_service()
+        service.metrics.watch(ServiceGauges(service))
+        if service.audit is not None:
+            service.audit.start()
         # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
         following = asyncio.create_task(_follow(service))
         try:
@@ -105,8 +126,10 @@ def _lifespan(
             following.cancel()
             service.loader.close()
             service.admission.workers.close()
-            if audit is not None:
-                audit.close()
+            if service.audit is not None:
+                service.audit.close()
+            if spans is not None:
+                spans.close()
 
     return lifespan
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from model_registry.manifest import BundleManifest
 from service.classifier import Classifier, Probabilities
+from service.clock import Clock
 from service.decide import Decision, Thresholds, decide
-from service.examined import Clock, ImageFacts, examined_page
+from service.examined import ImageFacts, examined_page
 from service.explain import LeadEvidence, explain
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.quality import Quality, measure_quality

@@ -1,17 +1,15 @@
 """The way that every page goes first: decoded, read, examined, each step on the clock. Knows no model and no HTTP."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter
 
+from service.clock import Clock
 from shared_preproc.evidence import Doubt, examine
 from shared_preproc.page import ImageFormat, Page, decode_page
 from shared_preproc.pipeline import PageReading, read_page
 from shared_preproc.spec import PreprocSpec
 
-__all__ = ["Clock", "ExaminedPage", "ImageFacts", "examined_page"]
+__all__ = ["ExaminedPage", "ImageFacts", "examined_page"]
 
 
 @dataclass(frozen=True)
@@ -34,25 +32,6 @@ class ExaminedPage:
     doubts: tuple[Doubt, ...]
 
 
-class Clock:
-    """How long each step took, and all of them with what lay between; a step may come in several pieces."""
-
-    def __init__(self) -> None:
-        self._started = perf_counter()
-        self._steps_ms: dict[str, float] = {}
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Count what happens inside as a piece of the step ``name``."""
-        started = perf_counter()
-        yield
-        self._steps_ms[name] = self._steps_ms.get(name, 0.0) + _ms_since(started)
-
-    def timings_ms(self) -> Mapping[str, float]:
-        """Wall time of each step so far, and ``total``, in milliseconds."""
-        return {**self._steps_ms, "total": _ms_since(self._started)}
-
-
 def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool = True) -> ExaminedPage:
     """Decode and read one JPEG or PNG as ``spec`` says; unless ``judging``, it is not examined and has no doubts.
 
@@ -69,7 +48,3 @@ def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool
             doubts = examine(page, reading, spec)
     image = ImageFacts(hashlib.sha256(data).hexdigest(), page.format, page.width_px, page.height_px)
     return ExaminedPage(image, page, reading, doubts)
-
-
-def _ms_since(started_s: float) -> float:
-    return (perf_counter() - started_s) * 1000

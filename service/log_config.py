@@ -50,6 +50,8 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
             "loggers": {
                 # It quotes bytes of the body that it cannot parse.
                 "python_multipart": {"level": "CRITICAL"},
+                # What it says of a collector that is down, it says with each batch; `service.spans` says it once.
+                "opentelemetry": {"level": "CRITICAL"},
                 # It quotes the text of EXIF tags, at the level debug.
                 "PIL": {"level": "CRITICAL"},
                 # A client that asks for a WebSocket makes it advise the operator to install one.

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import StartupError
 from service.problems import handle_errors
+from service.request_context import FRAMEWORK_TELEMETRY
 from service.routes import metrics
 from service.settings import Settings
 
@@ -59,7 +60,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _metrics_app() -> FastAPI:
-    app = FastAPI(openapi_url=None, redirect_slashes=False)
+    app = FastAPI(openapi_url=None, redirect_slashes=False, telemetry=FRAMEWORK_TELEMETRY)
     handle_errors(app)
     app.include_router(metrics.router)
     return app

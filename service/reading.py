@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from service.examined import Clock, ImageFacts, examined_page
+from service.clock import Clock
+from service.examined import ImageFacts, examined_page
 from shared_preproc.layout import Box
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.masks import Mask

@@ -8,8 +8,9 @@ import re
 import uuid
 from collections.abc import Mapping, MutableMapping
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,7 +18,10 @@ from service.metrics import NONE, Metrics, RequestFacts
 from service.problems import internal_error
 from service.trace_context import TRACE_HEADER, TraceContext
 
-__all__ = ["REQUEST_ID_HEADER", "RequestContext"]
+if TYPE_CHECKING:
+    from service.spans import Spans
+
+__all__ = ["FRAMEWORK_TELEMETRY", "REQUEST_ID_HEADER", "RequestContext"]
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
@@ -33,6 +37,9 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
 }
 
+FRAMEWORK_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
+"""None: FastAPI's own would send addresses, queries and the text of exceptions wherever its environment says."""
+
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
@@ -42,9 +49,10 @@ logger = logging.getLogger(__name__)
 class RequestContext:
     """ASGI middleware; the id is in ``request.state.request_id``."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, spans: "Spans | None") -> None:
         self._app = app
         self._metrics = metrics
+        self._spans = spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one exchange."""
@@ -55,7 +63,7 @@ class RequestContext:
         if method == "HEAD":
             # Routed as GET in a scope of ours: the server, which looks at its own, then leaves out the body.
             scope = {**scope, "method": "GET"}
-        exchange = _Exchange(scope, send, method)
+        exchange = _Exchange(scope, send, method, self._spans)
         try:
             await self._app(scope, receive, exchange.send)
         except Exception:
@@ -67,14 +75,16 @@ class RequestContext:
 
 
 class _Exchange:
-    def __init__(self, scope: Scope, send: Send, method: str) -> None:
-        self._started = perf_counter()
+    def __init__(self, scope: Scope, send: Send, method: str, spans: "Spans | None") -> None:
+        self._started_s = perf_counter()
         self._scope = scope
         self._send = send
         self._method = method if method in _METHODS else "other"
         self.status: int | None = None
         self.request_id = _request_id(scope)
-        self._trace = TraceContext.parse(Headers(scope=scope).get(TRACE_HEADER, ""))
+        parent = TraceContext.parse(Headers(scope=scope).get(TRACE_HEADER, ""))
+        self._span = None if spans is None else spans.begin(parent, self._started_s)
+        self._trace = self._span.context if self._span else parent and parent.child()
         self._state: MutableMapping[str, Any] = scope.setdefault("state", {})
         self._state["request_id"] = self.request_id
 
@@ -96,7 +106,8 @@ class _Exchange:
         await self._send(message)
 
     def end(self, metrics: Metrics) -> None:
-        duration_s = perf_counter() - self._started
+        ended_s = perf_counter()
+        duration_s = ended_s - self._started_s
         status = NONE if self.status is None else self.status
         facts = RequestFacts(
             route=getattr(self._scope.get("route"), "path", NONE),
@@ -106,6 +117,8 @@ class _Exchange:
             bundle=self._state.get("bundle", NONE),
         )
         metrics.count_request(facts, duration_s)
+        if self._span is not None:
+            self._span.end(facts, self.request_id, ended_s)
         line = {"method": facts.method, "route": facts.route, "status": status, "duration_ms": duration_s * 1000}
         who = {"key_id": self._state.get("key_id", NONE)}
         logger.info("request", extra={"fields": line | who | self.identity})

@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """``None``: `/metrics` is one of the service's paths; otherwise it is there and nowhere else."""
+    otlp_endpoint: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    """``None``: no spans are sent."""
     audit_dir: Path | None = None
     """``None``: nothing is recorded."""
     audit_required: bool = False

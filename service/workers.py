@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from threading import Event
 from time import perf_counter
@@ -75,7 +76,10 @@ class Workers:
             self.waiting -= 1
         self.working += 1
         started_s, loop, given_up = perf_counter(), asyncio.get_running_loop(), Event()
-        call = self._pool.submit(work_until, given_up, partial(function, *args, **kwargs))
+        work = partial(function, *args, **kwargs)
+        call = self._pool.submit(
+            copy_context().run, work_until, given_up, work
+        )  # `service.clock` knows whose work it is
         # When the thread is free and not when the caller is: a caller that is cancelled leaves it working.
         call.add_done_callback(lambda _: _tell(loop, self._end, perf_counter() - started_s))
         try:

@@ -16,6 +16,7 @@ WHEN_NOT_SET = {
     "critical_sensitivity": "the model's",
     "metrics_port": "none",
     "audit_dir": "none",
+    "otlp_endpoint": "none",
     "trusted_hosts": "by `ECG_HOST`",
     "keys_file": "none",
     "oidc_issuer": "none",

@@ -17,12 +17,13 @@ WELL_FORMED = f"00-{TRACE}-{SPAN}-01"
     "header", [WELL_FORMED, f"00-{TRACE}-{SPAN}-00", f"cc-{TRACE}-{SPAN}-01-what-the-future-brings"]
 )
 def test_a_trace_is_passed_on_with_a_span_of_ours(header: str) -> None:
-    context = TraceContext.parse(header)
-    assert context
-    version, trace_id, span_id, flags = context.header.split("-")
+    callers = TraceContext.parse(header)
+    assert callers
+    assert callers.span_id == SPAN
+    version, trace_id, span_id, flags = callers.child().header.split("-")
     assert (version, trace_id, flags) == ("00", TRACE, header.split("-")[3])
     assert span_id != SPAN
-    assert TraceContext.parse(context.header)
+    assert TraceContext.parse(callers.child().header)
 
 
 @pytest.mark.parametrize(
