@@ -82,8 +82,8 @@ lock: $(DEV)
 	@echo "lock: requirements/*.txt from pyproject.toml"
 	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra trainer --extra dev pyproject.toml -o requirements/dev.txt
 	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra trainer -c requirements/dev.txt pyproject.toml -o requirements/trainer.txt
-	@$(UV_COMPILE) $(UPGRADE) --extra cpu -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
-	@$(UV_COMPILE) $(UPGRADE) --extra gpu -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
+	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra otel -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
+	@$(UV_COMPILE) $(UPGRADE) --extra gpu --extra otel -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
 	@$(UV_COMPILE) $(UPGRADE) --group sbom -o requirements/sbom.txt
 	@$(UV_COMPILE) $(UPGRADE) --group checkov -o requirements/checkov.txt
 
