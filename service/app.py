@@ -28,6 +28,7 @@ from service.metrics import Metrics
 from service.metrics_listener import MetricsPort
 from service.model_loader import ModelLoader
 from service.model_pool import Budget, ModelPool
+from service.page_processes import PageProcesses
 from service.problems import handle_errors, problem_responses
 from service.request_context import RequestContext
 from service.routes import classify, health, models, open_inference, reading, web
@@ -99,12 +100,17 @@ def _lifespan(
             audit.start()
         # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
         following = asyncio.create_task(_follow(service))
+        processes = PageProcesses(settings.processes_for_pages(available_cpus()))
         try:
+            await asyncio.to_thread(processes.start)
+            if processes.count:
+                service.prepare = processes.prepare
             yield {"service": service}
         finally:
             following.cancel()
             service.loader.close()
             service.admission.workers.close()
+            processes.close()
             if audit is not None:
                 audit.close()
 

@@ -1,7 +1,7 @@
 """The way that every page goes first: decoded, read, examined, each step on the clock. Knows no model and no HTTP."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -48,7 +48,7 @@ class Clock:
         yield
         self._steps_ms[name] = self._steps_ms.get(name, 0.0) + _ms_since(started)
 
-    def timings_ms(self) -> Mapping[str, float]:
+    def timings_ms(self) -> dict[str, float]:
         """Wall time of each step so far, and ``total``, in milliseconds."""
         return {**self._steps_ms, "total": _ms_since(self._started)}
 
