@@ -23,8 +23,8 @@ from shared_preproc.spec import PreprocSpec
 
 __all__ = ["PageProcesses"]
 
-# A fresh interpreter, and its copies: a copy of this one would have its locks but not its threads.
-_PROCESSES = get_context("forkserver")
+# Fresh interpreters: copies of this one would have its locks but not its threads.
+_PROCESSES = get_context("spawn")
 _END_S = 5.0
 _SPECS = 8  # that are kept unpacked: the bundles that are served at once have one or two
 
@@ -35,7 +35,6 @@ class PageProcesses:
     """``count`` processes, to be used from as many threads. They end with this process, however it ends."""
 
     def __init__(self, count: int) -> None:
-        _PROCESSES.set_forkserver_preload([__name__])
         self.count = count
         self._idle: SimpleQueue[_PageProcess] = SimpleQueue()
 
@@ -60,8 +59,7 @@ class PageProcesses:
             try:
                 return process.prepare(data, spec)
             except (EOFError, OSError):
-                logger.exception("page_process_died")
-                process.end()
+                logger.error("page_process_died", extra={"fields": {"exit_code": process.end()}})
                 process = _PageProcess()
                 process.wait_until_ready()
                 return process.prepare(data, spec)
@@ -77,7 +75,7 @@ class PageProcesses:
 class _PageProcess:
     def __init__(self) -> None:
         self._pipe, theirs = _PROCESSES.Pipe()
-        self._process = _PROCESSES.Process(target=_work, args=(theirs,), name="page")
+        self._process = _PROCESSES.Process(target=_work, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -92,13 +90,13 @@ class _PageProcess:
             raise outcome
         return outcome
 
-    def end(self) -> None:
+    def end(self) -> int | None:
+        """End it and give its exit status, that of `multiprocessing`: a signal is negative."""
         self._pipe.close()  # which it takes for the end
         self._process.join(_END_S)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-        self._process.close()
+        self._process.kill()
+        self._process.join()
+        return self._process.exitcode
 
 
 def _work(pipe: Connection) -> None:
