@@ -77,8 +77,8 @@ def classify(
 ) -> ClassificationResult:
     """Decode, read, examine and classify one JPEG or PNG report page, and decide what becomes of the answer.
 
-    ``critical_sensitivity`` (0 to 1) is asked of the bundle's policy instead of its own default. ``prepare`` is where the
-    page is made ready for the model, if not here and now.
+    ``critical_sensitivity`` (0 to 1) is asked of the bundle's policy instead of its own default. ``prepare`` says where
+    the page is made ready for the model, if not here and now.
 
     Raises:
         PreprocError: the bytes are no report page that the model's preprocessing accepts, or one that cannot be read.

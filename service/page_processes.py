@@ -59,7 +59,7 @@ class PageProcesses:
             try:
                 return process.prepare(data, spec)
             except (EOFError, OSError):
-                logger.error("page_process_died", extra={"fields": {"exit_code": process.end()}})
+                logger.warning("page_process_died", extra={"fields": {"exit_code": process.end()}})
                 process = _PageProcess()
                 process.wait_until_ready()
                 return process.prepare(data, spec)
