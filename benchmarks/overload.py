@@ -44,7 +44,7 @@ class Overload:
     load: Load
     health: Load
     memory_mib: tuple[float, float]
-    """Resident at a sixth of the time, and at its end."""
+    """Of all its processes, at a sixth of the time and at its end."""
     service_cpus: float
     all_cpus: float
 
@@ -121,9 +121,9 @@ def _ask_health(port: int, seconds: float) -> Load:
 
 def _memory_mib(service: ServerProcess, seconds: float) -> tuple[float, float]:
     time.sleep(seconds * _EARLY_SHARE)
-    early_mib = service.memory_mib("VmRSS")
+    early_mib = service.resident_mib()
     time.sleep(seconds * (1 - _EARLY_SHARE))
-    return early_mib, service.memory_mib("VmRSS")
+    return early_mib, service.resident_mib()
 
 
 def _answers(load: Load) -> Iterator[str]:

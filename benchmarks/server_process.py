@@ -38,13 +38,9 @@ class ServerProcess:
         # What clock_getcpuclockid(3) gives, which Python does not have: linux/posix-timers.h, MAKE_PROCESS_CPUCLOCK.
         return sum(time.clock_gettime(~pid << 3 | _SCHEDULED) for pid in family(self.pid))
 
-    def memory_mib(self, measure: str) -> float:
-        """Of its first process: ``VmRSS``, resident now, or ``VmHWM``, the most that ever was."""
-        return _told_mib(self.pid, "status", measure)
-
     def resident_mib(self) -> float:
         """Memory of all its processes now; what they share counts once (Pss, proc(5))."""
-        return sum(_told_mib(pid, "smaps_rollup", "Pss") for pid in family(self.pid))
+        return sum(_pss_mib(pid) for pid in family(self.pid))
 
 
 def family(pid: int) -> list[int]:
@@ -56,10 +52,10 @@ def family(pid: int) -> list[int]:
     return []
 
 
-def _told_mib(pid: int, file: str, measure: str) -> float:
-    found = re.search(rf"^{measure}:\s+(\d+) kB$", Path(f"/proc/{pid}/{file}").read_text(), re.MULTILINE)
+def _pss_mib(pid: int) -> float:
+    found = re.search(r"^Pss:\s+(\d+) kB$", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
     if found is None:
-        raise ValueError(f"the kernel tells no {measure}")
+        raise ValueError("the kernel tells no Pss")
     return int(found.group(1)) / 1024
 
 

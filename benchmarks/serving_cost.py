@@ -84,12 +84,14 @@ def report(pages: Sequence[bytes], requests: int, registry: Path, model: str) ->
     bundle = Catalog(Registry(registry)).load(model)
     with service_process(registry, model) as service:
         ready_s.append(service.ready_s)
-        idle_mib = service.memory_mib("VmRSS")
+        idle_mib = service.resident_mib()
         ways = _ways(service, pages, LoadedModel(bundle.manifest, OnnxClassifier(bundle, wanted="cpu", threads=1)))
         _measured(ways, pages)  # warms up
         rounds = [_measured(ways, some) for some in _shares(pages, requests)]
         loads = [_load(service, [as_raw(page) for page in pages], clients, requests) for clients in CONCURRENCIES]
-        memory = f"RSS {idle_mib:.0f} MiB when ready, {service.memory_mib('VmHWM'):.0f} MiB at most"
+        memory = (
+            f"Memory of all its processes {idle_mib:.0f} MiB when ready, {service.resident_mib():.0f} MiB in the end"
+        )
     return "\n\n".join(
         [
             f"{bundle.manifest.ref}; {len(pages)} pages, {len(rounds)} rounds",

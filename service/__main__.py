@@ -7,6 +7,7 @@ import sys
 
 import cv2
 
+from service.allocator import keep_freed_memory
 from service.errors import StartupError
 from service.log_config import configure_logging
 from service.runtime_package import check_runtime_packages, installed_runtime_packages
@@ -33,6 +34,7 @@ def _serve() -> None:
     from service.app import create_app  # noqa: PLC0415
     from service.server import make_server  # noqa: PLC0415
 
+    keep_freed_memory()
     # Pages that are worked on at the same time keep every core busy: a step shared out over the cores only costs more.
     cv2.setNumThreads(1)
     configure_logging(settings.log_level, settings.log_format)

@@ -31,6 +31,7 @@ from service.metrics import Metrics
 from service.metrics_listener import MetricsPort
 from service.model_loader import ModelLoader
 from service.model_pool import Budget, ModelPool
+from service.page_processes import PageProcesses
 from service.problems import handle_errors, problem_responses
 from service.request_context import FRAMEWORK_TELEMETRY, RequestContext
 from service.routes import classify, health, models, open_inference, reading, web
@@ -120,12 +121,17 @@ def _lifespan(
             service.audit.start()
         # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
         following = asyncio.create_task(_follow(service))
+        processes = PageProcesses(service.settings.processes_for_pages(available_cpus()))
         try:
+            await asyncio.to_thread(processes.start)
+            if processes.count:
+                service.prepare = processes.prepare
             yield {"service": service}
         finally:
             following.cancel()
             service.loader.close()
             service.admission.workers.close()
+            processes.close()
             if service.audit is not None:
                 service.audit.close()
             if spans is not None:

@@ -13,10 +13,11 @@ from model_registry.manifest import BundleManifest
 from service.classifier import Classifier, Probabilities
 from service.clock import Clock
 from service.decide import Decision, Thresholds, decide
-from service.examined import ImageFacts, examined_page
+from service.examined import ImageFacts
 from service.explain import LeadEvidence, explain
+from service.prepared import Prepare, prepare
 from shared_preproc.leads import LEADS, Lead
-from shared_preproc.quality import Quality, measure_quality
+from shared_preproc.quality import Quality
 
 __all__ = ["ClassProbabilities", "ClassificationResult", "LoadedModel", "Timings", "classify"]
 
@@ -68,40 +69,42 @@ class ClassificationResult:
 
 
 def classify(
-    data: bytes, model: LoadedModel, *, critical_sensitivity: float | None = None, explaining: bool = False
+    data: bytes,
+    model: LoadedModel,
+    *,
+    critical_sensitivity: float | None = None,
+    explaining: bool = False,
+    prepare: Prepare = prepare,
 ) -> ClassificationResult:
     """Decode, read, examine and classify one JPEG or PNG report page, and decide what becomes of the answer.
 
-    ``critical_sensitivity`` (0 to 1) is asked of the bundle's policy instead of its own default.
+    ``critical_sensitivity`` (0 to 1) is asked of the bundle's policy instead of its own default. ``prepare`` says where
+    the page is made ready for the model, if not here and now.
 
     Raises:
         PreprocError: the bytes are no report page that the model's preprocessing accepts, or one that cannot be read.
     """
     manifest, spec, clock = model.manifest, model.manifest.preprocessing, Clock()
-    page = examined_page(data, spec, clock)
-    with clock.step("examine"):
-        quality = measure_quality(page.reading, spec)
-    with clock.step("preprocess"):
-        tensor = page.reading.tensor(spec)
+    page = prepare(data, spec)
     with clock.step("inference"):
-        answer = model.classifier.run(tensor[np.newaxis])
+        answer = model.classifier.run(page.tensor[np.newaxis])
     by_class = _by_class(manifest, answer.pages[0])
     thresholds = Thresholds.of(manifest.decision, critical_sensitivity)
     explanation = None
     if explaining:
         with clock.step("explain"):
-            explanation = explain(tensor, spec, model.classifier, int(answer.pages[0].argmax()))
+            explanation = explain(page.tensor, spec, model.classifier, int(answer.pages[0].argmax()))
     return ClassificationResult(
         page=by_class,
         leads=_by_lead(manifest, answer),
         explanation=explanation,
         decision=decide(by_class, thresholds, _distance(answer), page.doubts),
         thresholds=thresholds,
-        quality=quality,
+        quality=page.quality,
         seen_in_training=None if model.training_pages is None else page.image.sha256 in model.training_pages,
         manifest=manifest,
         image=page.image,
-        timings_ms=Timings(**clock.timings_ms()),
+        timings_ms=Timings(**page.timings_ms | clock.timings_ms()),
     )
 
 

@@ -1,15 +1,16 @@
 """The steps of a page's way on one clock: how long they took and, for whoever watches, when. Knows no step.
 
-The clock is `time.perf_counter`, in seconds: no change of the time of day moves it.
+The clock is `time.perf_counter`, in seconds: no change of the time of day moves it, and every process of the machine
+has the same (CLOCK_MONOTONIC).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
 from typing import NamedTuple
 
-__all__ = ["Clock", "Step", "watch_steps"]
+__all__ = ["Clock", "Step", "tell_steps", "watch_steps"]
 
 
 class Step(NamedTuple):
@@ -30,6 +31,12 @@ def watch_steps() -> Sequence[Step]:
     return steps
 
 
+def tell_steps(steps: Iterable[Step]) -> None:
+    """Tell whoever watches this context of steps that were taken elsewhere: in another process."""
+    if (watched := _watched.get()) is not None:
+        watched.extend(steps)
+
+
 class Clock:
     """How long each step took, and all of them with what lay between; a step may come in several pieces."""
 
@@ -46,9 +53,8 @@ class Clock:
         finally:
             step = Step(name, started_s, perf_counter())
             self._steps_ms[name] = self._steps_ms.get(name, 0.0) + (step.ended_s - started_s) * 1000
-            if (watched := _watched.get()) is not None:
-                watched.append(step)
+            tell_steps([step])
 
-    def timings_ms(self) -> Mapping[str, float]:
+    def timings_ms(self) -> dict[str, float]:
         """Wall time of each step so far, and ``total``, in milliseconds."""
         return {**self._steps_ms, "total": (perf_counter() - self._started_s) * 1000}

@@ -1,4 +1,8 @@
-"""What routes ask for, as annotated types. Knows no route."""
+"""What routes ask for, as annotated types. Knows no route.
+
+Every function here is ``async``, whether it waits or not: FastAPI calls any other in a thread, and each change of
+thread waits for the interpreter's lock, which the threads that read pages hold.
+"""
 
 from dataclasses import replace
 from typing import Annotated, cast
@@ -42,11 +46,11 @@ _IdempotencyKey = Annotated[
 ]
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     return cast("Service", request.state.service)
 
 
-def _asked(request: Request) -> Asked:
+async def _asked(request: Request) -> Asked:
     return Asked(
         request_id=request.state.request_id,
         key_id=getattr(request.state, "key_id", None),
@@ -60,7 +64,7 @@ ServiceDep = Annotated[Service, Depends(_service)]
 AskedDep = Annotated[Asked, Depends(_asked)]
 
 
-def _repeatable(asked: AskedDep, idempotency_key: _IdempotencyKey = None) -> Asked:
+async def _repeatable(asked: AskedDep, idempotency_key: _IdempotencyKey = None) -> Asked:
     return replace(asked, idempotency_key=idempotency_key)
 
 

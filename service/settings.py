@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     provider: Provider = "auto"
     worker_threads: _Count | None = None
     """``None``: as many as the CPUs that this process may use."""
+    page_processes: Annotated[int, Field(ge=0)] | None = None
+    """``None``: as many as `worker_threads` if there are several, otherwise none."""
     inference_threads: _Count | None = None
     """``None``: what `worker_threads` leave of the CPUs, and at least one."""
     max_waiting_requests: Annotated[int, Field(ge=0)] = 32
@@ -89,6 +91,11 @@ class Settings(BaseSettings):
     audit_queue_records: _Count = 10_000
     idempotency_window_s: _Seconds = 600.0
     idempotency_entries: Annotated[int, Field(ge=0)] = 1000
+
+    def processes_for_pages(self, cpus: int) -> int:
+        """How many processes prepare pages where this one may use ``cpus``; with 0, its threads do."""
+        threads = self.worker_threads or cpus
+        return self.page_processes if self.page_processes is not None else threads * (threads > 1)
 
     def threads_of_one_inference(self, cpus: int) -> int:
         """How many threads an inference gets where this process may use ``cpus``."""

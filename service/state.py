@@ -13,6 +13,7 @@ from service.errors import NotReadyError
 from service.metrics import Metrics
 from service.model_loader import ModelLoader
 from service.model_pool import ModelPool
+from service.prepared import Prepare, prepare
 from service.settings import Settings
 
 __all__ = ["LifespanState", "Service"]
@@ -32,6 +33,8 @@ class Service:
     metrics: Metrics
     audit: AuditLog | None
     answers: Answers
+    prepare: Prepare = prepare
+    """Where pages are made ready for a model."""
     draining: bool = False
     """The process has been told to stop: still answers, wants no new requests."""
 

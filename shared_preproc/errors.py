@@ -11,6 +11,8 @@ Each carries what was found, what was expected and what to do, as text for the p
 Messages hold measurements only: never file names, metadata or pixels.
 """
 
+from typing import Any
+
 from shared_preproc.leads import Lead
 
 __all__ = [
@@ -38,6 +40,10 @@ class PreprocError(Exception):
         self.found = found
         self.expected = expected
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let errors be sent to another process: made again from their attributes, not by `__init__`."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class UnsupportedFormatError(PreprocError):

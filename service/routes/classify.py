@@ -40,12 +40,17 @@ async def classify_page(
     deadline_ms: DeadlineDep = None,
 ) -> Response:
     """How probable each class is, for the page and for each of its thirteen leads, and whether a person has to look."""
-    settings = service.settings
     # What can be refused without the body is refused before it is read.
     service.answers.check_recorded()
     model = await service.models.get(query.model)
     request.state.bundle = model.manifest.ref
-    work = partial(classify, model=model, critical_sensitivity=settings.critical_sensitivity, explaining=query.explain)
+    work = partial(
+        classify,
+        model=model,
+        critical_sensitivity=service.settings.critical_sensitivity,
+        explaining=query.explain,
+        prepare=service.prepare,
+    )
     give = partial(service.answers.give, asked, model.manifest)
     answer, replayed = await service.admission.serve(request, page_reader(service), work, give, deadline_ms=deadline_ms)
     headers = {"Idempotency-Replayed": "true"} if replayed else None

@@ -174,10 +174,13 @@ async def infer(request: Request, service: ServiceDep, asked: Annotated[_Asked, 
     if request.headers.get("content-encoding", "identity") != "identity":
         raise InvalidInferenceError("a compressed body")
     settings = service.settings
+    classified = partial(
+        classify, model=asked.model, critical_sensitivity=settings.critical_sensitivity, prepare=service.prepare
+    )
     answer = await service.admission.serve(
         request,
         partial(read_raw, max_body_bytes=settings.max_body_bytes),
-        partial(_infer, asked, settings.critical_sensitivity),
+        partial(_infer, asked, classified),
         partial(_give, service, asked),
         deadline_ms=asked.deadline_ms,
     )
@@ -191,13 +194,13 @@ async def infer(request: Request, service: ServiceDep, asked: Annotated[_Asked, 
 _Inferred = tuple[InferenceAnswer, Sequence[ClassificationResult]]
 
 
-def _infer(asked: _Asked, critical_sensitivity: float | None, body: bytes) -> _Inferred:
+def _infer(asked: _Asked, classified: Callable[[bytes], ClassificationResult], body: bytes) -> _Inferred:
     inference = parse_request(body, asked.json_bytes)
     results = []
     for page in inference.pages:
         check_wanted()
         try:
-            results.append(classify(page, asked.model, critical_sensitivity=critical_sensitivity))
+            results.append(classified(page))
         except PreprocError as error:
             raise RefusedPageError(page, error) from error
     return encode_answer(inference, results, asked.by.request_id), results

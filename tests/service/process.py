@@ -41,6 +41,11 @@ class Process:
         self.client = httpx.Client(base_url=self.url, timeout=TIMEOUT_S)
 
     @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """All it wrote to stderr so far."""
         return self._log.read_text()

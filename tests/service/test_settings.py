@@ -13,6 +13,7 @@ DOCUMENTED = (REPOSITORY / "docs" / "settings.md").read_text()
 WHEN_NOT_SET = {
     "inference_threads": "CPUs / workers",
     "worker_threads": "CPUs",
+    "page_processes": "workers",
     "critical_sensitivity": "the model's",
     "metrics_port": "none",
     "audit_dir": "none",
@@ -89,6 +90,15 @@ def test_nonsense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.
 def test_an_inference_gets_what_the_workers_leave(workers: int | None, threads: int | None, expected: int) -> None:
     settings = Settings(worker_threads=workers, inference_threads=threads)
     assert settings.threads_of_one_inference(cpus=8) == expected
+
+
+@pytest.mark.parametrize(
+    ("workers", "processes", "expected"), [(None, None, 8), (1, None, 0), (3, None, 3), (3, 0, 0), (1, 1, 1)]
+)
+def test_pages_are_prepared_by_processes_where_several_are_worked_on(
+    workers: int | None, processes: int | None, expected: int
+) -> None:
+    assert Settings(worker_threads=workers, page_processes=processes).processes_for_pages(cpus=8) == expected
 
 
 def test_names_that_are_no_setting_are_found() -> None:

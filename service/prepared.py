@@ -1,0 +1,44 @@
+"""A page as a model needs it: examined, measured, made into a tensor. Knows no model, no process and no HTTP."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.clock import Clock
+from service.examined import ImageFacts, examined_page
+from shared_preproc.evidence import Doubt
+from shared_preproc.quality import Quality, measure_quality
+from shared_preproc.spec import PreprocSpec
+from shared_preproc.tensor import Tensor
+
+__all__ = ["Prepare", "PreparedPage", "prepare"]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPage:
+    """One page that may be classified. Small, so that it is cheaply sent from one process to another."""
+
+    image: ImageFacts
+    doubts: tuple[Doubt, ...]
+    quality: Quality
+    tensor: Tensor
+    timings_ms: dict[str, float]
+    """Of each step, and ``total``."""
+
+
+Prepare = Callable[[bytes, PreprocSpec], PreparedPage]
+"""`prepare`, wherever it is done."""
+
+
+def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
+    """Decode, read, examine and measure one JPEG or PNG report page, as for a model of ``spec``.
+
+    Raises:
+        PreprocError: the bytes are no report page that ``spec`` accepts, or one that cannot be read.
+    """
+    clock = Clock()
+    page = examined_page(data, spec, clock)
+    with clock.step("examine"):
+        quality = measure_quality(page.reading, spec)
+    with clock.step("preprocess"):
+        tensor = page.reading.tensor(spec)
+    return PreparedPage(page.image, page.doubts, quality, tensor, clock.timings_ms())
