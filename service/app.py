@@ -14,6 +14,7 @@ from service.access import Access, make_access
 from service.admission import Admission
 from service.answers import Answer, Answers
 from service.audit import AuditLog, open_audit
+from service.batching import Batching, batching_opener
 from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
 from service.connections import connections_within
@@ -52,6 +53,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     """
     access, metrics = make_access(settings), Metrics()
     opener = open_classifier or onnx_opener(settings.provider, settings.threads_of_one_inference(available_cpus()))
+    opener = batching_opener(opener, _batching(settings), metrics.count_run)
     app = FastAPI(
         title="ECG report classifier",
         summary="Reads a 12-lead ECG report page and says how probable each class is, for each lead and for the page.",
@@ -138,6 +140,10 @@ def _service(
     )
 
 
+def _batching(settings: Settings) -> Batching:
+    return Batching(settings.batch_pages, settings.batch_wait_ms / 1000, callers=_worker_threads(settings))
+
+
 def _admission(settings: Settings) -> Admission:
     return Admission(
         Intake(
@@ -145,6 +151,10 @@ def _admission(settings: Settings) -> Admission:
             max_bytes=max(settings.max_bodies_bytes, settings.max_body_bytes),
             timeout_s=settings.body_timeout_s,
         ),
-        Workers(settings.worker_threads or available_cpus(), settings.max_waiting_requests),
+        Workers(_worker_threads(settings), settings.max_waiting_requests),
         deadline_s=settings.request_deadline_s,
     )
+
+
+def _worker_threads(settings: Settings) -> int:
+    return settings.worker_threads or available_cpus()
