@@ -16,6 +16,7 @@ from service.access import Access, make_access
 from service.admission import Admission
 from service.answers import Answer, Answers
 from service.audit import AuditLog, open_audit
+from service.batching import Batching, batching_opener
 from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
 from service.connections import connections_within
@@ -59,6 +60,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     """
     access, metrics, spans = make_access(settings), Metrics(), _open_spans(settings)
     opener = open_classifier or onnx_opener(settings.provider, settings.threads_of_one_inference(available_cpus()))
+    opener = batching_opener(opener, _batching(settings), metrics.count_run)
     make_service = partial(_service, settings, opener, access, metrics, open_audit(settings))
     app = FastAPI(
         title="ECG report classifier",
@@ -167,6 +169,10 @@ def _service(
     )
 
 
+def _batching(settings: Settings) -> Batching:
+    return Batching(settings.batch_pages, settings.batch_wait_ms / 1000, callers=_worker_threads(settings))
+
+
 def _admission(settings: Settings) -> Admission:
     return Admission(
         Intake(
@@ -174,6 +180,10 @@ def _admission(settings: Settings) -> Admission:
             max_bytes=max(settings.max_bodies_bytes, settings.max_body_bytes),
             timeout_s=settings.body_timeout_s,
         ),
-        Workers(settings.worker_threads or available_cpus(), settings.max_waiting_requests),
+        Workers(_worker_threads(settings), settings.max_waiting_requests),
         deadline_s=settings.request_deadline_s,
     )
+
+
+def _worker_threads(settings: Settings) -> int:
+    return settings.worker_threads or available_cpus()

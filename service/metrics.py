@@ -21,6 +21,7 @@ NONE = "none"
 
 _STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_RUN_BUCKETS_PAGES = (1, 2, 4, 8, 16, 32, 64)
 _REJECTIONS = frozenset({str(int(HTTPStatus.TOO_MANY_REQUESTS)), str(int(HTTPStatus.SERVICE_UNAVAILABLE))})
 _STAGES = tuple(field.name for field in fields(Timings) if field.name != "total")
 
@@ -48,6 +49,9 @@ class Metrics:
         self._rejects = self._counter("rejects", "Requests refused with 429 or 503", ["code"])
         self._durations = self._histogram("request_seconds", "From request to answer", ["route"], _REQUEST_BUCKETS_S)
         self._stages = self._histogram("stage_seconds", "Stages of a page", ["stage", "bundle"], _STAGE_BUCKETS_S)
+        self._runs = self._histogram(
+            "batch_pages", "Pages in a run of a model whose runs are shared", [], _RUN_BUCKETS_PAGES
+        )
         self._decisions = self._counter("decisions", "Pages by decision", ["bundle", "decision"])
         self._reasons = self._counter("reasons", "Reasons for which pages were referred", ["bundle", "reason"])
         self._classes = self._counter("classes", "Pages by most probable class", ["bundle", "predicted_class"])
@@ -74,6 +78,10 @@ class Metrics:
         """Count an answer that cost no work."""
         self._replays.inc()
 
+    def count_run(self, pages: int) -> None:
+        """Count a run of a graph that pages of several requests may share."""
+        self._runs.observe(pages)
+
     def watch(self, collector: Collector) -> None:
         """Ask ``collector`` for more, each time the metrics are read."""
         self.registry.register(collector)
@@ -85,8 +93,8 @@ class Metrics:
     def _counter(self, name: str, explanation: str, labels: list[str]) -> Counter:
         return Counter(f"ecg_{name}", f"{explanation}.", labels, registry=self.registry)
 
-    def _histogram(self, name: str, explanation: str, labels: list[str], buckets_s: tuple[float, ...]) -> Histogram:
-        return Histogram(f"ecg_{name}", f"{explanation}.", labels, registry=self.registry, buckets=buckets_s)
+    def _histogram(self, name: str, explanation: str, labels: list[str], buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"ecg_{name}", f"{explanation}.", labels, registry=self.registry, buckets=buckets)
 
 
 class _Registry(CollectorRegistry):

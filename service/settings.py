@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     """``None``: as many as `worker_threads` if there are several, otherwise none."""
     inference_threads: _Count | None = None
     """``None``: what `worker_threads` leave of the CPUs, and at least one."""
+    batch_pages: _Count | None = None
+    """``None``: what `service.batching` chooses by where a model runs."""
+    batch_wait_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
     max_waiting_requests: Annotated[int, Field(ge=0)] = 32
     request_deadline_s: _Seconds = 60.0
     max_receiving_requests: _Count = 256
