@@ -13,6 +13,7 @@ DOCUMENTED = (REPOSITORY / "docs" / "settings.md").read_text()
 WHEN_NOT_SET = {
     "inference_threads": "CPUs / workers",
     "worker_threads": "CPUs",
+    "batch_pages": "1; on CUDA 8",
     "critical_sensitivity": "the model's",
     "metrics_port": "none",
     "audit_dir": "none",
@@ -64,6 +65,9 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
         ("drain_delay_s", "inf"),
         ("drain_delay_s", "nan"),
         ("inference_threads", "0"),
+        ("batch_pages", "0"),
+        ("batch_wait_ms", "-1"),
+        ("batch_wait_ms", "inf"),
         ("log_level", "loud"),
         ("log_format", "xml"),
         ("metrics_port", "0"),
