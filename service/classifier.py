@@ -118,8 +118,8 @@ class OnnxClassifier:
     def run(self, tensor: Tensor) -> Probabilities:
         """Classify a batch of tensors, (pages, …) as the bundle's preprocessing makes them.
 
-        What goes in and comes out is bound: on CUDA the pages are copied to the GPU once, and of the outputs no more
-        than these come back. On the CPU it costs no more than `InferenceSession.run`.
+        Input and outputs are bound, so that each is copied once to or from a GPU; on the CPU it costs what
+        `InferenceSession.run` does.
         """
         binding = self._session.io_binding()  # one for each call: threads cannot share it
         binding.bind_cpu_input(self._input_name, np.ascontiguousarray(tensor))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from threading import Barrier, Lock
 
 import httpx
@@ -109,7 +110,7 @@ def test_a_complete_batch_goes_at_once_and_each_gets_its_own_rows(tiny: Bundle) 
     parts = [pages[:1], pages[1:3], pages[3:6]]
     expected = [model.run(part) for part in parts]
     model.sizes.clear()
-    answers = together([lambda part=part: sharing.run(part) for part in parts])
+    answers = together([partial(sharing.run, part) for part in parts])
     for answer, one in zip(answers, expected, strict=True):
         check_same(answer, one)
     assert (model.sizes, counted) == ([6], [6])
@@ -138,7 +139,7 @@ def test_what_does_not_fit_sends_those_off_that_wait(tiny: Bundle) -> None:
     sharing, counted = shared(opened(tiny), most_pages=4, wait_s=1.0)
     pages = golden_tensor(tiny.manifest.preprocessing, seed=4, pages=3)
     started_s = time.perf_counter()
-    together([lambda: sharing.run(pages), lambda: sharing.run(pages)])
+    together([partial(sharing.run, pages)] * 2)
     assert time.perf_counter() - started_s < 1.9  # only the second of them waits
     assert counted == [3, 3]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks import cores, preprocessing, serving_cost, thread_scaling
+from benchmarks import batching, cores, preprocessing, serving_cost, thread_scaling
 from benchmarks.closed_loop import closed_loop
 from benchmarks.exchange import HEALTH, Body, as_form, as_raw
 from benchmarks.measuring import Spread, busy_cpu_s, synthetic_pages, table
@@ -164,3 +164,12 @@ def test_threads_are_held_against_one_for_every_step(pages: list[bytes]) -> None
         "all: classify()",
     ]
     assert all(float(ratio) > 0 for _, ratio in scaling)
+
+
+def test_every_batch_size_is_held_against_one_page() -> None:
+    bundle = Catalog(Registry(MODELS)).load("production")
+    report = batching.report(bundle, OnnxClassifier(bundle, wanted="cpu", threads=1), [1, 3], 2, 0.05)
+    assert report.startswith(f"{bundle.manifest.ref} on cpu\n")
+    rates = re.findall(r"^\| (\d+) \| [\d.]+ \| (\d+) \| [\d.]+ \(", report, re.MULTILINE)
+    assert [size for size, _ in rates] == ["1", "3"]
+    assert all(int(rate_hz) > 0 for _, rate_hz in rates)
