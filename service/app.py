@@ -151,6 +151,6 @@ def _admission(settings: Settings) -> Admission:
             max_bytes=max(settings.max_bodies_bytes, settings.max_body_bytes),
             timeout_s=settings.body_timeout_s,
         ),
-        Workers(settings.worker_threads or available_cpus(), settings.max_waiting_requests),
+        Workers(settings.pages_at_once(available_cpus()), settings.max_waiting_requests),
         deadline_s=settings.request_deadline_s,
     )
