@@ -170,7 +170,9 @@ def _service(
 
 
 def _batching(settings: Settings) -> Batching:
-    return Batching(settings.batch_pages, settings.batch_wait_ms / 1000, callers=_worker_threads(settings))
+    return Batching(
+        settings.batch_pages, settings.batch_wait_ms / 1000, callers=settings.pages_at_once(available_cpus())
+    )
 
 
 def _admission(settings: Settings) -> Admission:
@@ -180,10 +182,6 @@ def _admission(settings: Settings) -> Admission:
             max_bytes=max(settings.max_bodies_bytes, settings.max_body_bytes),
             timeout_s=settings.body_timeout_s,
         ),
-        Workers(_worker_threads(settings), settings.max_waiting_requests),
+        Workers(settings.pages_at_once(available_cpus()), settings.max_waiting_requests),
         deadline_s=settings.request_deadline_s,
     )
-
-
-def _worker_threads(settings: Settings) -> int:
-    return settings.worker_threads or available_cpus()

@@ -58,9 +58,9 @@ class Settings(BaseSettings):
     """Asked of each bundle's policy; ``None``: what the bundle was published with."""
     provider: Provider = "auto"
     worker_threads: _Count | None = None
-    """``None``: as many as the CPUs that this process may use."""
+    """``None``: as many as the CPUs that this process may use; one more where processes prepare pages."""
     page_processes: Annotated[int, Field(ge=0)] | None = None
-    """``None``: as many as `worker_threads` if there are several, otherwise none."""
+    """``None``: as many as the CPUs or `worker_threads`, whatever is less; none if that is one."""
     inference_threads: _Count | None = None
     """``None``: what `worker_threads` leave of the CPUs, and at least one."""
     batch_pages: _Count | None = None
@@ -97,8 +97,14 @@ class Settings(BaseSettings):
 
     def processes_for_pages(self, cpus: int) -> int:
         """How many processes prepare pages where this one may use ``cpus``; with 0, its threads do."""
-        threads = self.worker_threads or cpus
-        return self.page_processes if self.page_processes is not None else threads * (threads > 1)
+        if self.page_processes is not None:
+            return self.page_processes
+        busy = min(cpus, self.worker_threads or cpus)
+        return busy if busy > 1 else 0
+
+    def pages_at_once(self, cpus: int) -> int:
+        """How many threads work on pages; one more than CPUs, as a process must not wait for what is done here."""
+        return self.worker_threads or cpus + (self.processes_for_pages(cpus) > 0)
 
     def threads_of_one_inference(self, cpus: int) -> int:
         """How many threads an inference gets where this process may use ``cpus``."""
