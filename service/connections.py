@@ -8,10 +8,15 @@ import resource
 from collections import OrderedDict
 from typing import Protocol
 
-__all__ = ["BACKLOG", "Connection", "Connections", "connections_within"]
+__all__ = ["ACCEPTED_AT_ONCE", "BACKLOG", "Connection", "Connections", "connections_within"]
 
 BACKLOG = 256
-"""Connections that the system may hold until they are accepted; asyncio accepts as many at once."""
+"""Connections that the system may hold until they are accepted."""
+ACCEPTED_AT_ONCE = 16
+"""Connections accepted in one turn of the event loop.
+
+Three turns pass until the first of them has closed the one it takes the place of: so many are open beyond the limit.
+"""
 
 
 class Connection(Protocol):
@@ -22,7 +27,7 @@ class Connection(Protocol):
         """Whether no request of it is being answered."""
 
     def close(self) -> None:
-        """End it, soon."""
+        """End it at once, whatever its client has not read yet."""
 
 
 class Connections:

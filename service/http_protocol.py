@@ -1,7 +1,7 @@
-"""HTTP/1.1 as uvicorn speaks it, but a client has only so long for the head of a request. Knows no route.
+"""HTTP/1.1 as uvicorn speaks it, but a client has only so long to ask and to listen. Knows no route.
 
-uvicorn waits for ever for the second half of a request's head, and for what is left of a body that was refused. It
-takes as many connections as come.
+uvicorn waits for ever for the second half of a request's head, for what is left of a body that was refused, and for
+who does not read an answer. It takes as many connections as come.
 """
 
 import asyncio
@@ -12,20 +12,29 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from service.connections import Connections
 
-__all__ = ["HeadTimeoutProtocol"]
+__all__ = ["PatientProtocol"]
 
 
-class HeadTimeoutProtocol(H11Protocol):
+class PatientProtocol(H11Protocol):
     """Closes a connection on which no head of a request is complete ``head_timeout_s`` after its first bytes.
 
     For the first request the clock starts with the connection; between requests uvicorn's `timeout_keep_alive` holds.
+    It is closed as well when an answer waits, and ``answer_timeout_s`` long nothing of it is read.
     """
 
-    def __init__(self, *, head_timeout_s: float, **of_uvicorn: Any) -> None:  # noqa: ANN401 - uvicorn's own arguments
+    def __init__(
+        self,
+        *,
+        head_timeout_s: float,
+        answer_timeout_s: float,
+        **of_uvicorn: Any,  # noqa: ANN401 - uvicorn's own arguments
+    ) -> None:
         super().__init__(**of_uvicorn)
         self._room: Connections = self.app_state["service"].connections
         self._head_timeout_s = head_timeout_s
         self._head_timer: asyncio.TimerHandle | None = None
+        self._answer_timeout_s = answer_timeout_s
+        self._answer_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in H11Protocol
         """Start the clock."""
@@ -37,6 +46,7 @@ class HeadTimeoutProtocol(H11Protocol):
         """Stop the clock."""
         super().connection_lost(exc)
         self._stop_clock()
+        self.resume_writing()
         self._room.leave(self)
 
     def data_received(self, data: bytes) -> None:
@@ -50,8 +60,20 @@ class HeadTimeoutProtocol(H11Protocol):
         return self.cycle is None or self.cycle.response_complete
 
     def close(self) -> None:
-        """End the connection."""
-        self.transport.close()
+        """End the connection, and not only once its client has read what it was sent, which may be never."""
+        self.transport.abort()
+
+    def pause_writing(self) -> None:
+        """More of an answer waits than is kept: start the clock of who does not read it."""
+        super().pause_writing()
+        self._answer_timer = self.loop.call_later(self._answer_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It was read, or nobody is there who could."""
+        super().resume_writing()
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+            self._answer_timer = None
 
     def on_response_complete(self) -> None:
         """Note it, and wait for the next request."""

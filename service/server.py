@@ -8,8 +8,8 @@ from typing import Any, cast
 import uvicorn
 from fastapi import FastAPI
 
-from service.connections import BACKLOG
-from service.http_protocol import HeadTimeoutProtocol
+from service.connections import ACCEPTED_AT_ONCE, BACKLOG
+from service.http_protocol import PatientProtocol
 from service.metrics_listener import bind_metrics_port
 from service.settings import Settings
 
@@ -22,12 +22,15 @@ _LAST_BODIES_S = 2.0
 
 def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
     """Prepare to serve ``app`` where the settings say."""
+    protocol = partial(
+        PatientProtocol, head_timeout_s=settings.header_timeout_s, answer_timeout_s=settings.answer_timeout_s
+    )
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        backlog=BACKLOG,
-        http=cast("type[asyncio.Protocol]", partial(HeadTimeoutProtocol, head_timeout_s=settings.header_timeout_s)),
+        backlog=ACCEPTED_AT_ONCE,
+        http=cast("type[asyncio.Protocol]", protocol),
         lifespan="on",
         ws="none",
         log_config=None,
@@ -58,7 +61,12 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)
         if self._metrics_socket is not None:
             loop = asyncio.get_running_loop()
-            self.servers.append(await loop.create_server(self._protocol, sock=self._metrics_socket, backlog=BACKLOG))
+            backlog = self.config.backlog
+            self.servers.append(await loop.create_server(self._protocol, sock=self._metrics_socket, backlog=backlog))
+        # asyncio knows one number for how many wait and how many are accepted at once; here they are two.
+        for listening in (one for server in self.servers for one in server.sockets):
+            with listening.dup() as same:
+                same.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then stop: what is admitted is answered. A second interrupt ends the draining."""

@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     max_body_bytes: _Count = 12 * 2**20
     body_timeout_s: _Seconds = 30.0
     header_timeout_s: _Seconds = 10.0
+    answer_timeout_s: _Seconds = 30.0
     max_connections: _Count = 2048
     keep_alive_timeout_s: _Count = 75
     drain_delay_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0

@@ -46,6 +46,12 @@ def fresh_answers(url: httpx.URL, count: int) -> list[int]:
     return statuses
 
 
+def scrape_of_its_own(url: httpx.URL) -> Scrape:
+    """The metrics over a new connection: an idle one may be given up while it is being used again."""
+    with httpx.Client(base_url=url, timeout=5) as client:
+        return Scrape(client)
+
+
 @pytest.mark.parametrize("sending", [b"", HALF_A_HEAD, ANSWERED])
 def test_idle_connections_keep_nobody_out(sending: bytes, models_dir: Path) -> None:
     with running(environment(models_dir, ECG_MAX_CONNECTIONS="50")) as process:
@@ -64,7 +70,7 @@ def test_where_few_files_may_be_open_connections_do_not_use_them_up(models_dir: 
         connections(process.url, 2 * FEW_FILES, ANSWERED),
     ):
         assert fresh_answers(process.url, 5) == [200] * 5
-        assert Scrape(process.client).value("ecg_connections") == FEW_FILES // 2
+        wait_until(lambda: scrape_of_its_own(process.url).value("ecg_connections") == FEW_FILES // 2)
         assert "level=error" not in process.log
 
 
@@ -72,8 +78,20 @@ def test_the_limit_on_open_files_is_raised_as_far_as_it_may_be(models_dir: Path)
     program = WITH_FEW_FILES.replace(f"({FEW_FILES}, {FEW_FILES})", f"(256, {FEW_FILES})")
     with running(environment(models_dir, ECG_MAX_CONNECTIONS="400"), ("-c", program)) as process:
         with connections(process.url, 500, ANSWERED):
-            assert Scrape(process.client).value("ecg_connections") == 400
-        assert Scrape(process.client).value("process_max_fds") == 800
+            wait_until(lambda: scrape_of_its_own(process.url).value("ecg_connections") == 400)
+        assert scrape_of_its_own(process.url).value("process_max_fds") == 800
+
+
+def test_a_client_that_does_not_read_its_answers_does_not_stay(models_dir: Path) -> None:
+    with running(environment(models_dir, ECG_ANSWER_TIMEOUT_S="0.5")) as process, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((process.url.host, process.url.port))
+        deaf.settimeout(0.2)
+        with pytest.raises(TimeoutError):  # the service reads no more requests while answers wait
+            deaf.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1_000_000)
+        assert scrape_of_its_own(process.url).value("ecg_connections") == 3
+        wait_until(lambda: scrape_of_its_own(process.url).value("ecg_connections") == 2)
+        assert "level=error" not in process.log
 
 
 class Asking:
