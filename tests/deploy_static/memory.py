@@ -24,17 +24,17 @@ OF_THE_CLUSTER = ("HOST", "PORT", "MODELS_DIR", "KEYS_FILE", "METRICS_HOST", "ME
 
 
 def main() -> None:
-    """Measure and print, in MiB."""
+    """Measure and print, in MiB, with what the service's processes share counted for each."""
     given = settings(rendered("overlays/minimal"))
     for name in OF_THE_CLUSTER:
         given.pop(f"ECG_{name}")
     jpeg = page_jpeg()
     loads = (("", jpeg, 30), ("", _png(jpeg), 10), ("model=crnn", jpeg, 15), ("explain=true", jpeg, 2))
     with running(environment(REPOSITORY / "models", **given)) as process:
-        sys.stdout.write(f"ready: {_mib(process, 'VmRSS')}\n")
+        sys.stdout.write(f"ready: {_mib(process)}\n")
         for query, body, pages in (*loads, ("model=crnn", _png(jpeg), 6), ("explain=true", _png(jpeg), 1)):
             answers = _send(process, query, body, pages)
-            sys.stdout.write(f"{len(body)} bytes ?{query} {dict(answers)}: {_mib(process, 'VmHWM')} at most so far\n")
+            sys.stdout.write(f"{len(body)} bytes ?{query} {dict(answers)}: {_mib(process)} at most so far\n")
 
 
 def _send(process: Process, query: str, body: bytes, pages: int) -> Counter[int]:
@@ -54,8 +54,8 @@ def _png(jpeg: bytes) -> bytes:
     return cv2.imencode(".png", page, [cv2.IMWRITE_PNG_COMPRESSION, 0])[1].tobytes()
 
 
-def _mib(process: Process, measure: str) -> int:
-    return process.memory_bytes(measure) // 2**20
+def _mib(process: Process) -> int:
+    return process.most_memory_bytes() // 2**20
 
 
 if __name__ == "__main__":

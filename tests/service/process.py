@@ -13,10 +13,11 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
+from benchmarks.server_process import family
 from tests.conftest import REPOSITORY
 from tests.service.serving import TIMEOUT_S, wait_until
 
-__all__ = ["Process", "environment", "running"]
+__all__ = ["AS_ITS_OPERATOR", "Process", "environment", "failed_start", "running"]
 
 AS_ITS_OPERATOR = ("-m", "service")
 
@@ -56,11 +57,15 @@ class Process:
         return Path(f"/proc/{self._process.pid}/root")
 
     def memory_bytes(self, measure: str) -> int:
-        """`VmRSS`, resident now, or `VmHWM`, the most that ever was."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        found = re.search(rf"^{measure}:\s+(\d+) kB$", status, re.MULTILINE)
-        assert found
-        return int(found.group(1)) * 1024
+        """`VmRSS`, resident now, or `VmHWM`, the most that ever was; not of the processes that prepare pages."""
+        return _memory_bytes(self.pid, measure)
+
+    def most_memory_bytes(self) -> int:
+        """The most that each of its processes ever had, added up: no less than all had at once.
+
+        What they share, some 30 MB of libraries, counts for each.
+        """
+        return sum(_memory_bytes(pid, "VmHWM") for pid in family(self.pid))
 
     def terminate(self) -> None:
         """Send SIGTERM, as an orchestrator does."""
@@ -79,6 +84,28 @@ class Process:
     def wait(self) -> int:
         """Wait for its end and give its exit status."""
         return self._process.wait(TIMEOUT_S)
+
+
+def failed_start(
+    environment: dict[str, str], arguments: tuple[str, ...] = AS_ITS_OPERATOR
+) -> subprocess.CompletedProcess[str]:
+    """What becomes of a service that is expected to refuse to start."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env=environment,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+    )
+
+
+def _memory_bytes(pid: int, measure: str) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(rf"^{measure}:\s+(\d+) kB$", status, re.MULTILINE)
+    assert found
+    return int(found.group(1)) * 1024
 
 
 @contextmanager

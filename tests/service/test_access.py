@@ -2,8 +2,6 @@
 
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +11,9 @@ from service.app import create_app
 from service.errors import StartupError
 from service.keys import new_key
 from service.settings import Settings
-from tests.conftest import REPOSITORY
 from tests.factories import page_jpeg
 from tests.service.issuer import AUDIENCE, issuing
-from tests.service.process import AS_ITS_OPERATOR, environment, running
+from tests.service.process import environment, failed_start, running
 from tests.service.serving import problem, serving, settings_for, wait_until
 
 OIDC = {"oidc_issuer": "https://login.example.org", "oidc_audience": AUDIENCE}
@@ -66,23 +63,11 @@ def test_the_algorithms_of_the_default_are_known() -> None:
     make_access(Settings(oidc_issuer=OIDC["oidc_issuer"], oidc_audience=AUDIENCE))
 
 
-def failed_start(models_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *AS_ITS_OPERATOR],
-        env=environment(models_dir, **settings),
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
 def test_a_process_does_not_bind_where_anyone_could_use_it(models_dir: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    failed = failed_start(models_dir, ECG_HOST=EVERYWHERE, ECG_PORT=str(port))
+    failed = failed_start(environment(models_dir, ECG_HOST=EVERYWHERE, ECG_PORT=str(port)))
     assert failed.returncode == 2
     assert failed.stderr.startswith(f"The service cannot start: ECG_HOST is {EVERYWHERE}, which others can reach")
     assert "running on" not in failed.stderr

@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.factories import page_jpeg
-from tests.service.process import Process, environment, running
+from tests.service.process import Process, environment, failed_start, running
 from tests.service.serving import file_form, problem, wait_until
 
 MIB = 2**20
@@ -67,19 +67,6 @@ raise SystemExit("the watch sees nothing")
 def process(models_dir: Path) -> Iterator[Process]:
     with running(environment(models_dir, ECG_LOG_LEVEL="debug")) as process:
         yield process
-
-
-def failed_start(models_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "service"]
-    return subprocess.run(
-        command,
-        check=False,
-        env=environment(models_dir, **settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=REPOSITORY,
-    )
 
 
 def test_it_answers(process: Process) -> None:
@@ -191,14 +178,14 @@ def test_a_service_without_models_stays_up_and_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.skipif("CUDAExecutionProvider" in ort.get_available_providers(), reason="CUDA may work here")
 def test_cuda_that_is_demanded_and_missing_stops_the_start(models_dir: Path) -> None:
-    failed = failed_start(models_dir, ECG_PROVIDER="cuda")
+    failed = failed_start(environment(models_dir, ECG_PROVIDER="cuda"))
     assert failed.returncode == 2
     assert failed.stderr.startswith("The service cannot start: ECG_PROVIDER is cuda")
     assert "Traceback" not in failed.stderr
 
 
 def test_a_setting_that_makes_no_sense_stops_the_start(models_dir: Path) -> None:
-    failed = failed_start(models_dir, ECG_PORT="tcp://10.0.0.1:80")
+    failed = failed_start(environment(models_dir, ECG_PORT="tcp://10.0.0.1:80"))
     assert failed.returncode == 2
     assert failed.stderr.startswith("The service cannot start: ECG_PORT: ")
     assert "Traceback" not in failed.stderr
@@ -209,14 +196,15 @@ def test_both_runtime_packages_stop_the_start(models_dir: Path, tmp_path: Path) 
         folder = tmp_path / f"{name}-1.31.0.dist-info"
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.31.0\n")
-    failed = failed_start(models_dir, PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    failed = failed_start(environment(models_dir, PYTHONPATH=paths))
     assert failed.returncode == 2
     assert "onnxruntime and onnxruntime-gpu are both installed" in failed.stderr
 
 
 def test_two_processes_do_not_share_an_audit(models_dir: Path, tmp_path: Path) -> None:
     with running(environment(models_dir, ECG_AUDIT_DIR=str(tmp_path))):
-        failed = failed_start(models_dir, ECG_AUDIT_DIR=str(tmp_path))
+        failed = failed_start(environment(models_dir, ECG_AUDIT_DIR=str(tmp_path)))
     assert failed.returncode == 2
     assert failed.stderr.startswith("The service cannot start: ECG_AUDIT_DIR is another process's")
 

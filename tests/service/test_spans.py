@@ -3,8 +3,6 @@
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import REPOSITORY
 from tests.factories import page_jpeg
 from tests.service.collector import Collector, attributes, collecting
 from tests.service.inference import page_input
-from tests.service.process import Process, environment, running
+from tests.service.process import Process, environment, failed_start, running
 from tests.service.serving import wait_until
 from tests.service.test_nothing_leaks import CANARY, send_everywhere
 
@@ -201,18 +198,10 @@ def test_a_collector_that_refuses_and_one_that_is_back(models_dir: Path, collect
 
 
 def test_without_the_extra_the_start_is_refused_with_a_remedy(models_dir: Path) -> None:
-    run = subprocess.run(
-        [sys.executable, *WITHOUT_THE_EXTRA],
-        env=sending_to("http://127.0.0.1:4318", models_dir),
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert run.returncode == 2
-    assert "ECG_OTLP_ENDPOINT is set, but OpenTelemetry is not installed." in run.stderr
-    assert "Install this package with the extra `otel`" in run.stderr
+    failed = failed_start(sending_to("http://127.0.0.1:4318", models_dir), WITHOUT_THE_EXTRA)
+    assert failed.returncode == 2
+    assert "ECG_OTLP_ENDPOINT is set, but OpenTelemetry is not installed." in failed.stderr
+    assert "Install this package with the extra `otel`" in failed.stderr
 
 
 def test_without_the_extra_and_the_setting_all_is_as_ever(models_dir: Path) -> None:
@@ -221,14 +210,6 @@ def test_without_the_extra_and_the_setting_all_is_as_ever(models_dir: Path) -> N
 
 
 def test_the_sdk_shut_off_is_a_contradiction(models_dir: Path) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "service"],
-        env=sending_to("http://127.0.0.1:4318", models_dir, OTEL_SDK_DISABLED="true"),
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert run.returncode == 2
-    assert "ECG_OTLP_ENDPOINT and OTEL_SDK_DISABLED are both set." in run.stderr
+    failed = failed_start(sending_to("http://127.0.0.1:4318", models_dir, OTEL_SDK_DISABLED="true"))
+    assert failed.returncode == 2
+    assert "ECG_OTLP_ENDPOINT and OTEL_SDK_DISABLED are both set." in failed.stderr
