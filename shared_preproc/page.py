@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -26,6 +27,11 @@ __all__ = ["MAX_PAGE_BYTES", "Gray", "ImageFormat", "Page", "decode_page", "on_w
 
 MAX_PAGE_BYTES = 32 * 2**20
 """About nine bytes for each pixel of a report page: more than any sensible encoding of one needs."""
+
+_MARKER, _SCAN, _SEQUENTIAL = 0xFF, 0xDA, frozenset({0xC0, 0xC1})  # of a JPEG: ITU T.81, table B.1
+_MOST_SEGMENTS = 1000  # before a JPEG's picture; Pillow keeps each, and three million of 4 bytes take 400 MB
+_MOST_SCANS = 100  # of a progressive JPEG, which has about ten; twenty bytes are enough for a way over all of it
+_MOST_CHUNKS = 20_000  # of a PNG; encoders put at least some kB into one
 
 Gray = NDArray[np.uint8]
 ImageFormat = Literal["JPEG", "PNG"]
@@ -72,8 +78,8 @@ def decode_page(data: bytes, layout: Layout) -> Page:
     orientation applied; what has no faithful 8-bit gray form is refused.
 
     Raises:
-        UnsupportedFormatError: not a JPEG or PNG by content; over `MAX_PAGE_BYTES`; several pictures in one file;
-            CMYK; 16 bits a channel.
+        UnsupportedFormatError: not a JPEG or PNG by content; over `MAX_PAGE_BYTES`, or in far more pieces than any
+            encoder makes; several pictures in one file; CMYK; 16 bits a channel.
         UnsuitableDimensionsError: width or height outside the layout's tolerance.
         UndecodableImageError: the header or the image data is truncated or corrupt.
     """
@@ -87,6 +93,7 @@ def decode_page(data: bytes, layout: Layout) -> Page:
 
 
 def _decode_jpeg(data: bytes, layout: Layout) -> tuple[Gray, int]:
+    _check_segments(data)
     with _damage_refused("JPEG"):
         height_px, width_px, color_space, _ = simplejpeg.decode_jpeg_header(data)
         metadata = JpegImageFile(io.BytesIO(data))
@@ -102,8 +109,8 @@ def _decode_jpeg(data: bytes, layout: Layout) -> tuple[Gray, int]:
 
 
 def _decode_png(data: bytes, layout: Layout) -> tuple[Gray, int]:
+    _check_chunks(data)
     with _damage_refused("PNG"):
-        _check_chunks(data)
         image = PngImageFile(io.BytesIO(data))
     bit_depth = data[_PNG_BIT_DEPTH_OFFSET]
     if bit_depth > 8:  # noqa: PLR2004 - bits
@@ -119,12 +126,68 @@ def _decode_png(data: bytes, layout: Layout) -> tuple[Gray, int]:
         return np.asarray(on_white(image).convert("L")), image.getexif().get(_EXIF_ORIENTATION, 1)
 
 
+def _check_segments(data: bytes) -> None:
+    """Check that a JPEG is in no more pieces than an encoder makes; decoders take any number, and any time for it.
+
+    Raises:
+        UnsupportedFormatError: it is.
+        UndecodableImageError: its header is cut short.
+    """
+    with _damage_refused("JPEG"):
+        segments = list(islice(_segments(data), _MOST_SEGMENTS + 1))
+        first_scan = next((start for marker, start in segments if marker == _SCAN), 0)
+        # Where all components share a scan of a sequential picture, libjpeg refuses another one.
+        may_have_more = not any(
+            marker in _SEQUENTIAL and data[start + 7] == data[first_scan + 2] for marker, start in segments
+        )
+    if len(segments) > _MOST_SEGMENTS:
+        raise _unsupported(f"a JPEG of more than {_MOST_SEGMENTS} segments")
+    if may_have_more and data.count(bytes([_MARKER, _SCAN])) > _MOST_SCANS:
+        raise _unsupported(f"a JPEG of more than {_MOST_SCANS} scans")
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """A JPEG's markers up to that of its first scan, and where the length after each stands (ITU T.81, B.1.1).
+
+    A byte that only fills is one more, without a length.
+
+    Raises:
+        ValueError, IndexError, struct.error: something else stands there, or nothing.
+    """
+    start, marker = 2, 0
+    while marker != _SCAN:
+        if data[start] != _MARKER:
+            raise ValueError("no marker after a segment")
+        marker, start = data[start + 1], start + 1
+        if marker == _MARKER:
+            yield marker, start
+        else:
+            start += 1
+            yield marker, start
+            start += struct.unpack_from(">H", data, start)[0]
+
+
 def _check_chunks(data: bytes) -> None:
     """Check that a PNG is whole: IHDR first, each chunk's CRC, IEND. Pillow reads on without the last two.
 
     Raises:
-        ValueError: it is not.
-        struct.error: it is cut short.
+        UnsupportedFormatError: it is in more chunks than its size explains.
+        UndecodableImageError: it is not whole.
+    """
+    with _damage_refused("PNG"):
+        kinds = list(islice(_chunks(data), _MOST_CHUNKS + 1))
+        if kinds[0] != b"IHDR":
+            raise ValueError("a first chunk that is not IHDR")
+    if len(kinds) > _MOST_CHUNKS:
+        raise _unsupported(f"a PNG of more than {_MOST_CHUNKS} chunks")
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    """The kinds of a PNG's chunks (PNG specification 5.3).
+
+    Raises:
+        ValueError: a CRC is wrong.
+        struct.error: the end is missing.
     """
     start, kind = len(_PNG_START), b""
     while kind != b"IEND":
@@ -132,8 +195,7 @@ def _check_chunks(data: bytes) -> None:
         end = start + length + 8
         if struct.unpack_from(">I", data, end)[0] != zlib.crc32(memoryview(data)[start + 4 : end]):
             raise ValueError(f"a wrong CRC in a chunk {kind!r}")
-        if start == len(_PNG_START) and kind != b"IHDR":
-            raise ValueError("a first chunk that is not IHDR")
+        yield kind
         start = end + 4
 
 

@@ -138,6 +138,25 @@ def mpo() -> bytes:
     return encoded(_page(), "MPO", save_all=True, append_images=[_page(seed=1)])
 
 
+def jpeg_in_pieces(count: int, piece: bytes = b"\xff\xe5\x00\x02") -> bytes:
+    """A whole page with ``count`` empty segments, or other pieces, before its picture."""
+    page = page_jpeg()
+    return page[:2] + count * piece + page[2:]
+
+
+def jpeg_in_scans(count: int) -> bytes:
+    """A progressive page whose smallest scan stands there ``count`` times more."""
+    begin = b"\xff\xda"
+    header, *scans = progressive_jpeg().split(begin)
+    return begin.join([header, *count * [min(scans, key=len)], *scans])
+
+
+def png_in_chunks(count: int) -> bytes:
+    """A whole page with ``count`` empty chunks, which mean nothing, before its end."""
+    page, end = page_png()[:-12], page_png()[-12:]
+    return page + count * _chunk(b"prVt", b"") + end
+
+
 def gif() -> bytes:
     """A page in a format that is not accepted."""
     return encoded(_page(), "GIF")

@@ -50,6 +50,19 @@ def test_png_is_read_to_the_level(make: Callable[[], bytes]) -> None:
     assert largest_difference(page, luma(factories.page_array())) <= 1
 
 
+@pytest.mark.parametrize(
+    ("data", "plain"),
+    [
+        (factories.jpeg_in_pieces(500), factories.page_jpeg()),
+        (factories.jpeg_in_pieces(500, piece=b"\xff"), factories.page_jpeg()),
+        (factories.png_in_chunks(500), factories.page_png()),
+    ],
+    ids=["segments", "fill-bytes", "chunks"],
+)
+def test_what_stands_beside_the_picture_does_not_matter(data: bytes, plain: bytes) -> None:
+    assert np.array_equal(decode(data).gray, decode(plain).gray)
+
+
 def test_palette_is_resolved() -> None:
     assert mean_difference(decode(factories.palette_png()), luma(factories.page_array())) < 2
 
@@ -89,6 +102,10 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
         (factories.transparent_gray_png(2), "2 bits with a transparent level"),
         (factories.transparent_gray_png(4), "4 bits with a transparent level"),
         (b"\xff\xd8\xff" + bytes(MAX_PAGE_BYTES), "bytes"),
+        (factories.jpeg_in_pieces(1000), "more than 1000 segments"),
+        (factories.jpeg_in_pieces(1000, piece=b"\xff"), "more than 1000 segments"),
+        (factories.jpeg_in_scans(100), "more than 100 scans"),
+        (factories.png_in_chunks(20_000), "more than 20000 chunks"),
     ],
     ids=[
         "empty",
@@ -102,6 +119,10 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
         "gray2-trns",
         "gray4-trns",
         "too-many-bytes",
+        "too-many-segments",
+        "too-many-fill-bytes",
+        "too-many-scans",
+        "too-many-chunks",
     ],
 )
 def test_unsupported_formats_are_named(data: bytes, found: str) -> None:
