@@ -1,6 +1,6 @@
 """The trainer's command line: a subcommand for each step, and `run` for all of them.
 
-Each step imports what it needs when it runs: TensorFlow for train, evaluate, export and run only.
+Each step imports what it needs when it runs: TensorFlow for train, score, export, evaluate and run only.
 """
 
 import argparse
@@ -120,6 +120,13 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    own, others = (_OF_FUSION, _OF_LEAD_IMAGES) if options.arch == FUSION else (_OF_LEAD_IMAGES, _OF_FUSION)
+    given = vars(options)
+    if vain := [argument for argument in others if given[_place(argument)] is not None]:
+        options.refuse(f"{', '.join(vain)}: without effect on --arch {options.arch}, leave it out")
+    for argument in own:
+        if given[_place(argument)] is None:
+            given[_place(argument)] = _ARGUMENTS[argument].get("default", False)
     if options.arch == FUSION:
         _run_fusion(options)
     else:
@@ -190,6 +197,24 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "--seed": {"type": _at_least_0, "default": 0, "help": "seed of every random choice (%(default)s)"},
 }
 
+_OF_LEAD_IMAGES = ("--protocol", "--seed", "--epochs", "--patience")
+_OF_FUSION = ("--repeats", "--quick")
+"""Arguments of `run` that only one of its two roads knows; ``None`` where they are not given."""
+
+
+def _only(roads: str, argument: str) -> dict[str, Any]:
+    known = _ARGUMENTS[argument]
+    return {**known, "default": None, "help": f"{roads} only: {known['help'] % known}"}
+
+
+def _place(argument: str) -> str:
+    """Where a parsed argument is found."""
+    return argument.removeprefix("--")
+
+
+_ARGUMENTS |= {f"run {argument}": _only("cnn and crnn", argument) for argument in _OF_LEAD_IMAGES}
+_ARGUMENTS |= {f"run {argument}": _only("fusion", argument) for argument in _OF_FUSION}
+
 _STEPS: tuple[tuple[str, Callable[[argparse.Namespace], None], str, str], ...] = (
     ("synth", _synth, "draw synthetic report pages", "out --count --seed"),
     ("audit", _audit, "count distinct images, copies, conflicts and groups", "data --groups --json"),
@@ -221,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
     steps = parser.add_subparsers(title="steps", dest="step_name", required=True, metavar="STEP")
     for name, function, words, arguments in _STEPS:
         command = steps.add_parser(name, help=words, description=words)
-        command.set_defaults(step=function)
+        command.set_defaults(step=function, refuse=command.error)
         for argument in arguments.split():
             command.add_argument(argument, **_ARGUMENTS.get(f"{name} {argument}", _ARGUMENTS[argument]))
     return parser

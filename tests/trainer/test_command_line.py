@@ -1,0 +1,34 @@
+"""What the trainer's command line says of itself, and what it does not take."""
+
+from pathlib import Path
+
+import pytest
+
+from trainer.__main__ import main
+
+
+@pytest.mark.parametrize(
+    ("words", "vain"),
+    [
+        (("--protocol", "published", "--epochs", "1"), "--protocol, --epochs: without effect on --arch fusion"),
+        (("--seed", "0"), "--seed: without effect on --arch fusion"),
+        (("--arch", "crnn", "--quick"), "--quick: without effect on --arch crnn"),
+        (("--arch", "cnn", "--repeats", "3"), "--repeats: without effect on --arch cnn"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(
+    words: tuple[str, ...], vain: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(tmp_path), "--runs", str(tmp_path / "runs"), *words])
+    assert ended.value.code == 2
+    assert vain in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_help_tells_defaults_and_for_which_network_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "cnn and crnn only: seed of every random choice (0)" in told
+    assert "fusion only: times that the pages are dealt anew (3)" in told
