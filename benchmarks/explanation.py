@@ -59,7 +59,7 @@ def main() -> None:
     print(f"{bundle.manifest.ref}, {len(chosen)} pages; loss of log-odds of the predicted class")
     report([losses for losses, _ in judged])
     cost = np.median([cost for _, cost in judged])
-    print(f"an explanation costs {cost:.0f} plain classifications (median of CPU time)")
+    print(f"an explanation costs {cost:.0f} runs of the graph on one page (median of CPU time)")
 
 
 def report(losses: Sequence[Mapping[str, float]]) -> None:
@@ -75,7 +75,7 @@ def report(losses: Sequence[Mapping[str, float]]) -> None:
 def judge(
     tensor: Tensor, spec: PreprocSpec, classifier: Classifier, rng: np.random.Generator
 ) -> tuple[dict[str, float], float]:
-    """What one page's class loses by what is wiped, and how many classifications explaining it took."""
+    """What one page's class loses by what is wiped, and how many runs of the graph explaining it took."""
     started_s = time.process_time()
     class_place = int(classifier.run(tensor[np.newaxis]).pages[0].argmax())
     classified_s = time.process_time()

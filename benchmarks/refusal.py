@@ -1,8 +1,8 @@
 """What is refused, doubted and passed: report pages, pages spoiled in many ways, and pictures that are no such page.
 
-    python benchmarks/refusal.py PAGES ../shared/data/other-pages [--every 8] [--markdown FILE]
+    python benchmarks/refusal.py PAGES OTHER [--every 8] [--markdown FILE]
 
-PAGES is the folder of class folders; all of its pages are judged as they are, every eighth re-encoded and spoiled.
+PAGES is the folder of class folders, OTHER one of pictures that are no such page; all pages of the first are judged as they are, every eighth re-encoded and spoiled.
 Prints a table with a line for each kind, what was doubted, how far the worst real page of either half is from each
 limit, and the CPU time beside that of decoding and reading.
 """
