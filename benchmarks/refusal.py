@@ -2,7 +2,8 @@
 
     python benchmarks/refusal.py PAGES OTHER [--every 8] [--markdown FILE]
 
-PAGES is the folder of class folders, OTHER one of pictures that are no such page; all pages of the first are judged as they are, every eighth re-encoded and spoiled.
+PAGES is the folder of class folders, OTHER one of pictures that are no such page. All pages are judged as they are,
+every eighth re-encoded and spoiled.
 Prints a table with a line for each kind, what was doubted, how far the worst real page of either half is from each
 limit, and the CPU time beside that of decoding and reading.
 """

@@ -1,6 +1,6 @@
 """How truly a printed signal is read back: real PTB-XL signals printed, compressed, binarized, traced and compared.
 
-    python benchmarks/trace_fidelity.py ../shared/data/ptbxl-100hz.npz.xz [--pages 100]
+    python benchmarks/trace_fidelity.py ptbxl-100hz.npz.xz [--pages 100]
 
 Prints, for each lead, the median over pages of the signal-to-error ratio (the error keeps its mean) and of the relative
 error of the highest and the lowest point, and the CPU time of tracing a page.
