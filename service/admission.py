@@ -48,7 +48,6 @@ class Admission:
             ServiceError: there is no room, the body cannot be used, the time is up, or the client has gone.
         """
         deadline_s = self._deadline_s if deadline_ms is None else min(self._deadline_s, deadline_ms / 1000)
-        self.workers.check_room()  # before the body is read, and again when it has been
         async with _deadline(deadline_s):
             with self.intake.arrival() as arrival:
                 async with arrival.receiving():

@@ -83,6 +83,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     for routes in (classify, reading, health, models, open_inference, web):
         app.include_router(routes.router)
     app.include_router(open_inference.open_router)
+    app.include_router(open_inference.infer_router)
     if settings.docs:
         app.include_router(web.docs_router)
     app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")

@@ -8,11 +8,15 @@ import asyncio
 from typing import Any
 
 import h11
+from uvicorn.protocols.http import h11_impl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from service.connections import Connections
 
 __all__ = ["PatientProtocol"]
+
+# What asyncio reads at once. With less, uvicorn stops reading after almost every piece of a page, and begins again.
+h11_impl.HIGH_WATER_LIMIT = 256 * 2**10  # type: ignore[attr-defined] # uvicorn has no setting for it
 
 
 class PatientProtocol(H11Protocol):

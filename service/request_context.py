@@ -36,6 +36,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_AS_SENT = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
 
 FRAMEWORK_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
 """None: FastAPI's own would send addresses, queries and the text of exceptions wherever its environment says."""
@@ -102,7 +103,7 @@ class _Exchange:
             if self._trace is not None:
                 headers[TRACE_HEADER] = self._trace.header
             headers.setdefault("Cache-Control", "no-store")
-            headers.update(SECURITY_HEADERS)
+            headers.raw.extend(_AS_SENT)  # no route has any of them
         await self._send(message)
 
     def end(self, metrics: Metrics) -> None:

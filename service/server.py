@@ -36,6 +36,7 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here asks who is behind a proxy
         timeout_keep_alive=settings.keep_alive_timeout_s,
         # Without a limit, one client that stops in the middle of its body keeps the process alive for ever.
         timeout_graceful_shutdown=settings.shutdown_grace_s,

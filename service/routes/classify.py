@@ -10,11 +10,12 @@ from service import errors
 from service.classify import classify
 from service.dependencies import PROTECTED, DeadlineDep, RepeatableDep, ServiceDep
 from service.routes.page_request import PAGE_BODY, PageQuery, page_problems, page_reader
+from service.routes.work_route import WorkRoute
 from service.schemas import Classification
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["classification"], dependencies=PROTECTED)
+router = APIRouter(tags=["classification"], route_class=WorkRoute, dependencies=PROTECTED)
 
 
 class ClassifyQuery(PageQuery):

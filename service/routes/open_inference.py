@@ -20,15 +20,16 @@ from service import __version__
 from service.answers import Asked, RefusedPageError
 from service.classify import ClassificationResult, LoadedModel, classify
 from service.dependencies import PROTECTED, AskedDep, DeadlineDep, ServiceDep
-from service.errors import InvalidInferenceError, ServiceError
+from service.errors import InvalidInferenceError, OverloadedError, ServiceError
 from service.open_inference import InferenceAnswer, ModelMetadata, encode_answer, parse_request
 from service.problems import KINDS, refusal_headers
+from service.routes.work_route import WorkRoute
 from service.state import Service
 from service.upload import read_raw
 from service.wanted import check_wanted
 from shared_preproc.errors import PreprocError
 
-__all__ = ["open_router", "router"]
+__all__ = ["infer_router", "open_router", "router"]
 
 JSON_LENGTH_HEADER = "Inference-Header-Content-Length"
 _MODEL = "/v2/models/{model}"
@@ -84,6 +85,11 @@ class _ProtocolRoute(APIRoute):
         return handle_in_protocol
 
 
+class _InferRoute(WorkRoute, _ProtocolRoute):
+    def refused(self, request: Request, error: OverloadedError) -> Response:
+        return _refusal(request, error)
+
+
 _REFUSED: dict[int | str, dict[str, Any]] = {
     status: {"model": Refusal, "description": "A refusal; `error` begins with one of the codes of `/classify`."}
     for status in ("4XX", "5XX")
@@ -104,6 +110,7 @@ _TAGS: list[str | Enum] = ["open inference protocol v2"]
 open_router = APIRouter(tags=_TAGS, route_class=_ProtocolRoute, responses=_REFUSED)
 """What orchestrators ask, who have no key."""
 router = APIRouter(tags=_TAGS, route_class=_ProtocolRoute, responses=_REFUSED, dependencies=PROTECTED)
+infer_router = APIRouter(tags=_TAGS, route_class=_InferRoute, responses=_REFUSED, dependencies=PROTECTED)
 
 
 @open_router.get("/v2", summary="What answers")
@@ -166,8 +173,8 @@ async def _asked(
     return _Asked(by, loaded, json_bytes, deadline_ms)
 
 
-@router.post(f"{_MODEL}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
-@router.post(f"{_VERSION}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
+@infer_router.post(f"{_MODEL}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
+@infer_router.post(f"{_VERSION}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
 async def infer(request: Request, service: ServiceDep, asked: Annotated[_Asked, Depends(_asked)]) -> Response:
     """Up to 16 pages in one BYTES tensor, `page`; each is classified as by `/classify`, and one refused refuses all."""
     request.state.bundle = asked.model.manifest.ref

@@ -10,10 +10,11 @@ from service.dependencies import PROTECTED, DeadlineDep, ServiceDep
 from service.reading import read_leads
 from service.reading_schemas import PageReadingAnswer
 from service.routes.page_request import PAGE_BODY, PageQuery, page_problems, page_reader
+from service.routes.work_route import WorkRoute
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["classification"], dependencies=PROTECTED)
+router = APIRouter(tags=["classification"], route_class=WorkRoute, dependencies=PROTECTED)
 
 
 class ReadingQuery(PageQuery):

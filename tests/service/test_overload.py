@@ -111,7 +111,7 @@ def slow() -> CountingClassifier:
 @contextmanager
 def occupied(models_dir: Path, slow: CountingClassifier, **changes: float) -> Iterator[httpx.Client]:
     """A service whose only thread is at the gate with a page; the gate opens with the end of the block."""
-    settings = settings_for(models_dir, worker_threads=1, max_waiting_requests=1, **changes)
+    settings = settings_for(models_dir, **{"worker_threads": 1, "max_waiting_requests": 1, **changes})
     with serving(settings, lambda _: slow) as client, ThreadPoolExecutor(1) as threads:
         first = threads.submit(classify, client)
         try:
@@ -164,6 +164,44 @@ def test_the_work_of_a_client_that_has_gone_is_never_begun_and_its_room_is_free(
             slow.gate.set()
             assert next_one.result().status_code == 200
     assert slow.pages == 2
+
+
+@pytest.mark.parametrize("path", ["/classify", "/classify?nonsense=1", "/reading"])
+def test_without_room_nothing_of_a_request_is_looked_at(models_dir: Path, slow: CountingClassifier, path: str) -> None:
+    with occupied(models_dir, slow, max_waiting_requests=0) as client:
+        refused = client.post(path, content=b"no page", headers={"X-Request-Deadline-Ms": "soon"})
+        problem(refused, 503, "overloaded")
+        assert refused.headers["retry-after"] == "1"
+        assert refused.headers["x-content-type-options"] == "nosniff"
+        route = path.partition("?")[0]
+        assert Scrape(client).value("ecg_requests_total", route=route, code="overloaded") == 1
+        problem(client.get(path), 405, "method_not_allowed")
+        assert client.get("/models").status_code == 200
+
+
+def test_without_room_the_open_protocol_refuses_in_its_own_form(models_dir: Path, slow: CountingClassifier) -> None:
+    with occupied(models_dir, slow, max_waiting_requests=0) as client:
+        refused = client.post("/v2/models/tiny/infer", content=b"{}")
+        assert refused.json()["error"].startswith("overloaded: ")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert client.get("/v2/models/tiny").status_code == 200
+
+
+def test_who_is_refused_for_want_of_room_is_not_asked_for_the_body_and_keeps_the_connection(
+    models_dir: Path, slow: CountingClassifier
+) -> None:
+    asking = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+    with occupied(models_dir, slow, max_waiting_requests=0) as client, connect(client.base_url, asking) as connection:
+        for _ in range(2):
+            assert whole_answer(connection).startswith(b"HTTP/1.1 503 ")
+            connection.sendall(b"page" + asking)
+
+
+def whole_answer(connection: socket.socket) -> bytes:
+    answer = b""
+    while not answer.endswith(b"}"):
+        answer += connection.recv(65536)
+    return answer
 
 
 def status_of(record: object) -> object:
