@@ -133,8 +133,8 @@ def _lifespan(
         finally:
             following.cancel()
             service.loader.close()
+            processes.close()  # before the threads that wait for them
             service.admission.workers.close()
-            processes.close()
             if service.audit is not None:
                 service.audit.close()
             if spans is not None:

@@ -15,8 +15,30 @@ from service.connections import Connections
 
 __all__ = ["PatientProtocol"]
 
+_MOST_HEAD_BYTES = 64 * 2**10
+_SMALL_BYTES = 256
+_MOST_SMALL_CHUNKS = 1024  # of a body: 15 ms of parsing, in which the event loop does nothing else
+
 # What asyncio reads at once. With less, uvicorn stops reading after almost every piece of a page, and begins again.
 h11_impl.HIGH_WATER_LIMIT = 256 * 2**10  # type: ignore[attr-defined] # uvicorn has no setting for it
+
+
+class _BoundedParser(h11.Connection):
+    """Takes only so many small chunks of a body: of one byte each, half a megabyte a second keeps a core busy."""
+
+    _small_chunks = 0
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        event = super().next_event()
+        if isinstance(event, h11.Data) and event.chunk_start and event.chunk_end and len(event.data) < _SMALL_BYTES:
+            self._small_chunks += 1
+            if self._small_chunks > _MOST_SMALL_CHUNKS:
+                raise h11.RemoteProtocolError("too many small chunks")
+        return event
+
+    def start_next_cycle(self) -> None:
+        super().start_next_cycle()
+        self._small_chunks = 0
 
 
 class PatientProtocol(H11Protocol):
@@ -34,6 +56,7 @@ class PatientProtocol(H11Protocol):
         **of_uvicorn: Any,  # noqa: ANN401 - uvicorn's own arguments
     ) -> None:
         super().__init__(**of_uvicorn)
+        self.conn = _BoundedParser(h11.SERVER, _MOST_HEAD_BYTES)
         self._room: Connections = self.app_state["service"].connections
         self._head_timeout_s = head_timeout_s
         self._head_timer: asyncio.TimerHandle | None = None

@@ -5,8 +5,11 @@ of it. Why not threads: docs/decisions/0007-processes.md.
 """
 
 import logging
+import os
 import pickle
 import signal
+import socket
+import struct
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,13 +23,18 @@ import cv2
 from service.allocator import keep_freed_memory
 from service.clock import Step, tell_steps, watch_steps
 from service.prepared import PreparedPage, prepare
+from shared_preproc.errors import UndecodableImageError
 from shared_preproc.spec import PreprocSpec
 
 __all__ = ["PageProcesses"]
 
 # Fresh interpreters: copies of this one would have its locks but not its threads.
 _PROCESSES = get_context("spawn")
-_END_S = 5.0
+_END_S = 1.0
+"""For a process that closed its end to be gone."""
+_TAKEN_WITHIN_S = 10
+"""For an idle process to take a page: then a send fails as to one that has died."""
+_TRIES = 2
 _SPECS = 8  # that are kept unpacked: the bundles that are served at once have one or two
 
 _Answer = tuple[PreparedPage | Exception, Sequence[Step]]
@@ -35,17 +43,22 @@ logger = logging.getLogger(__name__)
 
 
 class PageProcesses:
-    """``count`` processes, to be used from as many threads. They end with this process, however it ends."""
+    """``count`` processes, to be used from as many threads. They end with this process, however it ends.
 
-    def __init__(self, count: int) -> None:
+    One that has had a page for ``longest_s`` is ended: it would hold its thread for ever.
+    """
+
+    def __init__(self, count: int, *, longest_s: float = 30.0) -> None:
         self.count = count
+        self._longest_s = longest_s
+        self._all: set[_PageProcess] = set()
         self._idle: SimpleQueue[_PageProcess] = SimpleQueue()
 
     def start(self) -> None:
         """Start them, and wait until all are ready."""
-        started = [_PageProcess() for _ in range(self.count)]
-        for process in started:
-            process.wait_until_ready()
+        self._all.update(_PageProcess() for _ in range(self.count))
+        for process in self._all:
+            process.wait_until_ready(self._longest_s)
             self._idle.put(process)
 
     def prepare(self, data: bytes, spec: PreprocSpec) -> PreparedPage:
@@ -54,18 +67,21 @@ class PageProcesses:
         A process that has died is replaced, and its page tried once more.
 
         Raises:
-            PreprocError: as there.
-            EOFError, OSError: the page's second process has died as well.
+            PreprocError: as there; or a second process has died of the page, or one took too long.
         """
         process = self._idle.get()
         try:
-            try:
-                outcome, steps = process.ask(data, spec)
-            except (EOFError, OSError):
-                logger.warning("page_process_died", extra={"fields": {"exit_code": process.end()}})
-                process = _PageProcess()
-                process.wait_until_ready()
-                outcome, steps = process.ask(data, spec)
+            for _ in range(_TRIES):
+                try:
+                    outcome, steps = process.ask(data, spec, self._longest_s)
+                    break
+                except TimeoutError as error:
+                    process = self._successor(process)
+                    raise _unreadable(f"took the decoder more than {self._longest_s:g} s") from error
+                except (EOFError, OSError):
+                    process = self._successor(process)
+            else:
+                raise _unreadable("broke the decoder")
         finally:
             self._idle.put(process)
         tell_steps(steps)
@@ -74,34 +90,60 @@ class PageProcesses:
         return outcome
 
     def close(self) -> None:
-        """End them; nothing may be prepared any more."""
-        while not self._idle.empty():
-            self._idle.get().end()
+        """End them, whatever they are at; nothing may be prepared any more."""
+        while self._all:
+            self._all.pop().end()
+
+    def _successor(self, process: "_PageProcess") -> "_PageProcess":
+        if process not in self._all:
+            raise EOFError("closed")  # and nobody waits for the page
+        logger.warning("page_process_died", extra={"fields": {"exit_code": process.end(_END_S)}})
+        successor = _PageProcess()
+        self._all.add(successor)
+        self._all.discard(process)
+        successor.wait_until_ready(self._longest_s)
+        return successor
 
 
 class _PageProcess:
     def __init__(self) -> None:
         self._pipe, theirs = _PROCESSES.Pipe()
+        with socket.socket(fileno=os.dup(self._pipe.fileno())) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", _TAKEN_WITHIN_S, 0))
         self._process = _PROCESSES.Process(target=_work, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, longest_s: float) -> None:
+        self._wait(longest_s)
         self._pipe.recv_bytes()
 
-    def ask(self, data: bytes, spec: PreprocSpec) -> _Answer:
+    def ask(self, data: bytes, spec: PreprocSpec, longest_s: float) -> _Answer:
         self._pipe.send_bytes(_packed(spec))
         self._pipe.send_bytes(data)
+        self._wait(longest_s)
         answer: _Answer = self._pipe.recv()
         return answer
 
-    def end(self) -> int | None:
+    def end(self, within_s: float = 0.0) -> int | None:
         """End it and give its exit status, that of `multiprocessing`: a signal is negative."""
-        self._pipe.close()  # which it takes for the end
-        self._process.join(_END_S)
+        self._process.join(within_s)
         self._process.kill()
         self._process.join()
         return self._process.exitcode
+
+    def _wait(self, longest_s: float) -> None:
+        if not self._pipe.poll(longest_s):
+            self._process.kill()
+            raise TimeoutError
+
+
+def _unreadable(what: str) -> UndecodableImageError:
+    return UndecodableImageError(
+        found=f"a picture that {what}",
+        expected="a picture that can be decoded",
+        remedy="Export the report page anew; if that is refused as well, show it to whoever runs this service.",
+    )
 
 
 def _work(pipe: Connection) -> None:

@@ -79,6 +79,8 @@ class DrainingServer(uvicorn.Server):
             await asyncio.sleep(_TICK_S)
         service.admission.intake.hurry(_LAST_BODIES_S)
         await super().shutdown(sockets)
+        if self.force_exit:  # when uvicorn leaves out what the application has to close: the audit's last records
+            await self.lifespan.shutdown()
 
     def _protocol(self) -> asyncio.Protocol:
         # As uvicorn makes it for the main port, so that limits, draining and shutdown are the same.

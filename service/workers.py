@@ -44,6 +44,8 @@ class Workers:
         """Calls that have no thread yet."""
         self.working = 0
         """Calls that have one, those whose caller has gone included."""
+        self._begun: set[Event] = set()
+        """For each of these, what says that nobody waits for it any more."""
 
     @property
     def retry_after_s(self) -> int:
@@ -76,12 +78,13 @@ class Workers:
             self.waiting -= 1
         self.working += 1
         started_s, loop, given_up = perf_counter(), asyncio.get_running_loop(), Event()
+        self._begun.add(given_up)
         work = partial(function, *args, **kwargs)
         call = self._pool.submit(
             copy_context().run, work_until, given_up, work
         )  # `service.clock` knows whose work it is
         # When the thread is free and not when the caller is: a caller that is cancelled leaves it working.
-        call.add_done_callback(lambda _: _tell(loop, self._end, perf_counter() - started_s))
+        call.add_done_callback(lambda _: _tell(loop, self._end, given_up, perf_counter() - started_s))
         try:
             return await asyncio.wrap_future(call)
         except asyncio.CancelledError:
@@ -89,15 +92,18 @@ class Workers:
             raise
 
     def close(self) -> None:
-        """Drop what waits and wait for what runs."""
+        """Drop what waits, give up what runs, and wait for that."""
+        for given_up in self._begun:
+            given_up.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def _end(self, duration_s: float) -> None:
+    def _end(self, given_up: Event, duration_s: float) -> None:
+        self._begun.remove(given_up)
         self.working -= 1
         self._mean_s += (duration_s - self._mean_s) * (_LAST_SHARE if self._mean_s else 1.0)
         self._free.release()
 
 
-def _tell(loop: asyncio.AbstractEventLoop, function: Callable[[float], None], value: float) -> None:
+def _tell(loop: asyncio.AbstractEventLoop, function: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
     with suppress(RuntimeError):  # the loop is closed: the process is about to end, and nobody waits
-        loop.call_soon_threadsafe(function, value)
+        loop.call_soon_threadsafe(partial(function, *args, **kwargs))

@@ -71,6 +71,10 @@ class Process:
         """Send SIGTERM, as an orchestrator does."""
         self._process.send_signal(signal.SIGTERM)
 
+    def interrupt(self) -> None:
+        """Send SIGINT, as a terminal does for Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
     def kill(self) -> None:
         """Send SIGKILL, as the kernel does to who takes too much memory, and wait for the end."""
         self._process.kill()

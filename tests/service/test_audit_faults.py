@@ -159,11 +159,17 @@ def test_after_sigkill_all_is_readable_and_only_the_last_batch_may_be_missing(mo
     assert opened == [None, {"file": "audit-00000001.jsonl", "end": "torn"}]
 
 
-def test_sigterm_costs_no_record(models_dir: Path, tmp_path: Path) -> None:
-    with running(audited(models_dir, tmp_path, ECG_AUDIT_SYNC_INTERVAL_S="600")) as process:
+@pytest.mark.parametrize("in_haste", [False, True])
+def test_sigterm_costs_no_record(in_haste: bool, models_dir: Path, tmp_path: Path) -> None:
+    drain_delay_s = "600" if in_haste else "0"
+    settings = audited(models_dir, tmp_path, ECG_AUDIT_SYNC_INTERVAL_S="600", ECG_DRAIN_DELAY_S=drain_delay_s)
+    with running(settings) as process:
         given = [process.client.post("/classify", content=PAGE).json()["request_id"] for _ in range(3)]
         assert audit_files(tmp_path) == []
         process.terminate()
+        if in_haste:
+            wait_until(lambda: process.client.get("/health").status_code == 503)
+            process.interrupt()
         assert process.wait() == -signal.SIGTERM
     assert recorded(tmp_path) == given
     assert audit_lines(tmp_path)[-1]["type"] == "close"

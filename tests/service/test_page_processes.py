@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from benchmarks.server_process import family
+from service import page_processes
 from service.page_processes import PageProcesses
 from service.prepared import PreparedPage, prepare
-from shared_preproc.errors import UnreadableLeadsError, UnsuitableDimensionsError
+from shared_preproc.errors import UndecodableImageError, UnreadableLeadsError, UnsuitableDimensionsError
 from shared_preproc.leads import Lead
 from shared_preproc.spec import MASKS_150, TRACES_50_HZ, PreprocSpec
 from tests.factories import page_jpeg, page_without_leads_png, resized_png
@@ -68,6 +69,50 @@ def test_a_process_that_died_is_replaced_and_its_page_prepared(
     assert processes.prepare(page_jpeg(), TRACES_50_HZ).image.format == "JPEG"
     assert [record.fields for record in caplog.records] == [{"exit_code": -signal.SIGKILL}] * 2  # type: ignore[attr-defined] # a field of ours
     assert len(active_children()) == 2
+
+
+class _Deadly:
+    """No numbers: whoever unpacks it ends."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os._exit, (9,)
+
+
+def test_a_page_that_ends_every_process_is_refused_and_the_next_is_not(
+    processes: PageProcesses, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(UndecodableImageError, match="broke the decoder"):
+        processes.prepare(b"a page", cast("PreprocSpec", _Deadly()))
+    assert [record.fields for record in caplog.records] == [{"exit_code": 9}] * 2  # type: ignore[attr-defined] # a field of ours
+    assert processes.prepare(page_jpeg(), TRACES_50_HZ).image.format == "JPEG"
+    assert len(active_children()) == 2
+
+
+def test_a_process_that_does_not_answer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_processes, "_TAKEN_WITHIN_S", 1)
+    before, processes = set(active_children()), PageProcesses(1, longest_s=5)
+    processes.start()
+    (child,) = set(active_children()) - before
+    os.kill(cast("int", child.pid), signal.SIGSTOP)
+    with pytest.raises(UndecodableImageError, match="took the decoder more than 5 s"):
+        processes.prepare(b"so small that it is taken", TRACES_50_HZ)
+    (child,) = set(active_children()) - before
+    os.kill(cast("int", child.pid), signal.SIGSTOP)
+    # More than the pipe holds: it was never read, so the page is not to blame.
+    assert processes.prepare(page_jpeg(), TRACES_50_HZ).image.format == "JPEG"
+    processes.close()
+    assert set(active_children()) == before
+
+
+def test_processes_that_hang_hold_up_no_end(models_dir: Path) -> None:
+    settings = {"ECG_WORKER_THREADS": "2", "ECG_REQUEST_DEADLINE_S": "0.5", "ECG_SHUTDOWN_GRACE_S": "1"}
+    with running(environment(models_dir, **settings)) as process:
+        for page in pages_with(process):
+            os.kill(page, signal.SIGSTOP)
+        statuses = {process.client.post("/classify", content=page_jpeg()).status_code for _ in range(3)}
+        assert statuses == {503}
+        process.terminate()
+        assert process.wait() == -signal.SIGTERM
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from select import select
@@ -86,6 +86,39 @@ def test_a_head_beyond_all_measure(client: httpx.Client) -> None:
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nX-Long: " + bytes(70_000))
         assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+
+
+def in_chunks(size_bytes: int, count: int) -> bytes:
+    return b"%x\r\n%b\r\n" % (size_bytes, bytes(size_bytes)) * count
+
+
+CHUNKED = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_body_in_thousands_of_bytes_is_not_gone_through(is_refused: bool, models_dir: Path) -> None:
+    head = CHUNKED.replace(b"/classify", b"/classify?model=none") if is_refused else CHUNKED
+    with (
+        serving(settings_for(models_dir)) as client,
+        socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection,
+    ):
+        connection.sendall(head)
+        if is_refused:
+            assert whole_answer(connection).startswith(b"HTTP/1.1 404 ")
+        with suppress(ConnectionError):  # it may be closed meanwhile
+            for _ in range(1000):
+                connection.sendall(in_chunks(1, 1000))
+        with suppress(ConnectionError):
+            left = connection.recv(65536)
+            assert left == b"" or (not is_refused and left.startswith(b"HTTP/1.1 400 "))
+        assert client.get("/health").is_success
+
+
+def test_a_body_in_pieces_is_read(client: httpx.Client) -> None:
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
+        for _ in range(2):  # of each request's body, as many small ones as there may be
+            connection.sendall(CHUNKED + in_chunks(1, 1024) + in_chunks(256, 2000) + b"0\r\n\r\n")
+            assert whole_answer(connection).startswith(b"HTTP/1.1 415 ")
 
 
 def test_a_body_that_stops_half_way(models_dir: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from service.errors import OverloadedError
+from service.wanted import UnwantedError, check_wanted
 from service.workers import Workers
 
 
@@ -101,6 +102,28 @@ def test_when_to_try_again_follows_the_queue() -> None:
         await asyncio.gather(*calls)
 
     run_on(workers, use())
+
+
+def test_the_end_gives_up_what_has_begun() -> None:
+    workers, begun, given_up = Workers(threads=1, max_waiting=0), Event(), Event()
+
+    def work() -> None:
+        begun.set()
+        try:
+            while True:
+                check_wanted()
+                time.sleep(0.01)
+        except UnwantedError:
+            given_up.set()
+
+    async def use() -> None:
+        call = asyncio.create_task(workers.run(work))
+        await asyncio.to_thread(begun.wait, 10)
+        workers.close()  # with no caller that was cancelled before
+        await call
+
+    asyncio.run(use())
+    assert given_up.is_set()
 
 
 def test_errors_come_through() -> None:
