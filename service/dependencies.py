@@ -19,6 +19,7 @@ from service.access_errors import (
     UntrustedHostError,
 )
 from service.answers import Asked
+from service.problems import InvalidRequestError
 from service.state import Service
 
 __all__ = ["ACCESS_REFUSALS", "DEADLINE_HEADER", "PROTECTED", "AskedDep", "DeadlineDep", "RepeatableDep", "ServiceDep"]
@@ -29,11 +30,15 @@ ACCESS_REFUSALS = (
     UntrustedHostError,
     RateLimitedError,
     IssuerUnavailableError,
+    InvalidRequestError,
 )
 """How a `PROTECTED` route can refuse before it does anything."""
 
 DEADLINE_HEADER = "X-Request-Deadline-Ms"
 _LONGEST_DEADLINE_MS = 24 * 3600 * 1000
+_LONGEST_QUERY_BYTES = 2048
+"""Far more than all parameters take. Unknown ones are refused one by one: 60 KiB of them would take the event loop
+tenths of a second."""
 _NotSent = SkipJsonSchema[None]
 """A header can be left out, but no header can be null: the description must not say so."""
 _IdempotencyKey = Annotated[
@@ -87,11 +92,16 @@ async def _known_caller(request: Request, service: ServiceDep) -> None:
     service.access.count(request.state.key_id)
 
 
+async def _short_query(request: Request) -> None:
+    if len(request.scope["query_string"]) > _LONGEST_QUERY_BYTES:
+        raise InvalidRequestError(f"a query string of more than {_LONGEST_QUERY_BYTES} bytes")
+
+
 _BEARER = HTTPBearer(
     scheme_name="key or token",
     description="A key that whoever runs the service gives out, or a token of its issuer; where it asks for one.",
     auto_error=False,
 )
 
-PROTECTED = (Depends(_known_caller), Depends(_BEARER))
-"""``dependencies`` of every router whose routes hold data; the second only describes it in OpenAPI."""
+PROTECTED = (Depends(_known_caller), Depends(_short_query), Depends(_BEARER))
+"""``dependencies`` of every router whose routes hold data; the last only describes it in OpenAPI."""
