@@ -11,9 +11,13 @@ import httpx
 import numpy as np
 import pytest
 
+from model_registry.registry import Registry
+from service.answers import Answers, Asked
 from service.classifier import Probabilities
 from service.errors import IdempotencyConflictError
 from service.idempotency import KeptAnswers, RepeatKey
+from service.metrics import Metrics
+from shared_preproc.errors import PreprocError, UndecodableImageError
 from shared_preproc.tensor import Tensor
 from tests import factories
 from tests.service.scrape import Scrape
@@ -95,6 +99,21 @@ def test_a_refusal_of_the_page_is_kept_as_well(client: httpx.Client) -> None:
     )
     assert first | {"request_id": ""} == again | {"request_id": ""}
     assert Scrape(client).value("ecg_replays_total") == before + 1
+
+
+def test_a_kept_refusal_keeps_no_page(models_dir: Path) -> None:
+    async def damaged() -> NoReturn:
+        raise UndecodableImageError(found="noise", expected="a page", remedy="None.") from ValueError()
+
+    async def use() -> PreprocError:
+        answers = Answers(Metrics(), None, KeptAnswers(window_s=10, capacity=1))
+        manifest = Registry(models_dir).load("tiny/1").manifest
+        answer, _ = await answers.give(Asked("1", None, "a", "/"), manifest, b"", damaged)
+        assert isinstance(answer.content, UndecodableImageError)
+        return answer.content
+
+    kept = asyncio.run(use())
+    assert (kept.found, kept.__traceback__, kept.__cause__, kept.__context__) == ("noise", None, None, None)
 
 
 @pytest.mark.parametrize("name", ["", "two words", "x" * 256, "naïve".encode("latin-1")])
