@@ -119,7 +119,7 @@ def test_a_withdrawn_key_stops_working_whether_tokens_come_or_not(
 def test_tokens_with_a_known_key_never_wait_for_the_issuer(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REFRESH_S", 0.01)
     monkeypatch.setattr(module, "RETRY_S", 0.01)
-    known: Any = {"a": object()}
+    known: dict[str, Any] = {"a": object()}
     fetching, gate = Event(), Event()
     fetches = []
 
