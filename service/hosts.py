@@ -25,11 +25,11 @@ _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::
 _ABSOLUTE_FORM = re.compile(rb"https?://([^/]*)(/.*)?", re.IGNORECASE)
 
 
-def trusted_hosts(settings: Settings) -> frozenset[str]:
-    """Those that are set; else, on loopback, ``localhost`` alone, and anywhere else `ANY_HOST`."""
+def trusted_hosts(settings: Settings, host: str) -> frozenset[str]:
+    """Those that are set; else, for a port on loopback, ``localhost`` alone, and for one anywhere else `ANY_HOST`."""
     if settings.trusted_hosts is not None:
         return frozenset(name.strip().lower() for name in settings.trusted_hosts.split(","))
-    return frozenset({LOOPBACK_NAME if is_loopback(settings.host) else ANY_HOST})
+    return frozenset({LOOPBACK_NAME if is_loopback(host) else ANY_HOST})
 
 
 class TrustedHosts:

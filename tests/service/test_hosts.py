@@ -74,7 +74,8 @@ def test_names_can_be_set(models_dir: Path) -> None:
     [("127.0.0.1", "localhost"), ("::1", "localhost"), ("localhost", "localhost"), ("::", "*")],
 )
 def test_what_is_trusted_where_nothing_is_set(models_dir: Path, host: str, expected: str) -> None:
-    assert trusted_hosts(settings_for(models_dir, host=host)) == {expected}
+    assert trusted_hosts(settings_for(models_dir), host) == {expected}
+    assert trusted_hosts(settings_for(models_dir, trusted_hosts="A, b"), host) == {"a", "b"}
 
 
 @pytest.mark.parametrize(
