@@ -46,16 +46,6 @@ class Answer:
     content: bytes | PreprocError
     """JSON, or why the page is refused."""
 
-    def body(self) -> bytes:
-        """The JSON that is sent.
-
-        Raises:
-            PreprocError: the page is refused.
-        """
-        if isinstance(self.content, PreprocError):
-            raise self.content.with_traceback(None)  # a kept refusal is raised again: its traceback must not grow
-        return self.content
-
 
 class RefusedPageError(Exception):
     """One of several pages of a request is refused for what it shows, and the request with it."""

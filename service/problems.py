@@ -150,8 +150,8 @@ def internal_error(request_id: str) -> Response:
     return _response(InternalError(), request_id)
 
 
-def refusal(error: errors.ServiceError, request_id: str) -> Response:
-    """Answer a request that does not get as far as a route."""
+def refusal(error: errors.ServiceError | PreprocError, request_id: str) -> Response:
+    """Answer where nothing is raised: outside of routes, or what was kept."""
     return _response(error, request_id)
 
 
