@@ -7,6 +7,7 @@ could not be worked on is none.
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 
 from model_registry.manifest import BundleManifest
@@ -44,16 +45,6 @@ class Answer:
     record: dict[str, object]
     content: bytes | PreprocError
     """JSON, or why the page is refused."""
-
-    def body(self) -> bytes:
-        """The JSON that is sent.
-
-        Raises:
-            PreprocError: the page is refused.
-        """
-        if isinstance(self.content, PreprocError):
-            raise self.content.with_traceback(None)  # a kept refusal is raised again: its traceback must not grow
-        return self.content
 
 
 class RefusedPageError(Exception):
@@ -127,7 +118,8 @@ class Answers:
             result = await work()
         except PreprocError as refusal:
             record = _record_of_refusal(manifest, refusal, await _sha256(page))
-            return Answer(asked.request_id, record, refusal)
+            # A copy: this one's traceback, and its cause's, would keep the page as long as the answer.
+            return Answer(asked.request_id, record, copy(refusal))
         self._metrics.count_result(result)
         body = Classification.of(result, asked.request_id).model_dump_json().encode()
         return Answer(asked.request_id, _record_of(result), body)

@@ -76,7 +76,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         telemetry=FRAMEWORK_TELEMETRY,
         lifespan=_lifespan(make_service, spans),
     )
-    app.add_middleware(TrustedHosts, names=trusted_hosts(settings))
+    app.add_middleware(TrustedHosts, names=trusted_hosts(settings, settings.host))
     _offer_metrics(app, settings)
     app.add_middleware(RequestContext, metrics=metrics, spans=spans)  # the last is the outermost
     handle_errors(app)
@@ -97,7 +97,8 @@ def _offer_metrics(app: FastAPI, settings: Settings) -> None:
         refusals = problem_responses(*ACCESS_REFUSALS)
         app.include_router(metrics_route.router, dependencies=PROTECTED, responses=refusals)
     else:
-        app.add_middleware(MetricsPort, port=settings.metrics_port)
+        names = trusted_hosts(settings, settings.metrics_host)
+        app.add_middleware(MetricsPort, port=settings.metrics_port, names=names)
 
 
 def _open_spans(settings: Settings) -> "Spans | None":

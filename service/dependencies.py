@@ -21,6 +21,7 @@ from service.access_errors import (
     UntrustedHostError,
 )
 from service.answers import Asked
+from service.problems import InvalidRequestError
 from service.state import Service
 
 __all__ = ["ACCESS_REFUSALS", "DEADLINE_HEADER", "PROTECTED", "AskedDep", "DeadlineDep", "RepeatableDep", "ServiceDep"]
@@ -31,11 +32,15 @@ ACCESS_REFUSALS = (
     UntrustedHostError,
     RateLimitedError,
     IssuerUnavailableError,
+    InvalidRequestError,
 )
 """How a `PROTECTED` route can refuse before it does anything."""
 
 DEADLINE_HEADER = "X-Request-Deadline-Ms"
 _LONGEST_DEADLINE_MS = 24 * 3600 * 1000
+_LONGEST_QUERY_BYTES = 2048
+"""Far more than all parameters take. Unknown ones are refused one by one: 60 KiB of them would take the event loop
+tenths of a second."""
 _NotSent = SkipJsonSchema[None]
 """A header can be left out, but no header can be null: the description must not say so."""
 _IdempotencyKey = Annotated[
@@ -87,10 +92,15 @@ DeadlineDep = Annotated[
 
 class _KnownCaller(HTTPBearer):  # which describes it in OpenAPI
     async def __call__(self, request: HTTPConnection) -> None:
-        """Let only those on who may; who it is, is in ``request.state.key_id``, for the log and the audit."""
+        """Let only those on who may, with a query that is not far too long to be parsed.
+
+        Who it is, is in ``request.state.key_id``, for the log and the audit.
+        """
         access: Access = request.state.service.access
         request.state.key_id = await access.caller_id(request.headers.getlist("authorization"))
         access.count(request.state.key_id)
+        if len(request.scope["query_string"]) > _LONGEST_QUERY_BYTES:
+            raise InvalidRequestError(f"a query string of more than {_LONGEST_QUERY_BYTES} bytes")
 
 
 _KNOWN_CALLER = _KnownCaller(

@@ -16,7 +16,7 @@
     |   +-- ModelTooLargeError        a bundle beyond the memory that models may take
     |   +-- RegistryUnavailableError  the folder of bundles cannot be read
     +-- NotReadyError                 starting, draining, or without a default model
-    +-- OverloadedError               too many requests are in hand already
+    +-- OverloadedError               too many requests, or models to load, are in hand already
     +-- DeadlineExceededError         no answer in the time that the request has
     +-- ClientGoneError               the client closed the connection before its answer
     +-- AuditUnavailableError         what is answered could not be recorded

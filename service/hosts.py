@@ -1,10 +1,13 @@
 """Which names this service may be called by. Knows no route.
 
-A browser that was led to this service under another site's name (DNS rebinding) tells by its Host header. Nothing is
-ever built from that header, and nobody gains anything by it: what a caller may is decided by key or token alone.
+The name is that of the request's target where it holds one, as in ``GET http://localhost/health HTTP/1.1``, and else
+that of its Host header. By it, a browser tells that it was led to this service under another site's name (DNS
+rebinding). Nothing is ever built from it, and nobody gains anything by it: what a caller may is decided by key or token
+alone.
 """
 
 import re
+from urllib.parse import unquote
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,13 +22,14 @@ __all__ = ["ANY_HOST", "TrustedHosts", "trusted_hosts"]
 ANY_HOST = "*"
 
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
+_ABSOLUTE_FORM = re.compile(rb"https?://([^/]*)(/.*)?", re.IGNORECASE)
 
 
-def trusted_hosts(settings: Settings) -> frozenset[str]:
-    """Those that are set; else, on loopback, ``localhost`` alone, and anywhere else `ANY_HOST`."""
+def trusted_hosts(settings: Settings, host: str) -> frozenset[str]:
+    """Those that are set; else, for a port on loopback, ``localhost`` alone, and for one anywhere else `ANY_HOST`."""
     if settings.trusted_hosts is not None:
         return frozenset(name.strip().lower() for name in settings.trusted_hosts.split(","))
-    return frozenset({LOOPBACK_NAME if is_loopback(settings.host) else ANY_HOST})
+    return frozenset({LOOPBACK_NAME if is_loopback(host) else ANY_HOST})
 
 
 class TrustedHosts:
@@ -41,6 +45,8 @@ class TrustedHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one exchange."""
+        if scope["type"] == "http":
+            _read_absolute_form(scope)
         if scope["type"] != "http" or ANY_HOST in self._names or self._trusts(scope):
             await self._app(scope, receive, send)
         else:
@@ -53,3 +59,11 @@ class TrustedHosts:
             return False
         name = (match["address"] or match["name"]).lower()
         return name in self._names or name == (scope.get("server") or ("",))[0]
+
+
+def _read_absolute_form(scope: Scope) -> None:
+    """Take path and Host from a target that holds both; the header does not count then (RFC 9112, 3.2.2)."""
+    if match := _ABSOLUTE_FORM.fullmatch(scope.get("raw_path", b"")):
+        raw_path = match[2] or b"/"
+        others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        scope.update(path=unquote(raw_path.decode()), raw_path=raw_path, headers=[(b"host", match[1]), *others])

@@ -1,7 +1,8 @@
 """Bodies that are being received and kept: how many, how long, and how many bytes of them. Knows no format.
 
 Kept apart from the queue for work, so that clients that send slowly take no place of those that have sent. When room
-is short, the body that has been arriving longest is given up for the next one: honest uploads are soon over.
+is short, the body that has been arriving longest is given up for the next one: honest uploads are soon over. None is
+given up for a body that would not fit all the same.
 Only for the event loop's own thread.
 """
 
@@ -40,8 +41,11 @@ class Intake:
         Raises:
             OverloadedError: there is no room, nor any body that could be given up.
         """
-        while len(self._arriving) >= self._places:
-            self._give_up_oldest(f"{len(self._arriving)} other uploads that are being received")
+        if len(self._arriving) >= self._places:
+            oldest = next(self._slow(), None)
+            if oldest is None:
+                raise OverloadedError(f"{len(self._arriving)} other uploads that are being received", _RETRY_AFTER_S)
+            self._give_up(oldest)
         arrival = Arrival(self, self._timeout_s)
         self._arriving[arrival] = None
         try:
@@ -63,8 +67,8 @@ class Intake:
         Raises:
             OverloadedError: there is none, nor any body that could be given up.
         """
-        while self._held_bytes + size_bytes > self._max_bytes:
-            self._give_up_oldest("as many bytes in hand as there may be", but=arrival)
+        if self._held_bytes + size_bytes > self._max_bytes:
+            self._make_room(arrival, size_bytes)
         arrival.held_bytes += size_bytes
         self._held_bytes += size_bytes
 
@@ -72,14 +76,23 @@ class Intake:
         """Free the place of a body that is there, or will not come."""
         self._arriving.pop(arrival, None)
 
-    def _give_up_oldest(self, found: str, but: "Arrival | None" = None) -> None:
-        oldest = next((one for one in self._arriving if one is not but), None)
-        if oldest is None or oldest.age_s < _LEAST_TIME_S:
-            raise OverloadedError(found, _RETRY_AFTER_S)
-        oldest.hurry(0.0)
-        self.leave(oldest)
-        self._held_bytes -= oldest.held_bytes
-        oldest.held_bytes = 0
+    def _make_room(self, arrival: "Arrival", size_bytes: int) -> None:
+        rest_bytes = max(size_bytes, arrival.expected_bytes - arrival.held_bytes)
+        slow = [one for one in self._slow() if one is not arrival and one.held_bytes]
+        if self._held_bytes + rest_bytes - sum(one.held_bytes for one in slow) > self._max_bytes:
+            raise OverloadedError("as many bytes in hand as there may be", _RETRY_AFTER_S)
+        while self._held_bytes + size_bytes > self._max_bytes:
+            self._give_up(slow.pop(0))
+
+    def _slow(self) -> Iterator["Arrival"]:
+        """Those that can be given up, the oldest first."""
+        return (one for one in self._arriving if one.age_s >= _LEAST_TIME_S)
+
+    def _give_up(self, arrival: "Arrival") -> None:
+        arrival.hurry(0.0)
+        self.leave(arrival)
+        self._held_bytes -= arrival.held_bytes
+        arrival.held_bytes = 0
 
 
 class Arrival:
@@ -90,6 +103,8 @@ class Arrival:
         self._began_s = _now_s()
         self._end_s = self._began_s + timeout_s
         self._timer: asyncio.Timeout | None = None
+        self.expected_bytes = 0
+        """How large it will be, as announced, or may be: others are given up for all of it or not at all."""
         self.held_bytes = 0
 
     @property

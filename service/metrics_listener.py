@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import StartupError
+from service.hosts import TrustedHosts
 from service.problems import handle_errors
 from service.request_context import FRAMEWORK_TELEMETRY
 from service.routes import metrics
@@ -18,12 +19,12 @@ __all__ = ["MetricsPort", "bind_metrics_port"]
 
 
 class MetricsPort:
-    """ASGI middleware: what arrives at ``port`` finds the metrics and nothing else."""
+    """ASGI middleware: what arrives at ``port``, called by one of ``names``, finds the metrics and nothing else."""
 
-    def __init__(self, app: ASGIApp, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, port: int, names: frozenset[str]) -> None:
         self._app = app
         self._port = port
-        self._metrics = _metrics_app()
+        self._metrics = TrustedHosts(_metrics_app(), names=names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one exchange."""

@@ -2,15 +2,19 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from service.catalog import Catalog
 from service.classify import LoadedModel
 from service.default_model import DefaultModel
-from service.errors import ModelTooLargeError
+from service.errors import ModelTooLargeError, OverloadedError
 from service.model_loader import ModelLoader
 
 __all__ = ["Budget", "ModelPool"]
+
+_RETRY_AFTER_S = 5
+"""When a load that others wait for should be over: a large model takes a few seconds."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,9 @@ class _Other:
 class ModelPool:
     """Loads each model once. The default stays; of the others those used last are kept, within the budget.
 
-    A model that is dropped is gone from memory when the last request that uses it is answered.
+    A model that is dropped is gone from memory when the last request that uses it is answered. One that is still being
+    loaded is not dropped, also when nobody waits for it any more: its load would stay in the queue, and the next
+    request would add another. So no more loads wait than there are places, and a promotion waits for no more.
     """
 
     def __init__(self, catalog: Catalog, loader: ModelLoader, default: DefaultModel, budget: Budget) -> None:
@@ -47,6 +53,7 @@ class ModelPool:
         Raises:
             NotReadyError: the default is wanted and not loaded.
             ModelError: there is no such model, or it must not be served.
+            OverloadedError: others are being loaded, and leave no room for it.
         """
         if reference is None or reference == self.default.reference:
             return self.default.model
@@ -71,10 +78,16 @@ class ModelPool:
     def _make_room(self, ref: str, model_bytes: int) -> None:
         if model_bytes > self._budget.model_bytes:
             raise ModelTooLargeError(ref, model_bytes, self._budget.model_bytes)
-        taken_bytes = sum(other.model_bytes for other in self._others.values())
-        while len(self._others) >= self._budget.models or taken_bytes + model_bytes > self._budget.model_bytes:
-            _, dropped = self._others.popitem(last=False)
-            taken_bytes -= dropped.model_bytes
+        loading = [other for other in self._others.values() if not other.task.done()]
+        if not self._fits(loading, model_bytes):
+            raise OverloadedError(f"{len(loading)} other models that are being loaded", _RETRY_AFTER_S)
+        loaded = [ref for ref, other in self._others.items() if other.task.done()]
+        while not self._fits(self._others.values(), model_bytes):
+            del self._others[loaded.pop(0)]
+
+    def _fits(self, others: Collection[_Other], model_bytes: int) -> bool:
+        taken_bytes = sum(other.model_bytes for other in others)
+        return len(others) < self._budget.models and taken_bytes + model_bytes <= self._budget.model_bytes
 
     def _forget_failure(self, ref: str, done: asyncio.Task[LoadedModel]) -> None:
         if (done.cancelled() or done.exception()) and ref in self._others and self._others[ref].task is done:

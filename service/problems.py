@@ -30,6 +30,8 @@ __all__ = ["KINDS", "Kind", "handle_errors", "internal_error", "problem_response
 
 MEDIA_TYPE = "application/problem+json"
 BEARER = 'Bearer realm="ecg-report-classifier"'
+_MOST_ERRORS = 3
+"""Of one request that are named: a query can hold hundreds of parameters."""
 
 
 class NotFoundError(errors.ServiceError):
@@ -148,8 +150,8 @@ def internal_error(request_id: str) -> Response:
     return _response(InternalError(), request_id)
 
 
-def refusal(error: errors.ServiceError, request_id: str) -> Response:
-    """Answer a request that does not get as far as a route."""
+def refusal(error: errors.ServiceError | PreprocError, request_id: str) -> Response:
+    """Answer where nothing is raised: outside of routes, or what was kept."""
     return _response(error, request_id)
 
 
@@ -164,7 +166,7 @@ def refusal_headers(error: errors.ServiceError | PreprocError) -> dict[str, str]
 def problem_responses(*causes: type[Exception]) -> dict[int | str, dict[str, Any]]:
     """Describe refusals for OpenAPI, as the argument ``responses`` of a route."""
     codes: dict[int | str, list[str]] = {}
-    for kind in (KINDS[cause] for cause in causes):
+    for kind in dict.fromkeys(KINDS[cause] for cause in causes):
         codes.setdefault(kind.status, []).append(f"`{kind.code}`: {kind.title}.")
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     return {status: {"description": " ".join(lines), "content": content} for status, lines in codes.items()}
@@ -179,8 +181,8 @@ async def _answer(request: Request, error: Exception) -> Response:
 async def _answer_invalid_request(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    found = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-    return _response(InvalidRequestError(found), request.state.request_id)
+    complaints = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:_MOST_ERRORS]]
+    return _response(InvalidRequestError("; ".join(complaints)), request.state.request_id)
 
 
 async def _answer_framework(request: Request, error: Exception) -> Response:

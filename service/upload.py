@@ -50,8 +50,9 @@ async def read_raw(request: Request, arrival: Arrival, *, max_body_bytes: int) -
 
 
 async def _read(request: Request, arrival: Arrival, body: "_Body", max_body_bytes: int) -> bytes:
-    announced_bytes = request.headers.get("content-length", "")
-    if announced_bytes.isdecimal() and int(announced_bytes) > max_body_bytes:
+    announced = request.headers.get("content-length", "")
+    arrival.expected_bytes = int(announced) if announced.isdecimal() else max_body_bytes
+    if arrival.expected_bytes > max_body_bytes:
         raise BodyTooLargeError(max_body_bytes)
     try:
         async with aclosing(_bounded(request, max_body_bytes)) as chunks:

@@ -7,11 +7,14 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from service import errors
+from service.answers import Answer
 from service.classify import classify
 from service.dependencies import PROTECTED, DeadlineDep, RepeatableDep, ServiceDep
+from service.problems import refusal
 from service.routes.page_request import PAGE_BODY, PageQuery, page_problems, page_reader
 from service.routes.work_route import WorkRoute
 from service.schemas import Classification
+from shared_preproc.errors import PreprocError
 
 __all__ = ["router"]
 
@@ -54,5 +57,13 @@ async def classify_page(
     )
     give = partial(service.answers.give, asked, model.manifest)
     answer, replayed = await service.admission.serve(request, page_reader(service), work, give, deadline_ms=deadline_ms)
-    headers = {"Idempotency-Replayed": "true"} if replayed else None
-    return Response(answer.body(), headers=headers, media_type="application/json")
+    response = _response(answer)
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _response(answer: Answer) -> Response:
+    if isinstance(answer.content, PreprocError):
+        return refusal(answer.content, answer.first_request_id)
+    return Response(answer.content, media_type="application/json")

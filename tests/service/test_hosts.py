@@ -74,7 +74,8 @@ def test_names_can_be_set(models_dir: Path) -> None:
     [("127.0.0.1", "localhost"), ("::1", "localhost"), ("localhost", "localhost"), ("::", "*")],
 )
 def test_what_is_trusted_where_nothing_is_set(models_dir: Path, host: str, expected: str) -> None:
-    assert trusted_hosts(settings_for(models_dir, host=host)) == {expected}
+    assert trusted_hosts(settings_for(models_dir), host) == {expected}
+    assert trusted_hosts(settings_for(models_dir, trusted_hosts="A, b"), host) == {"a", "b"}
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,8 @@ def test_what_is_trusted_where_nothing_is_set(models_dir: Path, host: str, expec
         "GET /models HTTP/1.1\r\nHost: localhost\r\nX-HTTP-Method-Override: OPTIONS",
         "GET /models HTTP/1.0",
         "GET /models?/health HTTP/1.1\r\nHost: localhost",
+        "GET http://localhost/models HTTP/1.1\r\nHost: localhost",
+        "GET http://localhost/%6dodels HTTP/1.1\r\nHost: localhost/health",
         "GET /%6dodels HTTP/1.1\r\nHost: localhost",
         "POST /classify HTTP/1.1\r\nHost: localhost:8000/health/live\r\nContent-Length: 1",
     ],
@@ -101,12 +104,40 @@ def test_no_trick_gets_past_the_key(any_host: httpx.Client, request_head: str) -
 
 @pytest.mark.parametrize(
     "target",
-    ["//models", "/models/", "/MODELS", "/health/../models", "/health/..%2fmodels", "/models%00", "http://a/models"],
+    [
+        "//models",
+        "/models/",
+        "/MODELS",
+        "/health/../models",
+        "/health/..%2fmodels",
+        "/models%00",
+        "http:/models",
+        "http://a//models",
+    ],
 )
 def test_other_ways_to_write_a_path_lead_nowhere(any_host: httpx.Client, target: str) -> None:
     answer = sent(any_host, f"GET {target} HTTP/1.1\r\nHost: localhost")
     assert answer.split()[1] in {b"400", b"404"}, answer[:200]
     assert b'"models"' not in answer
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("http://localhost/health/live", "localhost", 200),
+        ("HTTP://LOCALHOST:8000/health/live?x=http://evil.example/", "evil.example", 200),
+        ("https://127.0.0.1/%68ealth/live", "localhost", 200),
+        ("http://localhost", "localhost", 200),
+        ("http://localhost?x", "localhost", 200),
+        ("http://localhost/nowhere", "localhost", 404),
+        ("http://localhost/http://localhost/health/live", "localhost", 404),
+        ("http://evil.example/health/live", "localhost", 421),
+        ("http://localhost@evil.example/health/live", "localhost", 421),
+        ("http:///health/live", "localhost", 421),
+    ],
+)
+def test_a_target_that_names_the_host_itself_is_read(client: httpx.Client, target: str, host: str, status: int) -> None:
+    assert sent(client, f"GET {target} HTTP/1.1\r\nHost: {host}").split()[1] == str(status).encode()
 
 
 def test_two_host_headers_are_refused(client: httpx.Client) -> None:

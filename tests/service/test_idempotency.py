@@ -11,13 +11,17 @@ import httpx
 import numpy as np
 import pytest
 
+from model_registry.registry import Registry
+from service.answers import Answers, Asked
 from service.classifier import Probabilities
 from service.errors import IdempotencyConflictError
 from service.idempotency import KeptAnswers, RepeatKey
+from service.metrics import Metrics
+from shared_preproc.errors import PreprocError, UndecodableImageError
 from shared_preproc.tensor import Tensor
 from tests import factories
 from tests.service.scrape import Scrape
-from tests.service.serving import file_form, problem, serving, settings_for
+from tests.service.serving import file_form, problem, serving, settings_for, wait_until
 
 PAGE, OTHER_PAGE = factories.page_jpeg(), factories.page_jpeg(seed=1)
 KEY = RepeatKey(None, "a")
@@ -87,14 +91,40 @@ def test_the_same_key_for_something_else_is_a_conflict(client: httpx.Client, que
     assert client.post("/classify", content=PAGE, headers=key(name)).content == first.content
 
 
-def test_a_refusal_of_the_page_is_kept_as_well(client: httpx.Client) -> None:
-    bad = factories.blank_png()
-    before = Scrape(client).value("ecg_replays_total")
-    first, again = (
-        problem(client.post("/classify", content=bad, headers=key("bad")), 422, "not_an_ecg_page") for _ in range(2)
-    )
-    assert first | {"request_id": ""} == again | {"request_id": ""}
-    assert Scrape(client).value("ecg_replays_total") == before + 1
+@pytest.mark.parametrize(
+    ("bad", "status", "code"),
+    [(factories.blank_png(), 422, "not_an_ecg_page"), (b"no picture", 415, "unsupported_format")],
+)
+def test_a_refusal_of_the_page_is_kept_as_well(client: httpx.Client, bad: bytes, status: int, code: str) -> None:
+    before = Scrape(client)
+    first, again = (client.post("/classify", content=bad, headers=key(code)) for _ in range(2))
+    problem(first, status, code)
+    assert "idempotency-replayed" not in first.headers
+    assert (again.status_code, again.content) == (status, first.content)
+    assert again.headers["content-type"] == first.headers["content-type"]
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.headers["x-request-id"] != first.headers["x-request-id"]
+    assert Scrape(client).value("ecg_replays_total") == before.value("ecg_replays_total") + 1
+    wait_until(lambda: refused(Scrape(client), code) == refused(before, code) + 2)
+
+
+def refused(scrape: Scrape, code: str) -> float:
+    return scrape.value("ecg_requests_total", route="/classify", code=code)
+
+
+def test_a_kept_refusal_keeps_no_page(models_dir: Path) -> None:
+    async def damaged() -> NoReturn:
+        raise UndecodableImageError(found="noise", expected="a page", remedy="None.") from ValueError()
+
+    async def use() -> PreprocError:
+        answers = Answers(Metrics(), None, KeptAnswers(window_s=10, capacity=1))
+        manifest = Registry(models_dir).load("tiny/1").manifest
+        answer, _ = await answers.give(Asked("1", None, "a", "/"), manifest, b"", damaged)
+        assert isinstance(answer.content, UndecodableImageError)
+        return answer.content
+
+    kept = asyncio.run(use())
+    assert (kept.found, kept.__traceback__, kept.__cause__, kept.__context__) == ("noise", None, None, None)
 
 
 @pytest.mark.parametrize("name", ["", "two words", "x" * 256, "naïve".encode("latin-1")])

@@ -1,8 +1,8 @@
 """Room for bodies that are arriving: how much there is, and who has to make it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -86,6 +86,39 @@ def test_bytes_are_taken_from_the_oldest_that_still_arrives() -> None:
             assert intake._held_bytes == 60
 
     with_room(use)
+
+
+@pytest.mark.parametrize(("expected_bytes", "enough"), [(60, True), (61, False), (0, True)])
+def test_none_is_given_up_for_a_body_that_does_not_fit_all_the_same(expected_bytes: int, enough: bool) -> None:
+    async def use(intake: Intake) -> None:
+        with ExitStack() as stack:
+            arrivals = [stack.enter_context(intake.arrival()) for _ in range(5)]
+            bodies = [asyncio.create_task(receive(one)) for one in arrivals]
+            await asyncio.sleep(0.15)
+            with waiting_bytes(intake, 40):
+                for one in arrivals:
+                    one.count(10)
+                newcomer = stack.enter_context(intake.arrival())
+                newcomer.expected_bytes = expected_bytes
+                newcomer.count(10)
+                refusal = nullcontext() if enough else pytest.raises(OverloadedError, match="bytes")
+                with refusal:
+                    newcomer.count(10)
+                await asyncio.sleep(0.05)
+                assert [body.done() for body in bodies] == [enough] + [False] * 4
+            for body in bodies:
+                body.cancel()
+
+    with_room(use, places=9)
+
+
+@contextmanager
+def waiting_bytes(intake: Intake, size_bytes: int) -> Iterator[None]:
+    """A body that is there and waits for its turn: it cannot be given up."""
+    with intake.arrival() as arrival:
+        arrival.count(size_bytes)
+        intake.leave(arrival)
+        yield
 
 
 def test_at_the_end_all_have_to_hurry() -> None:

@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from service import issuer_keys as module
 from service.access_errors import IssuerUnavailableError, UnauthorizedError
 from service.issuer_keys import KEEP_S, REFRESH_S, RETRY_S, IssuerKeys, fetch_keys, is_secure_url
 from service.tokens import Tokens
@@ -94,14 +98,93 @@ async def test_unknown_keys_do_not_make_the_service_call_the_issuer_each_time(is
     assert len(issuer.requests) == 4
 
 
-@in_a_loop
-async def test_a_withdrawn_key_stops_working(issuer: Issuer, clock: Clock) -> None:
-    tokens = tokens_of(issuer, clock)
-    await tokens.caller_id(issuer.token())
-    issuer.publish(("rsa-2", NEXT_KEY))
-    clock.now += REFRESH_S + 1
-    await refused(tokens, issuer.token())
-    await tokens.caller_id(issuer.token(**NEXT))
+def test_a_withdrawn_key_stops_working_whether_tokens_come_or_not(
+    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REFRESH_S", 0.2)
+
+    async def use() -> None:
+        tokens = tokens_of(issuer, clock)
+        await tokens.caller_id(issuer.token())
+        issuer.publish(("rsa-2", NEXT_KEY))
+        fetches = len(issuer.requests)
+        while len(issuer.requests) < fetches + 4:  # noqa: ASYNC110 - the second is begun when the first is through
+            await asyncio.sleep(0.01)
+        await refused(tokens, issuer.token())
+        await tokens.caller_id(issuer.token(**NEXT))
+
+    asyncio.run(asyncio.wait_for(use(), 20))
+
+
+def test_tokens_with_a_known_key_never_wait_for_the_issuer(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REFRESH_S", 0.01)
+    monkeypatch.setattr(module, "RETRY_S", 0.01)
+    known: dict[str, Any] = {"a": object()}
+    fetching, gate = Event(), Event()
+    fetches = []
+
+    def fetch() -> dict[str, Any]:
+        fetches.append(1)
+        if len(fetches) == 2:
+            fetching.set()
+            assert gate.wait(10)
+            raise OSError
+        return known
+
+    async def use() -> None:
+        keys = IssuerKeys(fetch, clock)
+        await keys.find("a")
+        assert await asyncio.to_thread(fetching.wait, 10)
+        clock.now += REFRESH_S + 1
+        assert await asyncio.wait_for(keys.find("a"), 1) is known["a"], "while the issuer keeps the service waiting"
+        gate.set()
+        while len(fetches) < 4:  # noqa: ASYNC110 - it failed, and is tried again by itself
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(use(), 20))
+
+
+def test_an_issuer_that_does_not_answer_keeps_no_token_waiting_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FETCH_S", 0.3)
+    gate, fetches = Event(), []
+
+    def fetch() -> dict[str, Any]:
+        fetches.append(1)
+        assert gate.wait(10)
+        return {}
+
+    async def use() -> None:
+        keys = IssuerKeys(fetch)
+        started = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(IssuerUnavailableError):
+                await keys.find("a")
+        assert 0.3 <= time.monotonic() - started < 3, "the first waits, the others find its time used up"
+        assert len(fetches) == 1
+        gate.set()
+
+    asyncio.run(use())
+
+
+def test_a_document_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FETCH_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def trickle() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                for _ in range(100):
+                    connection.sendall(b" ")
+                    time.sleep(0.1)
+
+        thread = Thread(target=trickle)
+        thread.start()
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            fetch_keys(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert time.monotonic() - started < 5
+        thread.join()
 
 
 @in_a_loop

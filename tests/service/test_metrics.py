@@ -164,6 +164,26 @@ def test_they_can_have_a_port_of_their_own(models_dir: Path) -> None:
         httpx.get(f"http://127.0.0.1:{port}/metrics")
 
 
+@pytest.mark.parametrize(
+    ("names", "trusted", "refused"),
+    [
+        (None, ("localhost", "127.0.0.1"), ("evil.example", "ecg", "127.0.0.2")),
+        ("ecg,b", ("ecg", "127.0.0.1"), ("evil.example", "localhost")),
+    ],
+)
+def test_their_own_port_is_called_by_trusted_names_only(
+    models_dir: Path, names: str | None, trusted: tuple[str, ...], refused: tuple[str, ...]
+) -> None:
+    port = free_port()
+    everywhere = "0.0.0.0"  # noqa: S104 - what its names are must not be taken from the service's own address
+    settings = settings_for(models_dir, metrics_port=port, trusted_hosts=names, host=everywhere, allow_anonymous=True)
+    with serving(settings, until_ready=False), httpx.Client(base_url=f"http://127.0.0.1:{port}") as operator:
+        for name in trusted:
+            assert operator.get("/metrics", headers={"Host": f"{name}:{port}"}).is_success
+        for name in refused:
+            problem(operator.get("/metrics", headers={"Host": name}), 421, "untrusted_host")
+
+
 def requests_counted_at(client: httpx.Client, **labels: str) -> float:
     return Scrape(client).value("ecg_requests_total", **labels)
 

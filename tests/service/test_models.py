@@ -16,7 +16,7 @@ from model_registry.registry import Registry
 from service.catalog import Catalog
 from service.classifier import Classifier, OnnxClassifier
 from service.default_model import DefaultModel
-from service.errors import BrokenModelError, ModelTooLargeError
+from service.errors import BrokenModelError, ModelTooLargeError, OverloadedError
 from service.model_loader import ModelLoader
 from service.model_pool import Budget, ModelPool
 from shared_preproc.spec import MASKS_150
@@ -161,6 +161,40 @@ def test_a_client_that_goes_away_leaves_the_load_to_the_others(models_dir: Path)
 
     in_pool(models_dir, open_behind_gate, use)
     assert opener.opened == ["tiny/1", "other/1"]
+
+
+@pytest.mark.parametrize(("models", "room_for"), [(2, 9), (9, 2)])
+def test_clients_that_go_away_leave_no_more_loads_than_there_are_places(
+    tmp_path: Path, models: int, room_for: int
+) -> None:
+    registry = Registry(tmp_path)
+    registry.promote(publish_tiny(registry))
+    others = [publish_tiny(registry, name=name) for name in ("a", "b", "c")]
+    gate = Event()
+    opener = Opener()
+
+    def open_behind_gate(bundle: Bundle) -> Classifier:
+        assert bundle.manifest.name == "tiny" or gate.wait(10)
+        return opener(bundle)
+
+    async def use(pool: ModelPool) -> None:
+        for number in range(30):
+            ref = others[number % 3]
+            request = asyncio.create_task(pool.get(ref))
+            if ref == "c/1":
+                with pytest.raises(OverloadedError, match="2 other models that are being loaded") as refusal:
+                    await request
+                assert refusal.value.retry_after_s == 5
+            while ref not in pool._others and ref != "c/1":  # noqa: ASYNC110 - nothing tells it but looking
+                await asyncio.sleep(0.01)
+            request.cancel()
+        gate.set()
+        assert (await pool._loader.load("tiny/1")).manifest.ref == "tiny/1", "what a promotion waits for"
+        assert opener.opened == ["tiny/1", "a/1", "b/1", "tiny/1"]
+        assert (await pool.get("c")).manifest.ref == "c/1"
+
+    model_bytes = max(map(registry.model_bytes, others))
+    in_pool(tmp_path, open_behind_gate, use, models=models, model_bytes=room_for * model_bytes)
 
 
 def test_a_load_that_failed_is_tried_again(models_dir: Path) -> None:

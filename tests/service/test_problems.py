@@ -117,6 +117,23 @@ def test_every_failing_route_gives_one_body_shape(
     problem(client.request(method, path, **request_parts), status, code)
 
 
+def test_of_many_unknown_parameters_few_are_named(client: httpx.Client) -> None:
+    query = "&".join(f"p{number}" for number in range(300))
+    response = client.post(f"/classify?{query}", content=PAGE)
+    body = problem(response, 422, "invalid_request")
+    assert body["found"].count("not permitted") == 3
+    assert len(response.content) < 1000
+
+
+@pytest.mark.parametrize("request_line", ["POST /classify", "GET /models", "GET /v2/models/tiny", "GET /metrics"])
+def test_a_query_of_any_length_gets_a_short_answer_at_once(client: httpx.Client, request_line: str) -> None:
+    method, path = request_line.split()
+    for query in ("x" * 60_000, "&".join(f"p{number}" for number in range(10_000))):
+        response = client.request(method, f"{path}?{query}")
+        assert (response.status_code, len(response.content) < 1000) == (422, True)
+        assert "a query string of more than 2048 bytes" in response.text
+
+
 def test_a_method_that_is_not_allowed_is_answered_with_those_that_are(client: httpx.Client) -> None:
     assert client.get("/classify").headers["allow"] == "POST"
     for path in ("/models", "/web/style.css"):

@@ -8,12 +8,14 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
+from service import intake as intake_module
 from service.errors import (
     BodyTimeoutError,
     BodyTooLargeError,
     IncompleteBodyError,
     MalformedMultipartError,
     MissingFileError,
+    OverloadedError,
     UnexpectedPartsError,
     UploadError,
 )
@@ -43,15 +45,17 @@ class Body:
         return {"type": "http.disconnect"} if self._then == "disconnect" else {"type": "http.request", "body": b""}
 
 
-def read(body: Body, headers: dict[str, str] | None = None, max_body_bytes: int = 10**6) -> bytes:
+def request_of(body: Body, headers: dict[str, str] | None = None) -> Request:
     raw = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
-    request = Request({"type": "http", "method": "POST", "headers": raw}, body.receive)
+    return Request({"type": "http", "method": "POST", "headers": raw}, body.receive)
 
+
+def read(body: Body, headers: dict[str, str] | None = None, max_body_bytes: int = 10**6) -> bytes:
     async def receive() -> bytes:
         intake = Intake(places=1, max_bytes=max_body_bytes, timeout_s=0.1)
         with intake.arrival() as arrival:
             async with arrival.receiving():
-                return await read_upload(request, arrival, max_body_bytes=max_body_bytes)
+                return await read_upload(request_of(body, headers), arrival, max_body_bytes=max_body_bytes)
 
     return asyncio.run(receive())
 
@@ -132,3 +136,22 @@ def test_no_message_repeats_what_was_sent() -> None:
         with pytest.raises(UploadError) as refusal:
             read(Body([request_parts["content"]]), request_parts["headers"])
         assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "30"}, {"Transfer-Encoding": "chunked"}])
+def test_a_body_that_cannot_fit_takes_no_room_from_slower_ones(
+    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    monkeypatch.setattr(intake_module, "_LEAST_TIME_S", 0.0)
+
+    async def receive() -> None:
+        intake = Intake(places=9, max_bytes=100, timeout_s=10)
+        with intake.arrival() as queued, intake.arrival() as slow, intake.arrival() as new:
+            queued.count(80)
+            intake.leave(queued)
+            slow.count(5)
+            with pytest.raises(OverloadedError):
+                await read_upload(request_of(Body([b"x"] * 30), headers), new, max_body_bytes=30)
+            assert (slow.held_bytes, new.held_bytes) == (5, 15)
+
+    asyncio.run(receive())
