@@ -1,12 +1,12 @@
 // What the service said about the page: the decision first, then the probabilities, then what they rest on.
 
 import { definitions, drawn, element, icon } from "./elements.js";
+import { elsewhere, whereChosen } from "./thresholds.js";
 import {
   capital,
   className,
   heartRate,
   inWords,
-  interval,
   milliseconds,
   modelName,
   modelRef,
@@ -80,11 +80,13 @@ function quality({ quality: { heart_rate_bpm, einthoven_residual_mv, coverage } 
 
 const note = (text) => element("small", text, { class: "quiet" });
 
-function watch({ operating_point: point }) {
+function watch(answer) {
+  const { operating_point: point } = answer;
   if (!point) return ["Thresholds", "this model has none that were measured: it refers every page"];
-  const { critical_class, threshold, sensitivity, sensitivity_ci95, flagged } = point;
-  const reached = `On pages that the model had not seen, this flagged ${share(sensitivity)} of the pages with it (95% interval ${interval(sensitivity_ci95)}) and ${share(flagged)} of all others.`;
-  return [`Watch for ${inWords(critical_class)}`, `flagged from ${share(threshold)} on. `, note(reached)];
+  const judged = note("");
+  elsewhere(answer).then((words) => (judged.textContent = words));
+  const flags = `flagged from ${share(point.threshold)} on. `;
+  return [`Watch for ${inWords(point.critical_class)}`, flags, judged, note(whereChosen(point))];
 }
 
 const SEEN = new Map([
