@@ -93,7 +93,7 @@ class ModelCard(BaseModel):
     origin: dict[str, JsonValue]
     figures: Annotated[
         Figures | None,
-        Field(description="On pages held out of training; null where the bundle holds none in a known form."),
+        Field(description="On held-out pages; null where the bundle holds none in a known form."),
     ]
     history: Annotated[History | None, Field(description="How it learned; null where the bundle does not say.")]
     card: Annotated[dict[str, JsonValue] | None, Field(description="The model card; null where the bundle has none.")]

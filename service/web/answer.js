@@ -1,7 +1,7 @@
 // What the service said about the page: the decision first, then the probabilities, then what they rest on.
 
 import { definitions, drawn, element, icon } from "./elements.js";
-import { elsewhere, whereChosen } from "./thresholds.js";
+import { elsewhere, flags, whereChosen } from "./thresholds.js";
 import {
   capital,
   className,
@@ -16,8 +16,9 @@ import {
   share,
 } from "./words.js";
 
-const SEEN_BEFORE = "The model was trained on this very file: its answer here shows nothing about how good it is.";
-const DECISIONS = {
+export const SEEN_BEFORE =
+  "The model was trained on this very file: its answer here shows nothing about how good it is.";
+export const DECISIONS = {
   reported: [
     "Reported",
     "Nothing on the page or in the probabilities spoke against giving this answer. It can still be wrong.",
@@ -82,11 +83,11 @@ const note = (text) => element("small", text, { class: "quiet" });
 
 function watch(answer) {
   const { operating_point: point } = answer;
-  if (!point) return ["Thresholds", "this model has none that were measured: it refers every page"];
+  const [name, words] = flags(point);
+  if (!point) return [name, words];
   const judged = note("");
-  elsewhere(answer).then((words) => (judged.textContent = words));
-  const flags = `flagged from ${share(point.threshold)} on. `;
-  return [`Watch for ${inWords(point.critical_class)}`, flags, judged, note(whereChosen(point))];
+  elsewhere(answer).then((worth) => (judged.textContent = worth));
+  return [name, words, judged, note(whereChosen(point))];
 }
 
 const SEEN = new Map([

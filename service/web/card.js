@@ -1,4 +1,4 @@
-// What one model says about itself: how it learned, what it reached on pages held out of training, what it is not for.
+// What one model says about itself: how it learned, what it reached on held-out pages, what it is not for.
 
 import { confusion, curves, intervals, losses, reliability } from "./charts.js";
 import { element, scrolling } from "./elements.js";
@@ -80,12 +80,10 @@ function figures({ figures: found, class_names }) {
     element(
       "div",
       [
-        intervals("Figures of the page, with 95% intervals", reached(found, HEADLINES)),
-        intervals("Recall of each class, with 95% intervals", recalls(found)),
+        intervals("Figures of the page", reached(found, HEADLINES)),
+        intervals("Recall of each class", recalls(found)),
         confusion("Confusion matrix", found.confusion_matrix, names),
-        ...(found.reliability
-          ? [reliability("Reliability of the probabilities, with 95% intervals", found.reliability)]
-          : []),
+        ...(found.reliability ? [reliability("Reliability of the probabilities", found.reliability)] : []),
         ...(found.log_loss == null
           ? []
           : [losses("Errors of the probabilities, lower is better", reached(found, LOSSES))]),
@@ -120,7 +118,7 @@ export function modelCard(ref) {
   ask(`models/${ref}/card`).then(({ ok, content }) => {
     const parts = ok
       ? [...decision(content), ...history(content), ...figures(content), ...told(content)]
-      : [problemCard(content)];
+      : [problemCard(content, { what: "The card cannot be shown" })];
     place.replaceChildren(...parts);
   });
   return place;

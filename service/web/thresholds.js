@@ -26,7 +26,13 @@ export function thresholdsReached(content) {
   return `${where}, ${within(coverage, coverage_ci95)} were reported${rightly}. ${critical}`;
 }
 
-// What an answer's threshold for the critical class gave where it was chosen.
+// From which probability on an answer is flagged for the critical class: a name, and words.
+export const flags = (point) =>
+  point
+    ? [`Watch for ${inWords(point.critical_class)}`, `flagged from ${share(point.threshold)} on.`]
+    : ["Thresholds", "this model has none that were measured: it refers every page"];
+
+// What that gave where it was chosen.
 export const whereChosen = ({ sensitivity, sensitivity_ci95, flagged }) =>
   `On the pages that it was chosen on, which the networks had not seen, it flagged ${within(sensitivity, sensitivity_ci95)} of the pages with it and ${share(flagged)} of all others. ${WORSE}`;
 
