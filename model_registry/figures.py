@@ -1,4 +1,4 @@
-"""What a bundle's answers were worth on pages it had not seen, in one form whatever the bundle. Computes no figure."""
+"""What a bundle's answers were worth on held-out pages, in one form. Computes no figure."""
 
 from typing import Annotated
 
@@ -11,7 +11,21 @@ Loss = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Interval = tuple[Annotated[float, Field(allow_inf_nan=False)], Annotated[float, Field(allow_inf_nan=False)]]
 Shares = tuple[Share, ...]
 
-_TEST_SPLIT = "Pages of the test split, which neither trained the network nor chose its epoch."
+_TEST_SPLIT = "Pages of the test split."
+_HOW_SPLIT = {
+    "leak-free": (
+        "Pages of the test split, which neither trained the network nor chose its epoch.",
+        "No copies; no record on two sides.",
+    ),
+    "published": (
+        _TEST_SPLIT,
+        "Files were split at random: many of these pages are byte-for-byte copies of pages that it was trained on.",
+        "The figures say nothing about new patients.",
+    ),
+}
+"""What the trainer's protocols make of a test split (docs/training.md); docs/experiments.md counts the copies."""
+_NOT_SAID = (_TEST_SPLIT, "The bundle does not say how it was split: copies of training pages may be among these.")
+_PER_PAGE = "These figures count pages; the curves of its training count lead images, 13 of a page."
 
 
 class _FromFile(BaseModel):
@@ -102,9 +116,14 @@ class _Splits(_FromFile):
     test: _Split
 
 
-class _Metrics(_FromFile):
-    """As the trainer's `score` writes it."""
+class _Headline(_FromFile):
+    protocol: str | None = None
 
+
+class _Metrics(_FromFile):
+    """As the trainer's `score` writes it, for networks that look at lead images."""
+
+    headline: _Headline = _Headline()
     figures: _Splits
 
 
@@ -118,8 +137,9 @@ def read_figures(card: bytes | None, metrics: bytes | None) -> Figures | None:
             known = _Card.model_validate_json(card)
             return _Row.model_validate(known.figures[0]).figures.model_copy(update={"about": known.protocol})
         if metrics is not None:
-            page = _Metrics.model_validate_json(metrics).figures.test.page
-            return page.model_copy(update={"about": (_TEST_SPLIT,)})
+            scored = _Metrics.model_validate_json(metrics)
+            how = _HOW_SPLIT.get(scored.headline.protocol or "", _NOT_SAID)
+            return scored.figures.test.page.model_copy(update={"about": (*how, _PER_PAGE)})
     except ValidationError:
         pass
     return None

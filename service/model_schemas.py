@@ -83,10 +83,17 @@ class ModelCard(BaseModel):
     created_at: datetime
     metrics: dict[str, JsonValue]
     calibration: Annotated[dict[str, JsonValue] | None, Field(description="Null: the probabilities are as they came.")]
-    decision: Annotated[DecisionPolicy | None, Field(description="Its thresholds; null: every page is referred.")]
+    decision: Annotated[
+        DecisionPolicy | None,
+        Field(
+            description="Its thresholds, with what they gave on the pages that they were chosen on; expect worse on "
+            "others: `card` may have it, as `decision_figures.cross_fitted`. Null: every page is referred."
+        ),
+    ]
     origin: dict[str, JsonValue]
     figures: Annotated[
-        Figures | None, Field(description="On pages it had not seen; null where the bundle holds none in a known form.")
+        Figures | None,
+        Field(description="On held-out pages; null where the bundle holds none in a known form."),
     ]
     history: Annotated[History | None, Field(description="How it learned; null where the bundle does not say.")]
     card: Annotated[dict[str, JsonValue] | None, Field(description="The model card; null where the bundle has none.")]

@@ -52,14 +52,19 @@ class Reason(_FromOurs):
 
 
 class OperatingPoint(_FromOurs):
-    """From which probability on a page is flagged for the critical class, and what that gave on unseen pages."""
+    """From which probability on a page is flagged for the critical class, and what that gave where it was chosen.
+
+    It was chosen on the very pages that it is judged on here, which the networks had not seen: expect worse on others.
+    """
 
     critical_class: str
     target: Annotated[Share, Field(description="The sensitivity that was asked for.")]
     threshold: Annotated[Share, Field(description="A page is flagged when the class is at least as probable as this.")]
-    sensitivity: Annotated[Share, Field(description="Share of the class's pages that were flagged.")]
-    sensitivity_ci95: tuple[Share, Share]
-    flagged: Annotated[Share, Field(description="Share of the other classes' pages that were flagged.")]
+    sensitivity: Annotated[
+        Share, Field(description="Share of the class's pages that were flagged, where it was chosen.")
+    ]
+    sensitivity_ci95: Annotated[tuple[Share, Share], Field(description="Its 95 % interval.")]
+    flagged: Annotated[Share, Field(description="Share of the other classes' pages that were flagged, there.")]
 
     @classmethod
     def of(cls, thresholds: Thresholds | None) -> "OperatingPoint | None":

@@ -1,12 +1,12 @@
 // What the service said about the page: the decision first, then the probabilities, then what they rest on.
 
 import { definitions, drawn, element, icon } from "./elements.js";
+import { elsewhere, flags, whereChosen } from "./thresholds.js";
 import {
   capital,
   className,
   heartRate,
   inWords,
-  interval,
   milliseconds,
   modelName,
   modelRef,
@@ -16,8 +16,9 @@ import {
   share,
 } from "./words.js";
 
-const SEEN_BEFORE = "The model was trained on this very file: its answer here shows nothing about how good it is.";
-const DECISIONS = {
+export const SEEN_BEFORE =
+  "The model was trained on this very file: its answer here shows nothing about how good it is.";
+export const DECISIONS = {
   reported: [
     "Reported",
     "Nothing on the page or in the probabilities spoke against giving this answer. It can still be wrong.",
@@ -80,11 +81,13 @@ function quality({ quality: { heart_rate_bpm, einthoven_residual_mv, coverage } 
 
 const note = (text) => element("small", text, { class: "quiet" });
 
-function watch({ operating_point: point }) {
-  if (!point) return ["Thresholds", "this model has none that were measured: it refers every page"];
-  const { critical_class, threshold, sensitivity, sensitivity_ci95, flagged } = point;
-  const reached = `On pages that the model had not seen, this flagged ${share(sensitivity)} of the pages with it (95% interval ${interval(sensitivity_ci95)}) and ${share(flagged)} of all others.`;
-  return [`Watch for ${inWords(critical_class)}`, `flagged from ${share(threshold)} on. `, note(reached)];
+function watch(answer) {
+  const { operating_point: point } = answer;
+  const [name, words] = flags(point);
+  if (!point) return [name, words];
+  const judged = note("");
+  elsewhere(answer).then((worth) => (judged.textContent = worth));
+  return [name, words, judged, note(whereChosen(point))];
 }
 
 const SEEN = new Map([

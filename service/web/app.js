@@ -38,6 +38,7 @@ const ANSWERS = {
   explanation: section("section-explanation", whenRead(explanations)),
   raw: section("section-raw", rawAnswers),
 };
+const HOLDERS = { box: PICTURES.page, lead: ANSWERS.leads }; // By the beginning of the ids in them.
 
 let work = new AbortController();
 let file = null;
@@ -85,14 +86,22 @@ function showAnswers(results) {
   say(`${words.join(". ")}.`);
 }
 
-async function showProblem(problem, signal) {
+function showProblem(problem, signal) {
   answers = [];
   byId("refusal").replaceChildren(problemCard(problem));
   byId("problem").hidden = false;
+  byId("answer").hidden = true;
   step("refused");
   say("");
-  const picture = await decoded(file);
-  if (!signal.aborted) byId("refusal").replaceChildren(problemCard(problem, [pictureOf(file, picture)]));
+  // The picture may take a while, which nothing else waits for.
+  decoded(file).then((picture) => {
+    if (!signal.aborted) byId("refusal").replaceChildren(problemCard(problem, { beside: [pictureOf(file, picture)] }));
+  });
+}
+
+function showSections(refusal) {
+  byId("answers").hidden = Boolean(refusal);
+  byId("pictures").hidden = Boolean(refusal) && !OF_THE_PAGE.has(refusal.code);
 }
 
 // A page that was refused for what it shows is read all the same, so that a person sees why.
@@ -124,16 +133,16 @@ async function read({ moveFocus }) {
     const results = await classified(models, signal);
     performance.mark("answered");
     const refusal = results.every(({ ok }) => !ok) ? results[0].content : null;
-    if (refusal) await showProblem(refusal, signal);
+    if (refusal) showProblem(refusal, signal);
     else showAnswers(results);
-    byId("answers").hidden = Boolean(refusal);
-    byId("pictures").hidden = Boolean(refusal) && !OF_THE_PAGE.has(refusal.code);
+    showSections(refusal);
     requestAnimationFrame(() => performance.mark("shown"));
     reveal(refusal ? "problem" : "answer", moveFocus);
     if (!byId("pictures").hidden) await showReading(models[0], signal);
   } catch (fault) {
     if (signal.aborted) return;
-    await showProblem(FAULT, signal);
+    showProblem(FAULT, signal);
+    showSections(FAULT);
     throw fault;
   }
 }
@@ -145,14 +154,14 @@ function receive(received) {
 
 async function start() {
   const problem = await listModels();
-  if (!problem) return say("");
-  say(problem.code === "unauthorized" ? "This service asks for a key." : CANNOT_LIST);
+  if (problem) say(problem.code === "unauthorized" ? "This service asks for a key." : CANNOT_LIST);
 }
 
 markWhatIsPointedAt();
-whenPageComes(receive);
+whenPageComes(receive, say);
 whenChosen(() => read({ moveFocus: false }));
 whenSignedIn(async () => {
+  say("");
   await start();
   read({ moveFocus: true });
 });
@@ -161,6 +170,13 @@ byId("cancel").addEventListener("click", () => {
   work.abort();
   step("empty");
   say("Cancelled.");
+});
+// A link opens what it leads to, which may not even be drawn as long as it is closed.
+document.addEventListener("click", ({ target }) => {
+  const id = target.closest?.("a[href^='#']")?.getAttribute("href").slice(1);
+  if (!id) return;
+  HOLDERS[id.split("-")[0]]?.open();
+  byId(id)?.closest("details")?.setAttribute("open", "");
 });
 // Leaving ends what is asked for; printing shows what belongs on paper.
 addEventListener("pagehide", () => work.abort());

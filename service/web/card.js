@@ -1,10 +1,11 @@
-// What one model says about itself: how it learned, what it reached on pages that it had not seen, what it is not for.
+// What one model says about itself: how it learned, what it reached on held-out pages, what it is not for.
 
 import { confusion, curves, intervals, losses, reliability } from "./charts.js";
 import { element, scrolling } from "./elements.js";
 import { problemCard } from "./problem.js";
 import { ask } from "./service.js";
-import { className, interval, number, share } from "./words.js";
+import { thresholdsReached } from "./thresholds.js";
+import { className, number } from "./words.js";
 
 const HEADLINES = [
   ["Accuracy", "accuracy"],
@@ -79,12 +80,10 @@ function figures({ figures: found, class_names }) {
     element(
       "div",
       [
-        intervals("Figures of the page, with 95% intervals", reached(found, HEADLINES)),
-        intervals("Recall of each class, with 95% intervals", recalls(found)),
+        intervals("Figures of the page", reached(found, HEADLINES)),
+        intervals("Recall of each class", recalls(found)),
         confusion("Confusion matrix", found.confusion_matrix, names),
-        ...(found.reliability
-          ? [reliability("Reliability of the probabilities, with 95% intervals", found.reliability)]
-          : []),
+        ...(found.reliability ? [reliability("Reliability of the probabilities", found.reliability)] : []),
         ...(found.log_loss == null
           ? []
           : [losses("Errors of the probabilities, lower is better", reached(found, LOSSES))]),
@@ -94,11 +93,11 @@ function figures({ figures: found, class_names }) {
   ];
 }
 
-function decision({ decision: policy }) {
+function decision(content) {
+  const { decision: policy } = content;
   if (!policy) return [element("p", "It has no thresholds that were measured, so every page is referred to a person.")];
-  const { report_from, accuracy, accuracy_ci95, coverage } = policy;
-  const words = `A page is referred where its most probable class is less probable than ${number(report_from, 4)}, or where something else speaks against the answer. On unseen pages ${share(coverage)} were reported, ${share(accuracy)} of them rightly (95% interval ${interval(accuracy_ci95)}).`;
-  return [element("p", words)];
+  const rule = `A page is referred where its most probable class is less probable than ${number(policy.report_from, 4)}, or where something else speaks against the answer.`;
+  return [element("p", [rule, " ", thresholdsReached(content)])];
 }
 
 function told({ card, text }) {
@@ -119,7 +118,7 @@ export function modelCard(ref) {
   ask(`models/${ref}/card`).then(({ ok, content }) => {
     const parts = ok
       ? [...decision(content), ...history(content), ...figures(content), ...told(content)]
-      : [problemCard(content)];
+      : [problemCard(content, { what: "The card cannot be shown" })];
     place.replaceChildren(...parts);
   });
   return place;

@@ -102,8 +102,16 @@ export function losses(title, rows) {
   );
 }
 
+// A title promises no interval that is not there.
+const withIntervals = (title, rows, key = "ci95") => {
+  const known = rows.filter((row) => row[key]).length;
+  if (!known) return title;
+  return `${title}, with 95% intervals${known < rows.length ? " where they are known" : ""}`;
+};
+
 // `bins`: [{ pages, probability, accuracy, accuracy_ci95 }].
-export function reliability(title, bins) {
+export function reliability(name, bins) {
+  const title = withIntervals(name, bins, "accuracy_ci95");
   const axes = ["Probability that was given", "Share that was right"];
   const chart = frame(
     title,
@@ -134,7 +142,8 @@ export function reliability(title, bins) {
 }
 
 // `rows`: [{ name, value, ci95 }], each from 0 to 1.
-export function intervals(title, rows) {
+export function intervals(heading, rows) {
+  const title = withIntervals(heading, rows);
   const height = rows.length * 34 + 34;
   const [from, to] = [150, 360];
   const x = scale([0, 1], from, to);

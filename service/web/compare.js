@@ -7,7 +7,7 @@ const POINTS = 100; // percentage points in a probability of 1
 
 function difference(one, other) {
   const points = number((other - one) * POINTS, 1);
-  return `${other >= one ? "+" : ""}${points} points`.replace("-", "−");
+  return `${other >= one ? "+" : ""}${points}`.replace("-", "−");
 }
 
 function verdict([one, other]) {
@@ -30,7 +30,7 @@ export function comparison(answers) {
     const pair = [one.probabilities[name], other.probabilities[name]];
     return [className(name), ...pair.map(probability), difference(...pair)];
   });
-  const heads = ["Class", ...answers.map(({ model }) => modelName(model)), "Difference"];
+  const heads = ["Class", ...answers.map(({ model }) => modelName(model)), "Difference, points"];
   return [
     element("h3", "The two answers compared"),
     element("p", [verdict(answers), " ", differingLeads(answers)]),

@@ -62,7 +62,9 @@ function explained(answer, { reading, explain, signal }) {
     replace(shown);
     try {
       const { ok, content } = await explain(modelRef(answer.model), AbortSignal.any([signal, cancelling.signal]));
-      replace(...(ok ? charts(reading, content) : [problemCard(content), offer]));
+      replace(
+        ...(ok ? charts(reading, content) : [problemCard(content, { what: "The explanation cannot be shown" }), offer]),
+      );
     } catch (fault) {
       replace(offer);
       if (!cancelling.signal.aborted && !signal.aborted) throw fault;

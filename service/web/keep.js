@@ -1,17 +1,32 @@
 // Ways to take the answer along: as text, as JSON, on paper. The server keeps none of it.
 
+import { DECISIONS, SEEN_BEFORE } from "./answer.js";
 import { byId, element } from "./elements.js";
+import { elsewhere, flags, whereChosen } from "./thresholds.js";
 import { className, heartRate, modelName, number, probability } from "./words.js";
 
 const INTENDED_USE = () => byId("intended-use").textContent.trim();
 
-export function asText({ decision, predicted_class, probabilities, reasons, quality, model, image, request_id }) {
+async function watch(answer) {
+  const { operating_point: point } = answer;
+  const [name, words] = flags(point);
+  const worth = point ? [await elsewhere(answer), whereChosen(point)] : [];
+  return `${name}: ${[words, ...worth].filter(Boolean).join(" ")}`;
+}
+
+async function asText(answer) {
+  const { decision, predicted_class, probabilities, reasons, seen_in_training } = answer;
+  const { quality, model, image, request_id } = answer;
+  const [title, words] = DECISIONS[decision];
   return [
-    `${decision === "reported" ? "Reported" : "Referred to a person"}. Most probable: ${className(predicted_class)}`,
+    `${title}. Most probable: ${className(predicted_class)}`,
+    words,
     ...reasons.map(({ message }) => `- ${message}`),
+    ...(seen_in_training ? [SEEN_BEFORE] : []),
     ...Object.entries(probabilities).map(([name, value]) => `${className(name)}: ${probability(value)}`),
     `Heart rate: ${heartRate(quality.heart_rate_bpm)}`,
     `Lead consistency: ${number(quality.einthoven_residual_mv, 3)} mV off`,
+    await watch(answer),
     `Model: ${modelName(model)}, SHA-256 ${model.sha256}`,
     `Page: SHA-256 ${image.sha256}`,
     `Request: ${request_id}`,
@@ -47,7 +62,8 @@ export function offerToKeep(answers, say) {
     say("The JSON was handed to the browser's downloads.");
   });
   byId("copy").addEventListener("click", async () => {
-    await copy(answers().map(asText).join("\n\n"));
+    const texts = await Promise.all(answers().map(asText));
+    await copy(texts.join("\n\n"));
     say("Copied as text.");
   });
 }

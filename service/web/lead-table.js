@@ -19,7 +19,7 @@ function row(lead, names, ids) {
   return element("tr", cells, { "data-lead": lead.lead, ...(ids ? { id: `lead-${lead.lead}`, tabindex: -1 } : {}) });
 }
 
-export function heatTable({ model, leads, probabilities }, ids) {
+function heatTable({ model, leads, probabilities }, ids) {
   const names = Object.keys(probabilities);
   const caption = `Probability of each class for each lead, ${modelName(model)}`;
   const heads = ["Lead", ...names.map(className)].map((text) => element("th", text, { scope: "col" }));

@@ -22,13 +22,25 @@ function offer(select, first, { models }) {
   select.value = [...select.options].some(({ value }) => value === chosen) ? chosen : "";
 }
 
+// What a protocol makes of an accuracy, by its name in the bundle.
+const PROTOCOLS = {
+  "leak-free": "judged without copies, no record on two sides",
+  published: "judged among others on copies of its training pages, which says nothing about new patients",
+};
+
+// Bundles of networks that look at lead images have it of the pages of their test split.
+function accuracy({ protocol, test_page, ...whole }) {
+  const { accuracy: value, accuracy_ci95 } = test_page ?? whole;
+  if (typeof value !== "number") return [];
+  const within = accuracy_ci95 ? ` (95% interval ${interval(accuracy_ci95)})` : "";
+  return [`accuracy ${share(value)}${within}, ${PROTOCOLS[protocol] ?? "how the pages were split is not said"}`];
+}
+
 function summary({ name, version, aliases, default: isDefault, metrics, reports, description }) {
-  const accuracy =
-    metrics.accuracy === undefined ? [] : [`accuracy ${share(metrics.accuracy)} (${interval(metrics.accuracy_ci95)})`];
   const facts = [
     ...(isDefault ? ["answers by default"] : []),
     ...aliases.map((alias) => `alias ${alias}`),
-    ...accuracy,
+    ...accuracy(metrics),
     reports ? "reports or refers" : "refers every page",
   ];
   return element("summary", [

@@ -6,19 +6,20 @@ import { leadName } from "./words.js";
 
 const STRIP = "rhythm_strip";
 
-function box({ lead, box: { left_px, top_px, width_px, height_px } }, target) {
+function box({ lead, box: { left_px, top_px, width_px, height_px } }, target, ids) {
   const name = leadName(lead);
   const place = { x: left_px, y: top_px, width: width_px, height: height_px };
   const label = drawn("text", { x: left_px + 12, y: top_px, dy: "1em" }, name);
   const parts = [drawn("rect", { class: "frame", ...place }), label];
-  return drawn("a", { "data-lead": lead, href: `#${target}-${lead}`, "aria-label": `Lead ${name}` }, parts);
+  const link = { "data-lead": lead, href: `#${target}-${lead}`, "aria-label": `Lead ${name}` };
+  return drawn("a", { ...link, ...(ids ? { id: `box-${lead}` } : {}) }, parts);
 }
 
-// `target`: what a box leads to, by the beginning of its id.
+// `target`: what a box leads to, by the beginning of its id. Only the boxes of the page at its full size have ids.
 export function pageWithBoxes({ picture, reading }, target, scale = 1) {
   const { page, leads } = reading;
   const whole = { left_px: 0, top_px: 0, ...page };
-  const boxes = leads.map((one) => box(one, target));
+  const boxes = leads.map((one) => box(one, target, scale === 1));
   const overlay = drawn("svg", { viewBox: `0 0 ${page.width_px} ${page.height_px}`, class: "boxes" }, boxes);
   overlay.setAttribute("role", "group");
   overlay.setAttribute("aria-label", "Boxes of the leads");

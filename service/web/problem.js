@@ -12,14 +12,20 @@ export const FAULT = {
   request_id: "unknown",
 };
 
-export function problemCard({ title, found, expected, remedy, request_id }, beside = []) {
+// Not every failure is a refusal.
+const UNANSWERED = new Set(["no_answer", FAULT.code]);
+const headOf = ({ code }) => (UNANSWERED.has(code) ? "No answer" : "Refused: no class is given");
+
+// `what` failed, where it is not the answer; `beside` stands beside the facts.
+export function problemCard(problem, { what = headOf(problem), beside = [] } = {}) {
+  const { title, found, expected, remedy, request_id } = problem;
   const facts = definitions([
     ["Found", found],
     ["Expected", expected],
     ["What to do", remedy],
     ["Request", element("code", request_id)],
   ]);
-  const text = [element("p", "Refused: no class is given", { class: "decision" }), element("h3", title)];
+  const text = [element("p", what, { class: "decision" }), element("h3", title)];
   const head = element("div", [icon("refused"), element("div", text)], { class: "banner refused" });
   return element("article", [head, element("div", [...beside, facts], { class: "refusal" })], {
     class: "answer problem",

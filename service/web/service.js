@@ -1,6 +1,7 @@
 // Talks to the service: every address is relative, so that it works behind a proxy's prefix. Knows no element.
 
 import { askForKey, authorization } from "./key.js";
+import { modelRef } from "./words.js";
 
 const NO_ANSWER = {
   code: "no_answer",
@@ -26,6 +27,17 @@ export async function ask(address, { signal } = {}) {
     if (signal?.aborted) throw fault;
     return { ok: false, content: NO_ANSWER };
   }
+}
+
+const cards = new Map(); // By model: a bundle never changes.
+
+// What a model says about itself; null where it cannot be had.
+export async function cardOf(model) {
+  const ref = modelRef(model);
+  if (cards.has(ref)) return cards.get(ref);
+  const { ok, content } = await ask(`models/${ref}/card`);
+  if (ok) cards.set(ref, content);
+  return ok ? content : null;
 }
 
 const query = (parameters) => {

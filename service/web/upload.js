@@ -36,13 +36,31 @@ function paste(listener) {
   });
 }
 
-function sample(listener) {
+let fetching = new AbortController();
+
+async function sampleFile(signal) {
+  const response = await fetch("web/sample.jpg", { signal });
+  return response.ok ? new File([await response.blob()], "sample.jpg", { type: "image/jpeg" }) : null;
+}
+
+function sample(listener, say) {
   byId("sample").addEventListener("click", async () => {
-    const response = await fetch("web/sample.jpg");
-    listener(new File([await response.blob()], "sample.jpg", { type: "image/jpeg" }));
+    fetching.abort();
+    fetching = new AbortController();
+    const { signal } = fetching;
+    const file = await sampleFile(signal).catch(() => null);
+    if (signal.aborted) return; // Another page came first, and stays.
+    if (file) listener(file);
+    else say("The synthetic page did not arrive. Check the connection and try again.");
   });
 }
 
-export function whenPageComes(listener) {
-  for (const way of [choose, drop, paste, sample]) way(listener);
+// `say` tells why no page came.
+export function whenPageComes(listener, say) {
+  const comes = (file) => {
+    fetching.abort();
+    listener(file);
+  };
+  for (const way of [choose, drop, paste]) way(comes);
+  sample(listener, say);
 }

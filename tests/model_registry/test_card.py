@@ -75,6 +75,27 @@ def test_without_a_card_the_test_split_has_them() -> None:
     assert "test split" in figures.about[0]
 
 
+@pytest.mark.parametrize(
+    ("protocol", "said"),
+    [
+        ("leak-free", "neither trained the network nor chose its epoch. No copies; no record on two sides."),
+        ("published", "copies of pages that it was trained on. The figures say nothing about new patients."),
+        ("another", "does not say how it was split: copies of training pages may be among these."),
+    ],
+)
+def test_the_protocol_of_the_split_is_told(protocol: str, said: str) -> None:
+    """By the shipped bundle's own metrics.json, as if its pages had been split so."""
+    metrics = json.loads((REPOSITORY / "models" / "crnn" / "1" / "metrics.json").read_text())
+    assert metrics["headline"]["protocol"] == "leak-free"
+    metrics["headline"]["protocol"] = protocol
+    figures = read_figures(None, as_json(metrics))
+    assert figures
+    about = " ".join(figures.about)
+    assert said in about
+    assert ("neither trained" in about) is (protocol == "leak-free")
+    assert "the curves of its training count lead images" in about
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"figures": {"accuracy": [0.5, null]}}', b'{"figures": [7]}'])
 def test_figures_of_another_form_are_none(content: bytes) -> None:
     assert read_figures(content, None) is None

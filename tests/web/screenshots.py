@@ -35,6 +35,9 @@ STATES: dict[str, Callable[[Visit], None]] = {
 
 def _reach(one: Visit, state: str) -> None:
     STATES[state](one)
+    one.page.locator("#answer small:empty").wait_for(
+        state="detached"
+    )  # What the model's card says comes a little later.
     for shown in ("reported", "referred", "refused"):
         found = one.page.locator(f".banner.{shown}:visible").count() > 0
         assert found is (shown == state), f"{state} is wanted, {shown} is {'' if found else 'not '}shown"

@@ -5,15 +5,24 @@ import re
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from service.app import INTENDED_USE
-from tests.factories import page_jpeg
+from tests.factories import page_jpeg, page_png
+from tests.service.serving import file_form
 from tests.web.browser import SECTIONS, Visit
 from tests.web.conftest import Visiting
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
 A4_PT = (595, 842)
+
+# Cells whose words do not fit, and tables that do not fit into what they scroll in.
+CUT = """
+() => [...document.querySelectorAll("th, td, .cell, .scroll:has(> table)")]
+  .filter((one) => one.scrollWidth > one.clientWidth)
+  .map((one) => `${one.tagName} ${one.scrollWidth} > ${one.clientWidth}: ${one.textContent.slice(0, 60)}`)
+"""
 
 
 def focused(visit: Visit) -> str:
@@ -65,11 +74,12 @@ def test_the_focus_is_seen(visited: Visit) -> None:
 
 
 @pytest.mark.parametrize("other", ["", "crnn/1"])
-def test_an_answer_prints_on_one_page_of_a4(visited: Visit, other: str) -> None:
+@pytest.mark.parametrize("content", [page_jpeg(), page_png("abnormal_heartbeat", 3)], ids=["short", "two-reasons"])
+def test_an_answer_prints_on_one_page_of_a4(visited: Visit, other: str, content: bytes) -> None:
     visited.page.select_option("#other", other)
-    visited.choose(page_jpeg())
-    for name in SECTIONS:
-        visited.open(name)
+    visited.choose(content)
+    visited.open(*SECTIONS)
+    visited.page.locator("#answer small:has-text('named as such')").wait_for()
     pdf = visited.page.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
     (box,) = set(re.findall(rb"/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]", pdf))
@@ -99,6 +109,29 @@ def test_no_width_scrolls_sideways(visiting: Visiting, width: int) -> None:
     visit.page.click("[id='model-fusion/1'] > summary")
     visit.page.wait_for_selector("#model-list .plots")
     assert visit.width_overflow_px == 0
+
+
+def test_no_cell_of_a_table_is_cut_or_runs_over_another_on_a_phone(visiting: Visiting) -> None:
+    visit = visiting(**PHONE)
+    visit.page.select_option("#other", "crnn/1")
+    visit.choose(page_jpeg())
+    visit.open(*SECTIONS)
+    for ref in ("fusion/1", "crnn/1"):
+        visit.page.click(f"[id='model-{ref}'] > summary")
+        visit.page.locator(f"[id='model-{ref}'] .plots").first.wait_for()
+    visit.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    assert visit.page.locator("th:visible").count() > 100
+    assert visit.page.evaluate(CUT) == []
+
+
+def test_the_most_probable_class_of_a_lead_is_marked_by_more_than_colour_and_weight(visiting: Visiting) -> None:
+    for width, marked, line in ((1280, True, "1px"), (360, False, "2px")):
+        visit = visiting(viewport={"width": width, "height": 800})
+        visit.choose(page_jpeg())
+        most = visit.page.locator("#section-leads td.most").first
+        before = most.evaluate("one => getComputedStyle(one, '::before').content")
+        assert ("\N{BLACK RIGHT-POINTING SMALL TRIANGLE}" in before) is marked
+        assert most.evaluate("one => getComputedStyle(one).borderBottomWidth") == line
 
 
 def test_a_phone_can_be_touched(visiting: Visiting) -> None:
@@ -144,10 +177,28 @@ def test_the_answer_is_copied_as_text(visiting: Visiting) -> None:
     visit.page.wait_for_selector("#status:has-text('Copied as text.')")
     lines = visit.page.evaluate("navigator.clipboard.readText()").split("\n")
     answer = visit.answer()
+    (watch,) = [line for line in lines if line.startswith("Watch for myocardial infarction: flagged from ")]
+    assert "With thresholds chosen on other pages than they were judged on" in watch
+    assert watch.endswith("Expect worse on other pages.")
     assert lines[0].startswith({"reported": "Reported.", "referred": "Referred to a person."}[answer["decision"]])
     assert [reason["message"] for reason in answer["reasons"]] == [line[2:] for line in lines if line.startswith("- ")]
     assert f"Page: SHA-256 {answer['image']['sha256']}" in lines
     assert lines[-1] == INTENDED_USE
+
+
+@pytest.mark.parametrize("thresholds", [True, False])
+def test_the_text_loses_no_warning(visiting: Visiting, client: httpx.Client, thresholds: bool) -> None:
+    visit = visiting(permissions=["clipboard-read", "clipboard-write"])
+    answer = client.post("/classify", **file_form(page_jpeg())).json() | {"seen_in_training": True}
+    answer |= {"decision": "reported", "reasons": []} | ({} if thresholds else {"operating_point": None})
+    visit.page.route("**/classify*", lambda route: route.fulfill(json=answer))
+    visit.choose(page_jpeg())
+    visit.page.click("#copy")
+    visit.page.wait_for_selector("#status:has-text('Copied as text.')")
+    text = visit.page.evaluate("navigator.clipboard.readText()")
+    assert "It can still be wrong." in text
+    assert "The model was trained on this very file" in text
+    assert ("refers every page" in text) is not thresholds
 
 
 def test_the_command_that_is_shown_gets_the_same_answer(visited: Visit, tmp_path: Path) -> None:

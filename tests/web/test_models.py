@@ -41,7 +41,7 @@ def test_two_models_answer_side_by_side(visited: Visit, client: httpx.Client) ->
         assert [float(one.strip("<> %")), float(other.strip("<> %"))] == pytest.approx(
             [p * 100 for p in pair], abs=0.06
         )
-        points = float(difference.removesuffix(" points").replace("\N{MINUS SIGN}", "-"))
+        points = float(difference.replace("\N{MINUS SIGN}", "-"))
         assert points == pytest.approx((pair[1] - pair[0]) * 100, abs=0.06)
     agree = fusion["predicted_class"] == crnn["predicted_class"]
     words = visited.page.locator("#comparison p").inner_text()
@@ -98,3 +98,47 @@ def test_the_answer_leads_to_the_card_of_its_model(visited: Visit) -> None:
     visited.choose(page_jpeg())
     visited.page.click("#answer a:has-text('fusion, version 1')")
     assert visited.page.evaluate("decodeURIComponent(location.hash)") == "#model-fusion/1"
+    visited.page.locator("[id='model-fusion/1'] .plots").first.wait_for()
+
+
+def test_no_title_promises_an_interval_that_is_not_there(visited: Visit, client: httpx.Client) -> None:
+    visited.page.click("[id='model-crnn/1'] > summary")
+    titles = visited.page.locator("[id='model-crnn/1'] .plotted > figcaption")
+    titles.first.wait_for()
+    assert "Figures of the page, with 95% intervals where they are known" in titles.all_inner_texts()
+    card = client.get("/models/crnn/1/card").json()
+    card["figures"]["accuracy_ci95"] = None
+    visited.page.route("**/models/crnn/1/card", lambda route: route.fulfill(json=card))
+    visited.page.reload()
+    visited.page.click("[id='model-crnn/1'] > summary")
+    titles.first.wait_for()
+    assert "Figures of the page" in titles.all_inner_texts()
+
+
+def test_what_a_networks_curves_and_figures_count_is_told(visited: Visit) -> None:
+    visited.page.click("[id='model-crnn/1'] > summary")
+    told = visited.page.locator("[id='model-crnn/1'] p:has-text('Judged on 63 pages')").inner_text()
+    assert "the curves of its training count lead images" in told
+    assert "No copies; no record on two sides." in told
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [
+        ("leak-free", "judged without copies, no record on two sides"),
+        ("published", "says nothing about new patients"),
+        (None, "how the pages were split is not said"),
+    ],
+)
+def test_an_accuracy_in_the_list_says_how_it_came_about(
+    visited: Visit, client: httpx.Client, protocol: str | None, words: str
+) -> None:
+    listed = client.get("/models").json()
+    for model in listed["models"]:
+        model["metrics"]["protocol"] = protocol
+    visited.page.route("**/models", lambda route: route.fulfill(json=listed))
+    visited.page.reload()
+    for name, shown in (("fusion", "93.2% (95% interval 90.8% to 95.6%)"), ("crnn", "71.4% (95% interval 59.3% to")):
+        line = visited.page.locator(f"[id='model-{name}/1'] > summary").inner_text()
+        assert f"accuracy {shown}" in line.lower()
+        assert words in line

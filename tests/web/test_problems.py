@@ -21,6 +21,24 @@ UPLOADS: dict[str, tuple[Callable[[], bytes], bool]] = {
 }
 """By code: a file that causes it, and whether the browser can show that file."""
 
+# The first picture is decoded when `release` is called, which ends after all that follows from it has run.
+HOLD_THE_FIRST_PICTURE = """
+() => {
+  const decode = window.createImageBitmap;
+  const held = new Promise((resolve) => {
+    window.release = async () => {
+      resolve();
+      await new Promise((later) => setTimeout(later, 100));
+    };
+  });
+  window.createImageBitmap = async (file) => {
+    window.createImageBitmap = decode;
+    await held;
+    return decode(file);
+  };
+}
+"""
+
 
 def shown(visit: Visit) -> dict[str, str]:
     terms = visit.page.locator("#refusal dt").all_inner_texts()
@@ -36,6 +54,7 @@ def test_what_an_upload_is_refused_for_is_told_beside_it(visited: Visit, client:
     visited.choose(content)
     assert visited.page.locator("#refusal h3").inner_text() == problem["title"]
     told = shown(visited)
+    assert visited.page.locator("#refusal .decision").inner_text() == "Refused: no class is given"
     assert [told["Found"], told["Expected"], told["What to do"]] == [
         problem[f] for f in ("found", "expected", "remedy")
     ]
@@ -65,6 +84,7 @@ def test_a_connection_that_breaks_is_told_as_such(visited: Visit) -> None:
     visited.page.route("**/classify*", lambda route: route.abort("connectionreset"))
     visited.choose(factories.page_jpeg())
     assert visited.page.locator("#refusal h3").inner_text() == "No answer of the service arrived"
+    assert visited.page.locator("#refusal .decision").inner_text() == "No answer"
 
 
 def test_an_answer_of_something_in_between_is_told_as_such(visited: Visit) -> None:
@@ -77,7 +97,33 @@ def test_a_fault_of_the_page_is_not_blamed_on_the_service(visited: Visit) -> Non
     visited.page.route("**/classify*", lambda route: route.fulfill(json={}))
     visited.choose(factories.page_jpeg())
     assert visited.page.locator("#refusal h3").inner_text() == "This page failed"
+    assert visited.page.locator("#refusal .decision").inner_text() == "No answer"
     assert visited.complaints, "it has to reach the browser's console"
+
+
+def test_a_fault_behind_an_answer_leaves_nothing_of_it_half_shown(visited: Visit) -> None:
+    visited.page.route("**/reading*", lambda route: route.fulfill(json={"leads": []}))
+    visited.start(factories.page_jpeg())
+    visited.page.wait_for_selector("#refusal h3:has-text('This page failed')")
+    for hidden in ("#answer", "#answers", "#pictures"):
+        assert not visited.page.locator(hidden).is_visible()
+
+
+def test_a_card_that_does_not_come_refuses_no_page(visited: Visit) -> None:
+    visited.page.route("**/models/*/*/card", lambda route: route.abort())
+    visited.page.click("[id='model-fusion/1'] > summary")
+    told = visited.page.locator("#models .problem")
+    assert told.locator(".decision").inner_text() == "The card cannot be shown"
+    assert told.locator("h3").inner_text() == "No answer of the service arrived"
+
+
+def test_an_explanation_that_does_not_come_takes_no_class_away(visited: Visit) -> None:
+    visited.choose(factories.page_jpeg())
+    visited.page.route("**/classify?*explain*", lambda route: route.abort())
+    visited.open("explanation")
+    visited.page.click("#section-explanation button")
+    told = visited.page.locator("#section-explanation .problem .decision")
+    assert told.inner_text() == "The explanation cannot be shown"
 
 
 def test_models_that_cannot_be_listed_are_told_and_the_default_answers(visited: Visit) -> None:
@@ -86,6 +132,18 @@ def test_models_that_cannot_be_listed_are_told_and_the_default_answers(visited: 
     visited.page.wait_for_selector("#status:has-text('The models cannot be listed')")
     visited.choose(factories.page_jpeg())
     assert visited.page.locator("#answer").is_visible()
+
+
+def test_a_refusal_whose_picture_comes_late_takes_nothing_from_the_next_answer(visited: Visit) -> None:
+    visited.page.evaluate(HOLD_THE_FIRST_PICTURE)
+    visited.start(factories.blank_png())
+    visited.page.wait_for_selector("body[data-state=refused]")
+    assert visited.page.evaluate("document.activeElement.id") == "problem", "which waits for no picture"
+    visited.choose(factories.page_jpeg())
+    visited.page.evaluate("release()")
+    assert visited.page.locator("#answers").is_visible()
+    assert visited.page.locator("#section-page canvas").is_visible()
+    assert not visited.page.locator("#problem").is_visible()
 
 
 def test_after_a_refusal_the_next_page_is_answered(visited: Visit) -> None:

@@ -12,12 +12,24 @@ from PIL import Image
 
 from shared_preproc.layout import EDAN_3X4_R1
 from shared_preproc.leads import LEADS
-from tests.factories import page_array, page_jpeg, page_png
+from tests.factories import page_array, page_jpeg, page_png, page_without_leads_png
 from tests.service.serving import file_form
 from tests.web.browser import Visit
 
 BOXES = dict(EDAN_3X4_R1.lead_boxes)
 NAMES = [str(lead).replace("rhythm_strip", "Rhythm strip") for lead in LEADS]
+
+# Scrolling is smooth, so the place is waited for.
+IN_VIEW = """
+async (id) => {
+  for (let frame = 0; frame < 300; frame += 1) {
+    const { top, bottom } = document.getElementById(id).getBoundingClientRect();
+    if (bottom > 0 && top < innerHeight) return true;
+    await new Promise(requestAnimationFrame);
+  }
+  return false;
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +146,38 @@ def test_a_box_leads_to_its_leads_probabilities_and_back(answered: Visit) -> Non
     answered.page.click("#section-page a[data-lead=V2]")
     assert answered.page.evaluate("document.activeElement.id") == "lead-V2"
     answered.page.click("#section-leads tr[data-lead=V2] th a")
-    assert answered.page.evaluate("location.hash") == "#box-V2"
+    assert answered.page.evaluate("document.activeElement.id") == "box-V2"
+    assert answered.page.evaluate(IN_VIEW, "box-V2")
+
+
+def test_a_link_opens_the_section_that_it_leads_into_even_one_that_was_never_drawn(answered: Visit) -> None:
+    for section in ("page", "leads"):
+        answered.page.click(f"#section-{section} > summary")
+    with answered.page.expect_response("**/reading*"):
+        answered.start(page_png())  # Nothing of it is drawn in the closed sections.
+    assert answered.page.locator("#section-page canvas").count() == 0
+    answered.page.click("#section-leads > summary")
+    answered.page.locator("#section-leads canvas").wait_for()
+    answered.page.click("#section-leads tr[data-lead=aVF] th a")
+    assert answered.page.evaluate("document.activeElement.id") == "box-aVF"
+    answered.page.click("#section-leads > summary")
+    answered.page.click("#section-page a[data-lead=V4]")
+    assert answered.page.evaluate("document.activeElement.id") == "lead-V4"
+    assert answered.page.evaluate(IN_VIEW, "lead-V4")
+
+
+@pytest.mark.parametrize("content", [page_png(), page_without_leads_png(*LEADS)], ids=["answered", "refused"])
+def test_no_link_is_dead(visited: Visit, content: bytes) -> None:
+    visited.choose(content)
+    dead = visited.page.evaluate(
+        """() => [...document.querySelectorAll("a[href^='#']")]
+            .map((one) => decodeURIComponent(one.getAttribute("href").slice(1)))
+            .filter((id) => !document.getElementById(id))"""
+    )
+    assert dead == []
+    ids = visited.page.eval_on_selector_all("[id]", "all => all.map((one) => one.id)")
+    assert len(ids) == len(set(ids))
+    assert visited.page.locator("#section-page .boxes a[id]").count() == 13
 
 
 def test_the_explanation_is_drawn_when_it_is_asked_for(answered: Visit, client: httpx.Client) -> None:

@@ -1,8 +1,10 @@
 """The ways in which a page comes: chosen, dropped, pasted, or the synthetic one."""
 
 import base64
+from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import Route
 
 from tests.factories import page_jpeg, page_png
 from tests.web.browser import Visit
@@ -56,6 +58,47 @@ def test_the_synthetic_page_is_one_click_away(visited: Visit) -> None:
     visited.page.click("#sample")
     visited.wait()
     assert visited.page.locator("#answer").is_visible()
+
+
+def without_the_synthetic_page(route: Route) -> None:
+    route.abort()
+
+
+def with_an_error_for_it(route: Route) -> None:
+    route.fulfill(status=502, body="<html>Bad gateway</html>")
+
+
+@pytest.mark.parametrize("fails", [without_the_synthetic_page, with_an_error_for_it])
+def test_a_synthetic_page_that_does_not_arrive_is_told(visited: Visit, fails: Callable[[Route], None]) -> None:
+    visited.page.route("**/sample.jpg", fails)
+    visited.page.click("#sample")
+    visited.page.wait_for_selector("#status:has-text('The synthetic page did not arrive.')")
+    assert not any(request.method == "POST" for request in visited.requests)
+
+
+def test_a_synthetic_page_that_is_late_does_not_take_the_place_of_the_chosen_one(visited: Visit) -> None:
+    visited.page.route("**/sample.jpg", lambda _: None)  # never answered
+    with visited.page.expect_request("**/sample.jpg"):
+        visited.page.click("#sample")
+    with visited.page.expect_event("requestfailed") as ended:
+        visited.choose(page_jpeg())
+    assert ended.value.url.endswith("/sample.jpg")
+    assert visited.page.locator("#answer").is_visible()
+    assert "did not arrive" not in visited.page.locator("#status").inner_text()
+
+
+def test_models_that_are_listed_late_leave_what_is_told_of_the_page(visited: Visit) -> None:
+    visited.page.add_init_script(
+        "{ const get = window.fetch; const held = new Promise((go) => (window.release = go));"
+        "  window.fetch = async (...what) => { await held; return get(...what); }; }"
+    )
+    visited.page.reload()
+    visited.choose(page_jpeg())
+    told = visited.page.locator("#status").inner_text()
+    assert told.startswith("fusion: ")
+    visited.page.evaluate("release()")
+    visited.page.wait_for_selector("#model optgroup", state="attached")
+    assert visited.page.locator("#status").inner_text() == told
 
 
 def test_the_name_of_the_file_stays_in_the_browser(visited: Visit) -> None:
