@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_preproc.crops import LeadCrops, crop_leads
 from shared_preproc.errors import NotAnEcgPageError, UnreadableLeadsError
@@ -168,18 +169,24 @@ def _refuse_unreadable(crops: LeadCrops, reading: PageReading, evidence: Evidenc
 
 def _unreadable(crop: Gray, mask: Mask, coverage: float, evidence: EvidenceSpec) -> str:
     """Why no curve can be read off a lead's box; empty if one can."""
-    heights_px = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] // INK
-    share = float(heights_px.mean()) / mask.shape[0]
+    heights_px = np.sort(_heights_px(mask))
+    share = int(heights_px.sum()) / len(heights_px) / mask.shape[0]
     least, most = evidence.ink_share
     # What stands out of a box without a curve is grid or compression, and pale. Rows apart as far as the pen is high:
-    dark = float((crop[::_PEN_PX].min(axis=0) < evidence.form.ink_gray).mean())
+    dark = np.count_nonzero(crop[::_PEN_PX].min(axis=0) < evidence.form.ink_gray) / crop.shape[1]
     if min(coverage, dark) < evidence.coverage:
         return f"a curve over {min(coverage, dark):.0%} of the box's width"
     if not least <= share <= most:
         return f"{share:.1%} of the box is ink"
-    drawn_px = heights_px[heights_px > 0]
-    stroke_px = np.partition(drawn_px, len(drawn_px) // 4)[len(drawn_px) // 4]
+    drawn_px = heights_px[-np.count_nonzero(heights_px) :]
+    stroke_px = drawn_px[len(drawn_px) // 4]
     return f"strokes {stroke_px} px thick" if stroke_px > evidence.stroke_px else ""
+
+
+def _heights_px(mask: Mask) -> NDArray[np.int32]:
+    """How much ink there is in each column of a mask: (columns,)."""
+    heights_px: NDArray[np.int32] = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] // INK
+    return heights_px
 
 
 def _copies(reading: PageReading, evidence: EvidenceSpec) -> Iterator[Doubt]:
@@ -197,10 +204,9 @@ def _copies(reading: PageReading, evidence: EvidenceSpec) -> Iterator[Doubt]:
 
 def _has_copies(mask: Mask, evidence: EvidenceSpec) -> bool:
     """Whether the steepest stretch of a mask stands in it a second time: compared by upper edge and ink height."""
-    columns = cv2.transpose(mask)
-    edge = columns.view(np.bool_).argmax(axis=1), cv2.reduce(columns, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0] // INK
-    profile = np.stack(edge).astype(np.float32)
-    steepness = np.abs(np.diff(profile[0])) + np.abs(np.diff(profile[1]))
+    upper_edge = cv2.transpose(mask).view(np.bool_).argmax(axis=1)
+    profile = np.array([upper_edge, _heights_px(mask)], np.float32)
+    steepness = np.abs(profile[:, 1:] - profile[:, :-1]).sum(axis=0)
     start = int(np.convolve(steepness, np.ones(evidence.beat_px - 1), "valid").argmax())
     beat = profile[:, start : start + evidence.beat_px]
     if np.ptp(beat[0]) < evidence.beat_height_px:
