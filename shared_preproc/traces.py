@@ -11,7 +11,7 @@ several times as much.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from typing import NamedTuple
 
 import cv2
@@ -132,8 +132,8 @@ def _undo_pen(stroke: Stroke, starts: Numbers, spec: TraceSpec) -> _Edges:
 
     half_px = (spec.stroke_px - 1) // 2
     pen = [beside(offset) for offset in range(-half_px, half_px + 1)]
-    high = np.maximum.reduce([stroke.top[places] for places in pen]) + half_px
-    low = np.minimum.reduce([stroke.bottom[places] for places in pen]) - half_px
+    high = reduce(np.maximum, [stroke.top[places] for places in pen]) + half_px
+    low = reduce(np.minimum, [stroke.bottom[places] for places in pen]) - half_px
     high, low = np.where(stroke.top_is_own, high, low), np.where(stroke.bottom_is_own, low, high)
     middle = (high + low) / 2  # where the curve rises or falls; a sharper peak is at `high`, a sharper trough at `low`
     before, after = middle[beside(-spec.flank_px)], middle[beside(spec.flank_px)]
