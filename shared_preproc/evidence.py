@@ -219,7 +219,8 @@ def _has_copies(mask: Mask, evidence: EvidenceSpec) -> bool:
     upper_edge = cv2.transpose(mask).view(np.bool_).argmax(axis=1)
     profile = np.array([upper_edge, _heights_px(mask)], np.float32)
     steepness = np.abs(profile[:, 1:] - profile[:, :-1]).sum(axis=0)
-    start = int(np.convolve(steepness, np.ones(evidence.beat_px - 1), "valid").argmax())
+    climbed = np.append(0, steepness).cumsum()
+    start = int((climbed[evidence.beat_px - 1 :] - climbed[: 1 - evidence.beat_px]).argmax())
     beat = profile[:, start : start + evidence.beat_px]
     if np.ptp(beat[0]) < evidence.beat_height_px:
         return False
