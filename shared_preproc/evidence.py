@@ -69,7 +69,7 @@ class EvidenceSpec:
 
 
 _SPEC = EvidenceSpec()
-_PEN_PX = 3
+_PEN_PX = 3  # rows so far apart meet every stroke
 _PARTS = 4  # of the form: frame, pulses, separators, names
 
 
@@ -153,12 +153,8 @@ def _form_doubts(form: Form, evidence: EvidenceSpec) -> Iterator[Doubt]:
 
 
 def _dark_shares(page: Page, layout: Layout, evidence: EvidenceSpec) -> dict[Lead, float]:
-    """For each lead, the share of its box's columns with something as dark as ink.
-
-    What stands out of a box without a curve is grid or compression, and pale.
-    """
-    rows = dict.fromkeys((box.top, box.bottom) for _, box in layout.lead_boxes)
-    # Rows apart as far as the pen is high are enough.
+    """For each lead, the share of its box's columns with something as dark as ink: grid and compression are pale."""
+    rows = {(box.top, box.bottom) for _, box in layout.lead_boxes}
     dark = {(top, end): page.gray[top:end:_PEN_PX].min(axis=0) < evidence.form.ink_gray for top, end in rows}
     return {
         lead: np.count_nonzero(dark[box.top, box.bottom][box.left : box.right]) / box.width_px
@@ -197,8 +193,7 @@ def _unreadable(mask: Mask, coverage: float, evidence: EvidenceSpec) -> str:
 
 def _heights_px(mask: Mask) -> NDArray[np.int32]:
     """How much ink there is in each column of a mask: (columns,)."""
-    heights_px: NDArray[np.int32] = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] // INK
-    return heights_px
+    return np.asarray(cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] // INK, np.int32)
 
 
 def _copies(reading: PageReading, evidence: EvidenceSpec) -> Iterator[Doubt]:
