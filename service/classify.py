@@ -3,7 +3,7 @@
 One plain function, to be called in a worker thread. Whether it is a page at all is settled before any class is given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,7 +88,7 @@ def classify(
     page = prepare(data, spec)
     with clock.step("inference"):
         answer = model.classifier.run(page.tensor[np.newaxis])
-    by_class = _by_class(manifest, answer.pages[0])
+    (by_class,) = _by_class(manifest, answer.pages[:1])
     thresholds = Thresholds.of(manifest.decision, critical_sensitivity)
     explanation = None
     if explaining:
@@ -109,14 +109,16 @@ def classify(
 
 
 def _by_lead(manifest: BundleManifest, answer: Probabilities) -> dict[Lead, ClassProbabilities]:
-    in_page_order = dict(zip(manifest.preprocessing.layout.leads, answer.leads[0], strict=True))
-    return {lead: _by_class(manifest, in_page_order[lead]) for lead in LEADS}
+    leads = manifest.preprocessing.layout.leads
+    in_page_order = dict(zip(leads, _by_class(manifest, answer.leads[0]), strict=True))
+    return {lead: in_page_order[lead] for lead in LEADS}
 
 
-def _by_class(manifest: BundleManifest, probabilities: NDArray[np.float32]) -> ClassProbabilities:
-    """Name the probabilities (classes,), normalised once more: float32 sums to 1 within 1e-6 only by luck."""
+def _by_class(manifest: BundleManifest, probabilities: NDArray[np.float32]) -> Iterator[ClassProbabilities]:
+    """Name each row of probabilities (rows, classes), normalised once more: float32 sums to 1 only by luck."""
     exact = probabilities.astype(np.float64)
-    return dict(zip(manifest.class_names, (exact / exact.sum()).tolist(), strict=True))
+    for row in (exact / exact.sum(axis=1, keepdims=True)).tolist():
+        yield dict(zip(manifest.class_names, row, strict=True))
 
 
 def _distance(answer: Probabilities) -> float | None:

@@ -4,19 +4,19 @@ Knows no model: nothing here says how a heart is. The form printed around the si
 must satisfy together are each measured and held against a limit. What each is: docs/refusal.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from shared_preproc.crops import LeadCrops, crop_leads
 from shared_preproc.errors import NotAnEcgPageError, UnreadableLeadsError
 from shared_preproc.form import Form, FormSpec, measure_form
 from shared_preproc.layout import Layout
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.masks import INK, Mask
-from shared_preproc.page import Gray, Page
+from shared_preproc.page import Page
 from shared_preproc.pipeline import PageReading
 from shared_preproc.relations import beat_coincidence, lead_relations
 from shared_preproc.spec import PreprocSpec
@@ -69,7 +69,7 @@ class EvidenceSpec:
 
 
 _SPEC = EvidenceSpec()
-_PEN_PX = 3
+_PEN_PX = 3  # rows so far apart meet every stroke
 _PARTS = 4  # of the form: frame, pulses, separators, names
 
 
@@ -91,7 +91,7 @@ def examine(page: Page, reading: PageReading, spec: PreprocSpec, evidence: Evide
         UnreadableLeadsError: the form is there, but leads have no curve, or the limb leads contradict one another.
     """
     scaled, form = _form(page, spec.layout, evidence)
-    _refuse_unreadable(crop_leads(page, spec.layout), reading, evidence)
+    _refuse_unreadable(_dark_shares(page, spec.layout, evidence), reading, evidence)
     doubts = [*scaled, *_form_doubts(form, evidence), *_copies(reading, evidence)]
     if not scaled:  # the levels of a scaled page are off by up to 0.2 mV, and no relation holds
         doubts += _relations(reading, evidence)
@@ -152,34 +152,48 @@ def _form_doubts(form: Form, evidence: EvidenceSpec) -> Iterator[Doubt]:
         yield Doubt("lead_name_missing", f"The page does not print the expected name at {', '.join(misnamed)}.")
 
 
-def _refuse_unreadable(crops: LeadCrops, reading: PageReading, evidence: EvidenceSpec) -> None:
-    """Refuse where a box shows no pen's stroke from side to side.
+def _dark_shares(page: Page, layout: Layout, evidence: EvidenceSpec) -> dict[Lead, float]:
+    """For each lead, the share of its box's columns with something as dark as ink: grid and compression are pale."""
+    rows = {(box.top, box.bottom) for _, box in layout.lead_boxes}
+    dark = {(top, end): page.gray[top:end:_PEN_PX].min(axis=0) < evidence.form.ink_gray for top, end in rows}
+    return {
+        lead: np.count_nonzero(dark[box.top, box.bottom][box.left : box.right]) / box.width_px
+        for lead, box in layout.lead_boxes
+    }
+
+
+def _refuse_unreadable(dark: Mapping[Lead, float], reading: PageReading, evidence: EvidenceSpec) -> None:
+    """Refuse where a box shows no pen's stroke from side to side; ``dark`` is that of `_dark_shares`.
 
     Raises:
         UnreadableLeadsError: in some boxes.
     """
     reasons = {
-        lead: _unreadable(crops[lead], reading.masks[lead], reading.traces[lead].coverage, evidence) for lead in LEADS
+        lead: _unreadable(reading.masks[lead], min(reading.traces[lead].coverage, dark[lead]), evidence)
+        for lead in LEADS
     }
     unreadable = tuple(lead for lead, reason in reasons.items() if reason)
     if unreadable:
         raise UnreadableLeadsError(unreadable, found="; ".join(f"{lead}: {reasons[lead]}" for lead in unreadable))
 
 
-def _unreadable(crop: Gray, mask: Mask, coverage: float, evidence: EvidenceSpec) -> str:
-    """Why no curve can be read off a lead's box; empty if one can."""
-    heights_px = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] // INK
-    share = float(heights_px.mean()) / mask.shape[0]
+def _unreadable(mask: Mask, coverage: float, evidence: EvidenceSpec) -> str:
+    """Why no curve can be read off a lead's box, ``coverage`` of whose columns show one; empty if one can."""
+    heights_px = np.sort(_heights_px(mask))
+    share = int(heights_px.sum()) / len(heights_px) / mask.shape[0]
     least, most = evidence.ink_share
-    # What stands out of a box without a curve is grid or compression, and pale. Rows apart as far as the pen is high:
-    dark = float((crop[::_PEN_PX].min(axis=0) < evidence.form.ink_gray).mean())
-    if min(coverage, dark) < evidence.coverage:
-        return f"a curve over {min(coverage, dark):.0%} of the box's width"
+    if coverage < evidence.coverage:
+        return f"a curve over {coverage:.0%} of the box's width"
     if not least <= share <= most:
         return f"{share:.1%} of the box is ink"
-    drawn_px = heights_px[heights_px > 0]
-    stroke_px = np.partition(drawn_px, len(drawn_px) // 4)[len(drawn_px) // 4]
+    drawn_px = heights_px[-np.count_nonzero(heights_px) :]
+    stroke_px = drawn_px[len(drawn_px) // 4]
     return f"strokes {stroke_px} px thick" if stroke_px > evidence.stroke_px else ""
+
+
+def _heights_px(mask: Mask) -> NDArray[np.int32]:
+    """How much ink there is in each column of a mask: (columns,)."""
+    return np.asarray(cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] // INK, np.int32)
 
 
 def _copies(reading: PageReading, evidence: EvidenceSpec) -> Iterator[Doubt]:
@@ -197,11 +211,11 @@ def _copies(reading: PageReading, evidence: EvidenceSpec) -> Iterator[Doubt]:
 
 def _has_copies(mask: Mask, evidence: EvidenceSpec) -> bool:
     """Whether the steepest stretch of a mask stands in it a second time: compared by upper edge and ink height."""
-    columns = cv2.transpose(mask)
-    edge = columns.view(np.bool_).argmax(axis=1), cv2.reduce(columns, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0] // INK
-    profile = np.stack(edge).astype(np.float32)
-    steepness = np.abs(np.diff(profile[0])) + np.abs(np.diff(profile[1]))
-    start = int(np.convolve(steepness, np.ones(evidence.beat_px - 1), "valid").argmax())
+    upper_edge = cv2.transpose(mask).view(np.bool_).argmax(axis=1)
+    profile = np.array([upper_edge, _heights_px(mask)], np.float32)
+    steepness = np.abs(profile[:, 1:] - profile[:, :-1]).sum(axis=0)
+    climbed = np.append(0, steepness).cumsum()
+    start = int((climbed[evidence.beat_px - 1 :] - climbed[: 1 - evidence.beat_px]).argmax())
     beat = profile[:, start : start + evidence.beat_px]
     if np.ptp(beat[0]) < evidence.beat_height_px:
         return False

@@ -20,6 +20,7 @@ __all__ = ["Form", "FormSpec", "measure_form"]
 
 _Numbers = NDArray[np.intp]
 _Points = NDArray[np.intp]  # (points, 2): row, column
+_Shares = NDArray[np.float64]
 _Stroke = tuple[tuple[int, int], tuple[int, int]]
 
 _FRAME = Box(284, 1517, 69, 2176)
@@ -96,34 +97,65 @@ def measure_form(gray: Gray, layout: Layout, spec: FormSpec) -> Form:
 
     The page may be up to ``layout.tolerance_px`` larger or smaller than the layout to the right and below.
     """
-    parts = _pulses(layout, spec) + _separators(spec)
-    points, ends = _ink_points(layout, spec)
-    *found, names = np.split(_inked(gray, points, spec), ends)
-    drawn = [_drawn(gray, ink, part, spec) for ink, part in zip(found, parts, strict=True)]
+    ink, paper = _ink(layout, spec), _paper(layout, spec)
+    inked, clear = _inked_shares(gray, ink, spec), _clear_shares(gray, paper, spec)
+    parts = np.minimum(inked[: len(clear)], clear).tolist()
+    shifted = inked[len(clear) :].reshape(-1, spec.name_shift_px + 1)
     return Form(
         frame=_frame(gray, spec),
-        pulses=tuple(drawn[: len(spec.zero_rows_px)]),
-        separators=tuple(drawn[len(spec.zero_rows_px) :]),
-        names=_named(names, layout, spec),
+        pulses=tuple(parts[: len(spec.zero_rows_px)]),
+        separators=tuple(parts[len(spec.zero_rows_px) :]),
+        names=dict(zip(_names(layout, spec), shifted.max(axis=1).tolist(), strict=True)),
     )
 
 
-def _inked(gray: Gray, points: _Points, spec: FormSpec) -> NDArray[np.bool_]:
-    """Whether there is ink at each of ``points``, or right beside it: (points,)."""
+class _Groups(NamedTuple):
+    """Pixels of several parts of the form, one part's after the other's: looked at all at once."""
+
+    rows: _Numbers
+    columns: _Numbers
+    starts: _Numbers
+    """Where each part's pixels begin."""
+    sizes: _Numbers
+    """How many each part has."""
+
+    @classmethod
+    def of(cls, parts: list[_Points]) -> "_Groups":
+        sizes = np.array([len(points) for points in parts], np.intp)
+        rows, columns = np.concatenate(parts).T.copy()
+        return cls(rows, columns, np.cumsum(sizes) - sizes, sizes)
+
+    def shares(self, found: NDArray[np.bool_]) -> _Shares:
+        """The share of each part's pixels that are ``found``, (pixels,): (parts,)."""
+        counts: _Numbers = np.add.reduceat(found, self.starts, dtype=np.intp)
+        return counts / self.sizes
+
+
+def _inked_shares(gray: Gray, ink: _Groups, spec: FormSpec) -> _Shares:
+    """Of each part, the share that has ink, or ink right beside it."""
     slack, row_px = range(-spec.slack_px, spec.slack_px + 1), gray.shape[1]
-    places = points[:, 0] * row_px + points[:, 1]
-    near = [gray.ravel().take(places + (down * row_px + right)) for down in slack for right in slack]
-    inked: NDArray[np.bool_] = np.minimum.reduce(near) < spec.ink_gray
-    return inked
+    places, pixels = ink.rows * row_px + ink.columns, gray.ravel()
+    near = [pixels.take(places + (down * row_px + right)) for down in slack for right in slack]
+    return ink.shares(np.minimum.reduce(near) < spec.ink_gray)
+
+
+def _clear_shares(gray: Gray, paper: _Groups, spec: FormSpec) -> _Shares:
+    """Of each part, the share that has no ink."""
+    return paper.shares(gray[paper.rows, paper.columns] >= spec.ink_gray)
 
 
 @cache
-def _ink_points(layout: Layout, spec: FormSpec) -> tuple[_Points, _Numbers]:
-    """Where all of the form has ink, and how many of these points there are until each part's end but the names'."""
+def _ink(layout: Layout, spec: FormSpec) -> _Groups:
+    """Where pulses, separators and then names have ink: names once for each shift that a typeface may have."""
     shifts = [(0, -shift) for shift in range(spec.name_shift_px + 1)]
     names = [points + shift for points in _names(layout, spec).values() for shift in np.array(shifts, np.intp)]
-    parts = [part.ink for part in _pulses(layout, spec) + _separators(spec)]
-    return np.concatenate(parts + names), np.cumsum([len(part) for part in parts])
+    return _Groups.of([part.ink for part in _pulses(layout, spec) + _separators(spec)] + names)
+
+
+@cache
+def _paper(layout: Layout, spec: FormSpec) -> _Groups:
+    """Where there is paper beside pulses and separators."""
+    return _Groups.of([part.paper for part in _pulses(layout, spec) + _separators(spec)])
 
 
 def _frame(gray: Gray, spec: FormSpec) -> float:
@@ -137,7 +169,8 @@ def _frame(gray: Gray, spec: FormSpec) -> float:
         (gray[rows, box.right], gray[rows, box.right + out]),
     )
     line, paper = (np.concatenate(parts).astype(np.int16) for parts in zip(*sides, strict=True))
-    return float(((line >= spec.ink_gray) & (paper - line >= spec.frame_contrast)).mean())
+    found = (line >= spec.ink_gray) & (paper - line >= spec.frame_contrast)
+    return np.count_nonzero(found) / found.size
 
 
 class _Part(NamedTuple):
@@ -145,20 +178,6 @@ class _Part(NamedTuple):
 
     ink: _Points
     paper: _Points
-
-
-def _drawn(gray: Gray, inked: NDArray[np.bool_], part: _Part, spec: FormSpec) -> float:
-    paper = (gray[*part.paper.T] >= spec.ink_gray).mean()
-    return float(min(inked.mean(), paper))
-
-
-def _named(inked: NDArray[np.bool_], layout: Layout, spec: FormSpec) -> dict[Lead, float]:
-    """For each lead, the best share of ink over all shifts to the left that a typeface may have."""
-    shares, end = {}, 0
-    for lead, points in _names(layout, spec).items():
-        start, end = end, end + (spec.name_shift_px + 1) * len(points)
-        shares[lead] = float(inked[start:end].reshape(-1, len(points)).mean(axis=1).max())
-    return shares
 
 
 @cache

@@ -111,7 +111,7 @@ def _energy(trace: Trace, rate_hz: float) -> _Signal:
     steepness_mv = np.maximum(np.abs(slope_mv), (trace.top_mv - trace.bottom_mv) / 2)
     sharpness_mv = np.sqrt(steepness_mv * np.abs(np.gradient(slope_mv)))
     width = max(1, round(_QRS_S * rate_hz))
-    return np.convolve((sharpness_mv - np.median(sharpness_mv)).clip(0) ** 2, np.ones(width) / width, "same")
+    return np.convolve((sharpness_mv - _median(sharpness_mv)).clip(0) ** 2, np.ones(width) / width, "same")
 
 
 def _peaks(energy: _Signal, apart: int) -> Beats:
@@ -123,7 +123,7 @@ def _peaks(energy: _Signal, apart: int) -> Beats:
 def _usual(energies: _Signal, duration_s: float) -> float:
     """Energy of a usual beat: the median of the strongest, at least one in two seconds."""
     strongest = np.sort(energies)[::-1][: max(_FEWEST, round(duration_s / 2))]
-    return float(np.median(strongest))
+    return float(_median(strongest))
 
 
 def _without_t_waves(peaks: Beats, energy: _Signal, rate_hz: float) -> Beats:
@@ -141,7 +141,7 @@ def _with_missed(beats: Beats, peaks: Beats, energy: _Signal) -> Beats:
     if len(beats) < _FEWEST:
         return beats
     intervals = np.diff(beats)
-    longest = _MISSED_RR * np.median(intervals)
+    longest = _MISSED_RR * _median(intervals)
     found = []
     for start, interval in zip(beats[:-1][intervals > longest], intervals[intervals > longest], strict=True):
         between = peaks[(peaks > start) & (peaks < start + interval)]
@@ -152,7 +152,7 @@ def _with_missed(beats: Beats, peaks: Beats, energy: _Signal) -> Beats:
 
 def _at_extreme(beats: Beats, trace: Trace, reach: int) -> Beats:
     """Each beat at its QRS's sample farthest from the strip's median, so that intervals are from peak to peak."""
-    away_mv = np.abs(trace.signal_mv - np.median(trace.signal_mv))
+    away_mv = np.abs(trace.signal_mv - _median(trace.signal_mv))
     starts = np.maximum(beats - reach, 0)
     places = [start + away_mv[start : beat + reach + 1].argmax() for start, beat in zip(starts, beats, strict=True)]
     return np.unique(np.array(places, np.intp))
@@ -176,6 +176,13 @@ def _beat_correlations(beats: Beats, signal_mv: _Signal, rate_hz: float) -> _Sig
     scale = np.sqrt((shapes_mv**2).sum(axis=1) * (mean_mv**2).sum())
     correlations: _Signal = np.divide(shapes_mv @ mean_mv, scale, out=np.zeros(len(whole)), where=scale > 0)
     return correlations
+
+
+def _median(values: NDArray[np.floating] | Beats) -> np.floating:
+    """What `np.median` gives of one value or more, all finite, in a tenth of its time."""
+    ordered, middle = np.sort(values), len(values) // 2
+    median: np.floating = (ordered[-middle - 1] + ordered[middle]) / 2
+    return median
 
 
 def _mean(values: NDArray[np.floating] | NDArray[np.bool_]) -> float:

@@ -11,7 +11,7 @@ several times as much.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from typing import NamedTuple
 
 import cv2
@@ -53,21 +53,12 @@ def page_traces(masks: Mapping[Lead, Mask], layout: Layout, spec: TraceSpec) -> 
     A lead without ink is flat at 0 mV, with coverage 0.
     """
     row = _row(layout, spec)
-    windows = find_windows(_page_ink(masks, layout), layout, spec)
+    windows = find_windows(masks, layout, spec)
     stroke = find_stroke(windows, row.lefts, spec)
     starts = np.searchsorted(stroke.lead, np.arange(len(windows) + 1))
     heights_px = _heights_px(stroke, starts, windows, row, spec)
     samples_mv = _sampled(heights_px / (layout.px_per_mm * layout.mm_per_mv), row)
     return dict(zip(layout.leads, _traces(samples_mv, np.diff(starts), layout, row), strict=True))
-
-
-def _page_ink(masks: Mapping[Lead, Mask], layout: Layout) -> Mask:
-    """Put masks back where they were cut: uint8 (height_px, width_px), as a tall beat crosses boxes."""
-    ink = np.zeros((layout.height_px, layout.width_px), np.uint8)
-    for lead, box in layout.lead_boxes:
-        height_px, width_px = masks[lead].shape
-        ink[box.top : box.top + height_px, box.left : box.left + width_px] = masks[lead]
-    return ink
 
 
 class _Row(NamedTuple):
@@ -118,11 +109,16 @@ def _heights_px(
     heights_px = np.zeros((3, len(row.lead)))
     if not stroke.column.size:
         return heights_px
+    is_gap = np.ones(len(row.lead), np.bool_)
+    is_gap[stroke.column] = False
+    gap = np.flatnonzero(is_gap)
     outermost = stroke.column.take([starts[:-1], starts[1:] - 1], mode="clip")
-    column = np.arange(len(row.lead)).clip(*outermost[:, row.lead])
+    held = gap.clip(*outermost[:, row.lead[gap]])
     zero_px = np.array([window.zero_px for window in windows])[row.lead]
     for height_px, edge_px in zip(heights_px, _undo_pen(stroke, starts, spec), strict=True):
-        np.subtract(zero_px, np.interp(column, stroke.column, edge_px), out=height_px)
+        height_px[stroke.column] = edge_px
+        height_px[gap] = np.interp(held, stroke.column, edge_px)
+        np.subtract(zero_px, height_px, out=height_px)
     heights_px[:, (starts[1:] == starts[:-1])[row.lead]] = 0
     return heights_px
 
@@ -135,9 +131,9 @@ def _undo_pen(stroke: Stroke, starts: Numbers, spec: TraceSpec) -> _Edges:
         return (at + offset).clip(first, last)
 
     half_px = (spec.stroke_px - 1) // 2
-    pen = range(-half_px, half_px + 1)
-    high = np.maximum.reduce([stroke.top[beside(offset)] for offset in pen]) + half_px
-    low = np.minimum.reduce([stroke.bottom[beside(offset)] for offset in pen]) - half_px
+    pen = [beside(offset) for offset in range(-half_px, half_px + 1)]
+    high = reduce(np.maximum, [stroke.top[places] for places in pen]) + half_px
+    low = reduce(np.minimum, [stroke.bottom[places] for places in pen]) - half_px
     high, low = np.where(stroke.top_is_own, high, low), np.where(stroke.bottom_is_own, low, high)
     middle = (high + low) / 2  # where the curve rises or falls; a sharper peak is at `high`, a sharper trough at `low`
     before, after = middle[beside(-spec.flank_px)], middle[beside(spec.flank_px)]
@@ -154,7 +150,7 @@ def _sampled(heights_mv: NDArray[np.float64], row: _Row) -> NDArray[np.float32]:
     channels = np.stack([curve, cv2.dilate(top[None], around)[0], cv2.erode(bottom[None], around)[0]]).astype(
         np.float64
     )
-    before, after = channels[:, row.before], channels[:, row.before + 1]
+    before, after = channels.take(row.before, axis=1), channels.take(row.before + 1, axis=1)
     return ((after - before) * row.beyond + before).astype(np.float32)
 
 

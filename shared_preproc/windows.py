@@ -1,10 +1,15 @@
-"""Where on a page a lead's ink is looked for: around its zero line, as far as there is ink. Knows no curve."""
+"""Where on a page a lead's ink is looked for: around its zero line, as far as there is ink. Knows no curve.
 
+Ink is laid on its side here, a column of the page a row of the array: what follows goes along columns.
+"""
+
+from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_preproc.layout import Box, Layout
 from shared_preproc.leads import Lead
@@ -13,11 +18,14 @@ from shared_preproc.spec import TraceSpec
 
 __all__ = ["Window", "find_windows"]
 
+_Sides = tuple[int, int]  # of a column of leads: where it begins, and where it ends
+
 
 class Window(NamedTuple):
     """What surrounds a lead's zero line. Rows count from its first."""
 
     ink: Mask
+    """(columns, rows)."""
     zero_px: float
     name_rows: range
     name_width_px: int
@@ -26,28 +34,22 @@ class Window(NamedTuple):
     open_below: bool
 
 
-def find_windows(ink: Mask, layout: Layout, spec: TraceSpec) -> list[Window]:
-    """Each lead's window in the ink of a page, uint8 (height_px, width_px), in page order.
+def find_windows(masks: Mapping[Lead, Mask], layout: Layout, spec: TraceSpec) -> list[Window]:
+    """Each lead's window in the ink of a page, from its full-size masks, in page order.
 
     It is the rows with ink without a break around the box's fullest, up to the next leads' zero lines at most.
     """
-    surroundings = _surroundings(layout, spec)
-    columns = {one.column: None for one in surroundings}
-    fills = {
-        column: cv2.reduce(
-            ink[column.top : column.bottom, column.left : column.right], 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S
-        )[:, 0]
-        for column in columns
-    }
+    fills = _fills(masks, layout)
     windows = []
-    for one in surroundings:
-        fill = fills[one.column][one.first - one.column.top : one.end - one.column.top]
+    for one in _surroundings(layout, spec):
+        fill = fills[one.sides][one.first : one.end]
         level = one.box_rows.start + int(fill[one.box_rows.start : one.box_rows.stop].argmax())
-        blank = np.flatnonzero(fill == 0)
-        start, stop = int(blank[blank < level].max(initial=0)), int(blank[blank > level].min(initial=len(fill)))
+        above, below = (fill[:level] == 0).nonzero()[0], (fill[level + 1 :] == 0).nonzero()[0]
+        start = int(above[-1]) if above.size else 0
+        stop = level + 1 + int(below[0]) if below.size else len(fill)
         windows.append(
             Window(
-                ink=ink[one.first + start : one.first + stop, one.column.left : one.column.right],
+                ink=_ink(masks, one, one.first + start, one.first + stop),
                 zero_px=one.zero_px - start,
                 name_rows=range(one.name_rows.start - start, one.name_rows.stop - start),
                 name_width_px=one.name_width_px,
@@ -58,11 +60,33 @@ def find_windows(ink: Mask, layout: Layout, spec: TraceSpec) -> list[Window]:
     return windows
 
 
+def _fills(masks: Mapping[Lead, Mask], layout: Layout) -> dict[_Sides, NDArray[np.int32]]:
+    """How much ink there is in each row of the page, in each column of leads."""
+    fills = {(box.left, box.right): np.zeros(layout.height_px, np.int32) for _, box in layout.lead_boxes}
+    for lead, box in layout.lead_boxes:
+        fill = cv2.reduce(masks[lead], 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
+        fills[box.left, box.right][box.top : box.top + len(fill)] = fill
+    return fills
+
+
+def _ink(masks: Mapping[Lead, Mask], surrounding: "_Surrounding", start: int, stop: int) -> Mask:
+    """Rows ``start`` to ``stop`` of the page, from all boxes that they cross: a tall beat does not stay in its own."""
+    left, right = surrounding.sides
+    ink = np.zeros((right - left, stop - start), np.uint8)
+    for lead, box in surrounding.column:
+        rows = masks[lead][max(start - box.top, 0) : max(stop - box.top, 0)]
+        if rows.size:
+            first = max(box.top - start, 0)
+            cv2.transpose(rows, dst=ink[: rows.shape[1], first : first + len(rows)])
+    return ink
+
+
 class _Surrounding(NamedTuple):
     """The most that a window can be: rows count from the page's ``first``."""
 
-    column: Box
-    """Of the leads that stand above each other."""
+    sides: _Sides
+    column: tuple[tuple[Lead, Box], ...]
+    """All leads between them, one above the other."""
     first: int
     end: int
     box_rows: range
@@ -81,14 +105,16 @@ def _surroundings(layout: Layout, spec: TraceSpec) -> tuple[_Surrounding, ...]:
 def _surrounding(lead: Lead, box: Box, layout: Layout, spec: TraceSpec) -> _Surrounding:
     zero_px = next(row for row in spec.zero_rows_px if box.top <= row < box.bottom)
     name_top, name_bottom = spec.name_rows_px
-    column = [other for _, other in layout.lead_boxes if (other.left, other.right) == (box.left, box.right)]
-    top, bottom = min(other.top for other in column), max(other.bottom for other in column)
+    sides = box.left, box.right
+    column = tuple((other, its) for other, its in layout.lead_boxes if (its.left, its.right) == sides)
+    top, bottom = min(its.top for _, its in column), max(its.bottom for _, its in column)
     above = [int(row) - name_bottom for row in spec.zero_rows_px if top <= row < zero_px]
     below = [int(row) + name_bottom for row in spec.zero_rows_px if zero_px < row < bottom]
     first, end = max([top, *above]), min([bottom, *below])
     zero = int(zero_px) - first
     return _Surrounding(
-        column=Box(top, bottom, box.left, box.right),
+        sides=sides,
+        column=column,
         first=first,
         end=end,
         box_rows=range(box.top - first, box.bottom - first),
