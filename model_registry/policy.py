@@ -22,7 +22,7 @@ class OperatingPoint(BaseModel):
     threshold: Share
     """A page is flagged when the critical class is at least as probable as this."""
     sensitivity: Share
-    """Share of the critical class's pages that were flagged."""
+    """Share of the critical class's pages that were flagged, of those that the threshold was chosen on."""
     sensitivity_ci95: tuple[Share, Share]
     flagged: Share
     """Share of the other classes' pages that were flagged."""
