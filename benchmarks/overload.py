@@ -92,10 +92,10 @@ def main() -> None:
 
 
 def overload(
-    service: ServerProcess, bodies: Sequence[Body], *, times: float, seconds: float, requests: int = 400
+    service: ServerProcess, bodies: Sequence[Body], *, times: float, seconds: float, requests: int = 1000
 ) -> Overload:
     """Measure the capacity with so many requests, send ``times`` as many a second for some time, and measure again."""
-    closed_loop(service.port, bodies, concurrency=CLIENTS)  # warms up
+    closed_loop(service.port, bodies, concurrency=CLIENTS, requests=requests // 4)  # warms up
     before_hz = _capacity_hz(service, bodies, requests)
     with ProcessPoolExecutor(1, get_context("spawn")) as beside, ThreadPoolExecutor(1) as threads:
         beside.submit(time.sleep, 0).result()  # it has started
