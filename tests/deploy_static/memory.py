@@ -7,12 +7,16 @@ of the PNGs are refused with 503, because they are more than `ECG_MAX_BODIES_BYT
 
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 
 import cv2
 import httpx
 import numpy as np
 
+from benchmarks.server_process import ServerProcess
 from tests.conftest import REPOSITORY
 from tests.deploy_static.manifests import rendered, settings
 from tests.factories import page_jpeg
@@ -24,17 +28,36 @@ OF_THE_CLUSTER = ("HOST", "PORT", "MODELS_DIR", "KEYS_FILE", "METRICS_HOST", "ME
 
 
 def main() -> None:
-    """Measure and print, in MiB, with what the service's processes share counted for each."""
+    """Measure and print, in MiB: of all the service's processes, what they share counted once."""
     given = settings(rendered("overlays/minimal"))
     for name in OF_THE_CLUSTER:
         given.pop(f"ECG_{name}")
     jpeg = page_jpeg()
     loads = (("", jpeg, 30), ("", _png(jpeg), 10), ("model=crnn", jpeg, 15), ("explain=true", jpeg, 2))
-    with running(environment(REPOSITORY / "models", **given)) as process:
-        sys.stdout.write(f"ready: {_mib(process)}\n")
+    with running(environment(REPOSITORY / "models", **given)) as process, _watched(process) as most_mib:
+        sys.stdout.write(f"ready: {most_mib():.0f}\n")
         for query, body, pages in (*loads, ("model=crnn", _png(jpeg), 6), ("explain=true", _png(jpeg), 1)):
             answers = _send(process, query, body, pages)
-            sys.stdout.write(f"{len(body)} bytes ?{query} {dict(answers)}: {_mib(process)} at most so far\n")
+            sys.stdout.write(f"{len(body)} bytes ?{query} {dict(answers)}: {most_mib():.0f} at most so far\n")
+
+
+@contextmanager
+def _watched(process: Process) -> Iterator[Callable[[], float]]:
+    """Gives what tells the most memory so far, looked at ten times a second."""
+    service = ServerProcess(process.pid, process.url.port or 0, ready_s=0)
+    seen_mib, ended = [service.resident_mib()], Event()
+
+    def watch() -> None:
+        while not ended.wait(0.1):
+            seen_mib.append(service.resident_mib())
+
+    with ThreadPoolExecutor(1) as thread:
+        watching = thread.submit(watch)
+        try:
+            yield lambda: max(seen_mib)
+        finally:
+            ended.set()
+            watching.result()
 
 
 def _send(process: Process, query: str, body: bytes, pages: int) -> Counter[int]:
@@ -52,10 +75,6 @@ def _png(jpeg: bytes) -> bytes:
     page = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert page is not None
     return cv2.imencode(".png", page, [cv2.IMWRITE_PNG_COMPRESSION, 0])[1].tobytes()
-
-
-def _mib(process: Process) -> int:
-    return process.most_memory_bytes() // 2**20
 
 
 if __name__ == "__main__":
