@@ -82,6 +82,22 @@ def test_a_refused_body_that_ends_leaves_the_connection_for_the_next_request(mod
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
+def test_what_follows_a_refused_body_is_the_next_request(models_dir: Path) -> None:
+    body, follows = bytes(2 * MB), b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    head = b"POST /classify?model=none HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with (
+        serving(settings_for(models_dir)) as client,
+        socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection,
+    ):
+        for _ in range(2):
+            connection.sendall(head + body[:10])
+            assert whole_answer(connection).startswith(b"HTTP/1.1 404 ")
+            connection.sendall(body[10:] + follows[:20])
+            time.sleep(0.1)
+            connection.sendall(follows[20:])
+            assert whole_answer(connection).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_head_beyond_all_measure(client: httpx.Client) -> None:
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nX-Long: " + bytes(70_000))
