@@ -18,8 +18,6 @@ __all__ = ["PatientProtocol"]
 _MOST_HEAD_BYTES = 64 * 2**10
 _SMALL_BYTES = 256
 _MOST_SMALL_CHUNKS = 1024  # of a body: 15 ms of parsing, in which the event loop does nothing else
-_REFUSED_PAUSE_S = 0.005
-"""Between two looks at a refused body: each takes the core from whoever works, so they are few, of more bytes each."""
 
 # What asyncio reads at once. With less, uvicorn stops reading after almost every piece of a page, and begins again.
 h11_impl.HIGH_WATER_LIMIT = 256 * 2**10  # type: ignore[attr-defined] # uvicorn has no setting for it
@@ -140,10 +138,7 @@ class PatientProtocol(H11Protocol):
         """
         rest_bytes = self.conn.rest_bytes
         self.conn.rest_bytes = max(0, rest_bytes - len(data))
-        if self.conn.rest_bytes:
-            self.transport.pause_reading()
-            self.loop.call_later(_REFUSED_PAUSE_S, self.transport.resume_reading)
-        else:
+        if not self.conn.rest_bytes:
             self.conn = _BoundedParser(h11.SERVER, _MOST_HEAD_BYTES)
         return data[rest_bytes:]
 
