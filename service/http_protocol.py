@@ -1,77 +1,67 @@
-"""HTTP/1.1 as uvicorn speaks it, but a client has only so long to ask and to listen. Knows no route.
+"""HTTP/1.1 as uvicorn speaks it, but a client has only so long to ask and to listen, and so much to say. No routes.
 
 uvicorn waits for ever for the second half of a request's head, for what is left of a body that was refused, and for
-who does not read an answer. It takes as many connections as come.
+who does not read an answer. It takes as many connections as come. Around httptools it bounds no head either, and it
+lets the parser run over whatever was read at once. Here the parser gets a head and nothing else: where the head ends is
+found beforehand, where its body ends is `http_body`'s to say, and what comes after that waits for the answer.
 """
 
 import asyncio
+import re
+from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
 
 import h11
-from uvicorn.protocols.http import h11_impl
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.connections import Connections
+from service.http_body import AnnouncedBody, ChunkedBody, body_of
 
-__all__ = ["PatientProtocol"]
+__all__ = ["READ_BYTES", "PatientProtocol"]
 
+READ_BYTES = 256 * 2**10
+"""What is read at once, and how much of a body may wait to be taken before no more is read."""
 _MOST_HEAD_BYTES = 64 * 2**10
-_SMALL_BYTES = 256
-_MOST_SMALL_CHUNKS = 1024  # of a body: 15 ms of parsing, in which the event loop does nothing else
-
-# What asyncio reads at once. With less, uvicorn stops reading after almost every piece of a page, and begins again.
-h11_impl.HIGH_WATER_LIMIT = 256 * 2**10  # type: ignore[attr-defined] # uvicorn has no setting for it
+_MOST_FIELDS = 100  # what Apache takes; the application goes through all of them for each that it looks up
+_END_OF_HEAD = b"\r\n\r\n"
+_REQUEST_LINE = re.compile(rb"(?!CONNECT )[!-~]+ ([!-~]+) HTTP/1\.[01]\r\n")
 
 
-class _BoundedParser(h11.Connection):
-    """Takes only so many small chunks of a body: of one byte each, half a megabyte a second keeps a core busy."""
-
-    _small_chunks = 0
-    rest_bytes = 0
-    """What is still to come of a body whose size was announced."""
-
-    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        event = super().next_event()
-        if isinstance(event, h11.Request):
-            self.rest_bytes = int(next((value for name, value in event.headers if name == b"content-length"), 0))
-        elif isinstance(event, h11.Data) and self.rest_bytes:
-            self.rest_bytes -= len(event.data)
-        elif isinstance(event, h11.Data) and event.chunk_start and event.chunk_end and len(event.data) < _SMALL_BYTES:
-            self._small_chunks += 1
-            if self._small_chunks > _MOST_SMALL_CHUNKS:
-                raise h11.RemoteProtocolError("too many small chunks")
-        return event
-
-    def start_next_cycle(self) -> None:
-        super().start_next_cycle()
-        self._small_chunks = 0
-
-
-class PatientProtocol(H11Protocol):
+class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     """Closes a connection on which no head of a request is complete ``head_timeout_s`` after its first bytes.
 
     For the first request the clock starts with the connection; between requests uvicorn's `timeout_keep_alive` holds.
     It is closed as well when an answer waits, and ``answer_timeout_s`` long nothing of it is read.
-    """
 
-    conn: _BoundedParser
+    All connections of an event loop read into the same ``read_buffer``, of `READ_BYTES`: it is used up before the next
+    one is asked for it.
+    """
 
     def __init__(
         self,
         *,
         head_timeout_s: float,
         answer_timeout_s: float,
+        read_buffer: memoryview,
         **of_uvicorn: Any,  # noqa: ANN401 - uvicorn's own arguments
     ) -> None:
         super().__init__(**of_uvicorn)
-        self.conn = _BoundedParser(h11.SERVER, _MOST_HEAD_BYTES)
         self._room: Connections = self.app_state["service"].connections
+        self._read_buffer = read_buffer
+        self._head = bytearray()
+        """What came so far of the head that is being read."""
+        self._body: AnnouncedBody | ChunkedBody | None = None
+        """What is still to come of the last request's body."""
+        self._ahead = bytearray()
+        """What came before the answer to the request before it."""
         self._head_timeout_s = head_timeout_s
         self._head_timer: asyncio.TimerHandle | None = None
         self._answer_timeout_s = answer_timeout_s
         self._answer_timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in H11Protocol
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in HttpToolsProtocol
         """Start the clock."""
         super().connection_made(transport)
         self._watch_head()
@@ -84,13 +74,13 @@ class PatientProtocol(H11Protocol):
         self.resume_writing()
         self._room.leave(self)
 
-    def data_received(self, data: bytes) -> None:
-        """Start the clock, or stop it if a request has begun."""
-        if self.conn.our_state is h11.DONE and self.conn.rest_bytes:
-            data = self._without_rest_of_refused(data)
-        if data:
-            super().data_received(data)
-        self._watch_head()
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's own argument
+        """Say where to put what is read."""
+        return self._read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what was read."""
+        self._take(self._read_buffer[:nbytes])
 
     @property
     def is_waiting(self) -> bool:
@@ -113,39 +103,107 @@ class PatientProtocol(H11Protocol):
             self._answer_timer.cancel()
             self._answer_timer = None
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a field of the head."""
+        if len(self.headers) == _MOST_FIELDS:
+            raise HttpParserError("too many fields")
+        super().on_header(name, value.rstrip(b" \t"))
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer, if this can be read in one way only."""
+        line, version = _REQUEST_LINE.match(self._head), self.parser.get_http_version()
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if line is None or not self.is_waiting or hosts > 1 or (not hosts and version == "1.1"):
+            raise HttpParserError("no request line, or not one Host")
+        self._body = body_of(self.headers, version)
+        self.expect_100_continue = self.expect_100_continue and version == "1.1"
+        target, self.url = line[1], b"/"  # uvicorn would drop the host from http://host/path, and fail at http://host
+        super().on_headers_complete()
+        raw_path, _, query = target.partition(b"?")
+        self.scope.update({"path": unquote(raw_path.decode()), "raw_path": raw_path, "query_string": query})
+
+    def on_message_complete(self) -> None:
+        """Do nothing: it is the end of the head alone, since the parser gets no more."""
+
     def on_response_complete(self) -> None:
-        """Note it, and wait for the next request."""
+        """Note it, and go on to the next request, which may have come already."""
         self._room.answered(self)
         super().on_response_complete()
+        ahead, self._ahead = self._ahead, bytearray()
+        if ahead and not self.transport.is_closing():
+            self._take(memoryview(ahead))
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; whoever is at work on the request's head is told that the client has gone.
 
         Otherwise its answer would come after this one, and fail, with a traceback that any client could ask for.
         """
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            super().send_400_response(msg)
-        else:  # an answer is on its way already
+        if self._body is not None and self.cycle.response_started:  # an answer is on its way already
             self.transport.close()
+        else:
+            super().send_400_response(msg)
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
 
-    def _without_rest_of_refused(self, data: bytes) -> bytes:
-        """Drop what comes of a body that nobody reads any more, and give what comes after it.
+    def _take(self, data: memoryview) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            while data:
+                if self._body is not None:
+                    data = self._take_body(self._body, data)
+                elif self.is_waiting:
+                    data = self._take_head(data)
+                else:
+                    self._ahead += data
+                    self.flow.pause_reading()
+                    break
+        except (HttpParserError, h11.RemoteProtocolError):
+            self.logger.warning("Invalid HTTP request received.")
+            self.send_400_response("Invalid HTTP request received.")
+        self._watch_head()
 
-        The parser would copy it twice, and at twice the load every second body is refused.
-        """
-        rest_bytes = self.conn.rest_bytes
-        self.conn.rest_bytes = max(0, rest_bytes - len(data))
-        if not self.conn.rest_bytes:
-            self.conn = _BoundedParser(h11.SERVER, _MOST_HEAD_BYTES)
-        return data[rest_bytes:]
+    def _take_head(self, data: memoryview) -> memoryview:
+        """Give the parser what belongs to a head, and return the rest."""
+        if not self._head:
+            self.parser = HttpRequestParser(self)
+        before = len(self._head)
+        if before == _MOST_HEAD_BYTES:
+            raise HttpParserError("a head beyond all measure")
+        self._head += data[: _MOST_HEAD_BYTES - before]
+        end = self._head.find(_END_OF_HEAD, max(0, before + 1 - len(_END_OF_HEAD)))
+        taken = (len(self._head) if end < 0 else end + len(_END_OF_HEAD)) - before
+        with suppress(HttpParserUpgrade):  # to another protocol, which nobody has to accept
+            self.parser.feed_data(data[:taken])
+        if self.is_waiting != (end < 0):
+            raise HttpParserError("the parser sees another end of the head")
+        if end >= 0:
+            self._head.clear()
+            self._hand_on(b"")
+        return data[taken:]
+
+    def _take_body(self, body: AnnouncedBody | ChunkedBody, data: memoryview) -> memoryview:
+        """Hand on what belongs to the body, or drop it where nobody reads it any more, and return the rest."""
+        piece, rest = body.take(data)
+        if body.is_complete:
+            self._body = None
+        if not self.is_waiting:
+            self._hand_on(piece)
+        return rest
+
+    def _hand_on(self, piece: bytes | memoryview) -> None:
+        cycle = self.cycle
+        cycle.body += piece
+        if len(cycle.body) > READ_BYTES:
+            self.flow.pause_reading()
+        if piece or self._body is None:
+            cycle.more_body = self._body is not None
+            cycle.message_event.set()
 
     def _watch_head(self) -> None:
         if not self.is_waiting:
             self._stop_clock()
-        elif self.cycle is not None and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+        elif self.cycle is not None and self._body is None and not self._head:
             self._stop_clock()
             self._wait_for_next_request()
         elif self._head_timer is None:  # not started anew: bytes that trickle buy no time

@@ -9,7 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.connections import ACCEPTED_AT_ONCE, BACKLOG
-from service.http_protocol import PatientProtocol
+from service.http_protocol import READ_BYTES, PatientProtocol
 from service.metrics_listener import bind_metrics_port
 from service.settings import Settings
 
@@ -23,7 +23,10 @@ _LAST_BODIES_S = 2.0
 def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
     """Prepare to serve ``app`` where the settings say."""
     protocol = partial(
-        PatientProtocol, head_timeout_s=settings.header_timeout_s, answer_timeout_s=settings.answer_timeout_s
+        PatientProtocol,
+        head_timeout_s=settings.header_timeout_s,
+        answer_timeout_s=settings.answer_timeout_s,
+        read_buffer=memoryview(bytearray(READ_BYTES)),
     )
     config = uvicorn.Config(
         app,
