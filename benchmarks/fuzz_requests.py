@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from random import Random
 from urllib.parse import quote
 
-from benchmarks.fuzz_words import BOUNDARY, HEADERS, HOSTS, LONG, METHODS, NAMES, ROUTES, VALUES
+from benchmarks.fuzz_words import BOUNDARY, HEADERS, HOSTS, LONG, METHODS, NAMES, ROUTES, UNKNOWN_METHODS, VALUES
 from benchmarks.mutations import once_in, spoil, spoil_image
 
 __all__ = ["Case", "Requests"]
 
 _LARGEST_HEAD_BYTES = 60_000
-"""h11 takes 64 KiB."""
+"""The service takes 64 KiB."""
 _MOST_CHUNKS = 50
 Headers = Sequence[tuple[str, str]]
 
@@ -60,7 +60,8 @@ def _request(
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers)]
     if body or method in {"POST", "PUT"}:
         lines.append(f"Content-Length: {len(body)}")
-    return Case(kind, method, target, "\r\n".join((*lines, "", "")).encode() + body)
+    raw = "\r\n".join((*lines, "", "")).encode() + body
+    return Case(kind, method, target, raw, is_http=method not in UNKNOWN_METHODS)
 
 
 def _image(random: Random, page: bytes) -> Case:

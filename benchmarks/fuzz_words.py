@@ -1,6 +1,6 @@
 """Words that a fuzzer puts where clients put theirs. Knows the service's routes, not what they answer."""
 
-__all__ = ["BOUNDARY", "HEADERS", "HOSTS", "LONG", "METHODS", "NAMES", "ROUTES", "VALUES"]
+__all__ = ["BOUNDARY", "HEADERS", "HOSTS", "LONG", "METHODS", "NAMES", "ROUTES", "UNKNOWN_METHODS", "VALUES"]
 
 ROUTES = [
     "/",
@@ -26,6 +26,8 @@ ROUTES = [
     "/web/style.css",
     "/nowhere",
 ]
+UNKNOWN_METHODS = ["get", "G", "X-Y!~"]
+"""Those that llhttp has not heard of, and takes for no HTTP."""
 METHODS = [
     "GET",
     "HEAD",
@@ -36,10 +38,8 @@ METHODS = [
     "OPTIONS",
     "TRACE",
     "PROPFIND",
-    "get",
-    "G",
-    "X-Y!~",
     "M-SEARCH",
+    *UNKNOWN_METHODS,
 ]
 BOUNDARY = "a-boundary"
 LONG = "a" * 6000

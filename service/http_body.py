@@ -12,7 +12,7 @@ from httptools import HttpParserError
 
 __all__ = ["AnnouncedBody", "ChunkedBody", "body_of"]
 
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+_LENGTH = re.compile(rb"[0-9]{1,19}")
 _SMALL_BYTES = 256
 _MOST_SMALL_CHUNKS = 1024  # of a body: 15 ms of parsing, in which the event loop does nothing else
 _MOST_AROUND_BYTES = 64 * 2**10
