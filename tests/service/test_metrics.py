@@ -45,7 +45,7 @@ def test_requests_are_counted_by_route_method_status_code_and_bundle(fresh: http
     fresh.post("/classify?model=none", content=PAGE)
     fresh.get("/classify")
     fresh.get("/nowhere/17")
-    fresh.request("JANE", "/health/live")
+    fresh.request("PROPFIND", "/health/live")
     fresh.head("/health/live")
     classify = {"route": "/classify", "method": "POST"}
     requests_counted(fresh, 2, **classify, status="200", code="none", bundle="tiny/1")

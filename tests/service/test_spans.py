@@ -106,7 +106,7 @@ def test_what_fails_and_what_is_unknown(models_dir: Path, collector: Collector) 
     settings = sending_to(collector.url, models_dir, ECG_REQUEST_DEADLINE_S="0.000001")
     with running(settings) as process:
         assert classify(process).status_code == 503
-        process.client.request("JANE", "/Doe")
+        process.client.request("PROPFIND", "/Doe")
         wait_until(lambda: any(span.name == "HTTP" for span in collector.spans))
     (failed,) = collector.requests("/classify")
     assert attributes(list(failed.attributes))["error.type"] == "deadline_exceeded"
