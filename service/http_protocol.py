@@ -75,8 +75,8 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._room.leave(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's own argument
-        """Say where to put what is read."""
-        return self._read_buffer
+        """Say where to put what is read: of a body as much as there is room for, else no more than a head may have."""
+        return self._read_buffer[: _MOST_HEAD_BYTES if self._body is None else READ_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read."""
@@ -114,7 +114,7 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         line, version = _REQUEST_LINE.match(self._head), self.parser.get_http_version()
         hosts = sum(name == b"host" for name, _ in self.headers)
         if line is None or not self.is_waiting or hosts > 1 or (not hosts and version == "1.1"):
-            raise HttpParserError("no request line, or not one Host")
+            raise HttpParserError("a second head, no request line, or not one Host")
         self._body = body_of(self.headers, version)
         self.expect_100_continue = self.expect_100_continue and version == "1.1"
         target, self.url = line[1], b"/"  # uvicorn would drop the host from http://host/path, and fail at http://host

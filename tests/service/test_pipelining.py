@@ -62,7 +62,7 @@ def test_requests_that_nobody_waits_for_take_little_memory(process: Process) -> 
             with suppress(TimeoutError):
                 connection.sendall(post(LENGTH) + b"".join(get() for _ in range(100_000)))
         assert process.client.get("/health").is_success
-        assert process.memory_bytes("VmHWM") - before < 20 * 2**20
+        assert process.memory_bytes("VmHWM") - before < 8 * 2**20
     wait_until(lambda: process.client.get("/health").is_success)
 
 

@@ -57,7 +57,7 @@ def test_security_headers_are_everywhere(client: httpx.Client, path: str) -> Non
         ("GET /classify", ("GET", "/classify", 405)),
         ("HEAD /health", ("HEAD", "/health", 200)),
         ("GET /Doe/Jane", ("GET", "none", 404)),
-        ("JANE /health", ("other", "/health", 405)),
+        ("PROPFIND /health", ("other", "/health", 405)),
     ],
 )
 def test_one_line_for_each_request(
