@@ -5,17 +5,17 @@ of it. Why not threads: docs/decisions/0007-processes.md.
 """
 
 import logging
+import mmap
 import os
 import pickle
 import signal
-import socket
-import struct
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle, send_handle
 from queue import SimpleQueue
 
 import cv2
@@ -24,6 +24,7 @@ from service.allocator import keep_freed_memory
 from service.clock import Step, tell_steps, watch_steps
 from service.prepared import PreparedPage, prepare
 from shared_preproc.errors import UndecodableImageError
+from shared_preproc.page import MAX_PAGE_BYTES
 from shared_preproc.spec import PreprocSpec
 
 __all__ = ["PageProcesses"]
@@ -32,9 +33,9 @@ __all__ = ["PageProcesses"]
 _PROCESSES = get_context("spawn")
 _END_S = 1.0
 """For a process that closed its end to be gone."""
-_TAKEN_WITHIN_S = 10
-"""For an idle process to take a page: then a send fails as to one that has died."""
 _TRIES = 2
+_IDLE, _TAKEN = 0, 1  # the first byte of the memory that both see; the page comes after it
+_KEPT_BYTES = 2 * 2**20  # a larger page's memory is given back
 _SPECS = 8  # that are kept unpacked: the bundles that are served at once have one or two
 
 _Answer = tuple[PreparedPage | Exception, Sequence[Step]]
@@ -64,11 +65,13 @@ class PageProcesses:
     def prepare(self, data: bytes, spec: PreprocSpec) -> PreparedPage:
         """Do `service.prepared.prepare` in the next process that is idle.
 
-        A process that has died is replaced, and its page tried once more.
+        A process that has died, or does not take the page, is replaced, and the page tried once more.
 
         Raises:
             PreprocError: as there; or a second process has died of the page, or one took too long.
         """
+        if len(data) > MAX_PAGE_BYTES:
+            return prepare(data, spec)  # which refuses it at once
         process = self._idle.get()
         try:
             for _ in range(_TRIES):
@@ -108,21 +111,38 @@ class PageProcesses:
 class _PageProcess:
     def __init__(self) -> None:
         self._pipe, theirs = _PROCESSES.Pipe()
-        with socket.socket(fileno=os.dup(self._pipe.fileno())) as same:
-            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", _TAKEN_WITHIN_S, 0))
         self._process = _PROCESSES.Process(target=_work, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
+        # A page goes through memory that both see: a socket would copy it twice, in pieces, and wake either each time.
+        with os.fdopen(os.memfd_create("page"), "wb") as shared:
+            shared.truncate(1 + MAX_PAGE_BYTES)
+            self._page = mmap.mmap(shared.fileno(), 0)
+            send_handle(self._pipe, shared.fileno(), self._process.pid)
 
     def wait_until_ready(self, longest_s: float) -> None:
         self._wait(longest_s)
         self._pipe.recv_bytes()
 
     def ask(self, data: bytes, spec: PreprocSpec, longest_s: float) -> _Answer:
-        self._pipe.send_bytes(_packed(spec))
-        self._pipe.send_bytes(data)
-        self._wait(longest_s)
+        """Have a page prepared.
+
+        Raises:
+            EOFError, OSError: it has died, or does not take the page.
+            TimeoutError: it took it, and longer than ``longest_s``.
+        """
+        self._page[0] = _IDLE
+        self._page[1 : 1 + len(data)] = data
+        self._pipe.send((len(data), _packed(spec)))
+        try:
+            self._wait(longest_s)
+        except TimeoutError:
+            if self._page[0] == _IDLE:
+                raise EOFError from None
+            raise
         answer: _Answer = self._pipe.recv()
+        if len(data) > _KEPT_BYTES:
+            self._page.madvise(mmap.MADV_REMOVE)
         return answer
 
     def end(self, within_s: float = 0.0) -> int | None:
@@ -152,11 +172,14 @@ def _work(pipe: Connection) -> None:
     cv2.setNumThreads(1)
     keep_freed_memory()
     with suppress(EOFError, ConnectionError):
+        with os.fdopen(recv_handle(pipe), "rb") as shared:
+            page = mmap.mmap(shared.fileno(), 0)
         pipe.send_bytes(b"ready")
         while True:
-            spec = _unpacked(pipe.recv_bytes())
-            steps = watch_steps()
-            outcome = _outcome(prepare, pipe.recv_bytes(), spec)
+            size_bytes, packed = pipe.recv()
+            page[0] = _TAKEN
+            spec, steps = _unpacked(packed), watch_steps()
+            outcome = _outcome(prepare, page[1 : 1 + size_bytes], spec)
             pipe.send((outcome, steps))
 
 

@@ -6,7 +6,7 @@ Knows no task. Only for the event loop's own thread.
 import asyncio
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -80,15 +80,17 @@ class Workers:
         started_s, loop, given_up = perf_counter(), asyncio.get_running_loop(), Event()
         self._begun.add(given_up)
         work = partial(function, *args, **kwargs)
+        answer: asyncio.Future[_T] = loop.create_future()
         call = self._pool.submit(
             copy_context().run, work_until, given_up, work
         )  # `service.clock` knows whose work it is
         # When the thread is free and not when the caller is: a caller that is cancelled leaves it working.
-        call.add_done_callback(lambda _: _tell(loop, self._end, given_up, perf_counter() - started_s))
+        call.add_done_callback(lambda call: _tell(loop, self._end, given_up, perf_counter() - started_s, call, answer))
         try:
-            return await asyncio.wrap_future(call)
+            return await answer
         except asyncio.CancelledError:
             given_up.set()
+            call.cancel()
             raise
 
     def close(self) -> None:
@@ -97,11 +99,17 @@ class Workers:
             given_up.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def _end(self, given_up: Event, duration_s: float) -> None:
+    def _end(self, given_up: Event, duration_s: float, call: Future[_T], answer: asyncio.Future[_T]) -> None:
         self._begun.remove(given_up)
         self.working -= 1
         self._mean_s += (duration_s - self._mean_s) * (_LAST_SHARE if self._mean_s else 1.0)
         self._free.release()
+        if answer.done() or call.cancelled():
+            answer.cancel()
+        elif error := call.exception():
+            answer.set_exception(error)
+        else:
+            answer.set_result(call.result())
 
 
 def _tell(loop: asyncio.AbstractEventLoop, function: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:

@@ -1,7 +1,9 @@
 """Pages that are prepared in other processes: the same answers, and nothing lost or left when one of them dies."""
 
 import os
+import re
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import active_children
@@ -12,7 +14,6 @@ import numpy as np
 import pytest
 
 from benchmarks.server_process import family
-from service import page_processes
 from service.page_processes import PageProcesses
 from service.prepared import PreparedPage, prepare
 from shared_preproc.errors import UndecodableImageError, UnreadableLeadsError, UnsuitableDimensionsError
@@ -21,6 +22,8 @@ from shared_preproc.spec import MASKS_150, TRACES_50_HZ, PreprocSpec
 from tests.factories import page_jpeg, page_without_leads_png, resized_png
 from tests.service.process import Process, environment, running
 from tests.service.serving import file_form, wait_until
+
+MIB = 2**20
 
 
 @pytest.fixture(scope="module")
@@ -88,20 +91,46 @@ def test_a_page_that_ends_every_process_is_refused_and_the_next_is_not(
     assert len(active_children()) == 2
 
 
-def test_a_process_that_does_not_answer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_processes, "_TAKEN_WITHIN_S", 1)
+class _Endless:
+    """No numbers: whoever unpacks it is long at that."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return time.sleep, (60,)
+
+
+def test_a_page_that_takes_for_ever_is_given_up() -> None:
+    before, processes = set(active_children()), PageProcesses(1, longest_s=5)
+    processes.start()
+    with pytest.raises(UndecodableImageError, match="took the decoder more than 5 s"):
+        processes.prepare(b"a page", cast("PreprocSpec", _Endless()))
+    assert processes.prepare(page_jpeg(), TRACES_50_HZ).image.format == "JPEG"
+    processes.close()
+    assert set(active_children()) == before
+
+
+def test_a_process_that_does_not_take_its_page_is_replaced_and_the_page_is_not_to_blame() -> None:
     before, processes = set(active_children()), PageProcesses(1, longest_s=5)
     processes.start()
     (child,) = set(active_children()) - before
     os.kill(cast("int", child.pid), signal.SIGSTOP)
-    with pytest.raises(UndecodableImageError, match="took the decoder more than 5 s"):
-        processes.prepare(b"so small that it is taken", TRACES_50_HZ)
-    (child,) = set(active_children()) - before
-    os.kill(cast("int", child.pid), signal.SIGSTOP)
-    # More than the pipe holds: it was never read, so the page is not to blame.
     assert processes.prepare(page_jpeg(), TRACES_50_HZ).image.format == "JPEG"
     processes.close()
     assert set(active_children()) == before
+
+
+def shared_kib(pid: int) -> int:
+    """Memory that a process shares with others without a file, divided by their number."""
+    (kib,) = re.findall(r"^Pss_Shmem:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    return int(kib)
+
+
+def test_a_page_larger_than_any_is_refused_and_one_nearly_as_large_leaves_no_memory_behind(models_dir: Path) -> None:
+    with running(environment(models_dir, ECG_WORKER_THREADS="2", ECG_MAX_BODY_BYTES=str(40 * MIB))) as process:
+        before_kib = sum(map(shared_kib, family(process.pid)))
+        for size_mib, status in ((33, 415), (31, 200)):  # what comes after a JPEG's end is not looked at
+            page = page_jpeg().ljust(size_mib * MIB, b"\0")
+            assert process.client.post("/classify", content=page).status_code == status
+        assert sum(map(shared_kib, family(process.pid))) < before_kib + 1024
 
 
 def test_processes_that_hang_hold_up_no_end(models_dir: Path) -> None:
