@@ -54,8 +54,6 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
                 "opentelemetry": {"level": "CRITICAL"},
                 # It quotes the text of EXIF tags, at the level debug.
                 "PIL": {"level": "CRITICAL"},
-                # A client that asks for a WebSocket makes it advise the operator to install one.
-                "uvicorn.error": {"filters": [lambda record: "pip install" not in record.getMessage()]},
             },
         }
     )
