@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from shared_preproc.columns import ink_px, upper_edge_px
 from shared_preproc.errors import NotAnEcgPageError, UnreadableLeadsError
 from shared_preproc.form import Form, FormSpec, measure_form
 from shared_preproc.layout import Layout
 from shared_preproc.leads import LEADS, Lead
-from shared_preproc.masks import INK, Mask
+from shared_preproc.masks import Mask
 from shared_preproc.page import Page
 from shared_preproc.pipeline import PageReading
 from shared_preproc.relations import beat_coincidence, lead_relations
@@ -179,7 +179,7 @@ def _refuse_unreadable(dark: Mapping[Lead, float], reading: PageReading, evidenc
 
 def _unreadable(mask: Mask, coverage: float, evidence: EvidenceSpec) -> str:
     """Why no curve can be read off a lead's box, ``coverage`` of whose columns show one; empty if one can."""
-    heights_px = np.sort(_heights_px(mask))
+    heights_px = np.sort(ink_px(mask))
     share = int(heights_px.sum()) / len(heights_px) / mask.shape[0]
     least, most = evidence.ink_share
     if coverage < evidence.coverage:
@@ -189,11 +189,6 @@ def _unreadable(mask: Mask, coverage: float, evidence: EvidenceSpec) -> str:
     drawn_px = heights_px[-np.count_nonzero(heights_px) :]
     stroke_px = drawn_px[len(drawn_px) // 4]
     return f"strokes {stroke_px} px thick" if stroke_px > evidence.stroke_px else ""
-
-
-def _heights_px(mask: Mask) -> NDArray[np.int32]:
-    """How much ink there is in each column of a mask: (columns,)."""
-    return np.asarray(cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] // INK, np.int32)
 
 
 def _copies(reading: PageReading, evidence: EvidenceSpec) -> Iterator[Doubt]:
@@ -211,8 +206,7 @@ def _copies(reading: PageReading, evidence: EvidenceSpec) -> Iterator[Doubt]:
 
 def _has_copies(mask: Mask, evidence: EvidenceSpec) -> bool:
     """Whether the steepest stretch of a mask stands in it a second time: compared by upper edge and ink height."""
-    upper_edge = cv2.transpose(mask).view(np.bool_).argmax(axis=1)
-    profile = np.array([upper_edge, _heights_px(mask)], np.float32)
+    profile = np.array([upper_edge_px(mask), ink_px(mask)], np.float32)
     steepness = np.abs(profile[:, 1:] - profile[:, :-1]).sum(axis=0)
     climbed = np.append(0, steepness).cumsum()
     start = int((climbed[evidence.beat_px - 1 :] - climbed[: 1 - evidence.beat_px]).argmax())

@@ -6,6 +6,7 @@ two differ in a few of 100,000 pixels.
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import accumulate, pairwise
 
 import cv2
 import numpy as np
@@ -29,8 +30,8 @@ _UNIT = 1 / 256  # of the weights in OpenCV's 8-bit smoothing
 def binarize(crops: Sequence[Gray], spec: PreprocSpec) -> list[Mask]:
     """Mark what is darker than each crop's own threshold (Otsu 1979, over the 256 gray levels after smoothing).
 
-    ``crops`` are uint8 (rows, columns), 0 black to 255 white, all of the same rows; so are the masks, with values 0 and
-    `INK`. A crop of one single level has nothing darker than its threshold: its mask is empty.
+    ``crops`` are uint8 (rows, columns), 0 black to 255 white, all of the same height; so are the masks, with values 0
+    and `INK`. A crop of one single level has nothing darker than its threshold: its mask is empty.
     """
     return [_darker(smooth) for smooth in _smoothed(crops, spec)]
 
@@ -38,12 +39,13 @@ def binarize(crops: Sequence[Gray], spec: PreprocSpec) -> list[Mask]:
 def _smoothed(crops: Sequence[Gray], spec: PreprocSpec) -> Iterator[Gray]:
     """Smooth each crop for itself, all in one go: side by side, with room between them that holds their edges."""
     reach_px = _reach_px(spec.gaussian_sigma_px, spec.gaussian_radius_px)
-    held = [cv2.copyMakeBorder(crop, 0, 0, reach_px, reach_px, _BORDER) for crop in crops]
+    ends = list(accumulate((crop.shape[1] + 2 * reach_px for crop in crops), initial=0))
+    held = np.empty((len(crops[0]), ends[-1]), np.uint8)
+    for crop, (start, end) in zip(crops, pairwise(ends), strict=True):
+        cv2.copyMakeBorder(crop, 0, 0, reach_px, reach_px, _BORDER, dst=held[:, start:end])
     side = (2 * reach_px + 1, 2 * reach_px + 1)
-    smooth = cv2.GaussianBlur(np.hstack(held), side, spec.gaussian_sigma_px, borderType=cv2.BORDER_REPLICATE)
-    end = 0
-    for each in held:
-        start, end = end, end + each.shape[1]
+    smooth = cv2.GaussianBlur(held, side, spec.gaussian_sigma_px, borderType=cv2.BORDER_REPLICATE)
+    for start, end in pairwise(ends):
         yield smooth[:, start + reach_px : end - reach_px].astype(np.uint8, copy=False)
 
 

@@ -32,7 +32,7 @@ def page_masks(page: Page, spec: PreprocSpec) -> dict[Lead, Mask]:
     """Cut and binarize a page: one full-size mask for each lead, in page order."""
     crops = crop_leads(page, spec.layout)
     masks: dict[Lead, Mask] = {}
-    for _, boxes in groupby(spec.layout.lead_boxes, key=lambda lead_box: (lead_box[1].top, lead_box[1].bottom)):
+    for _, boxes in groupby(spec.layout.lead_boxes, key=lambda lead_box: lead_box[1].height_px):
         leads = [lead for lead, _ in boxes]
         masks.update(zip(leads, binarize([crops[lead] for lead in leads], spec), strict=True))
     return masks

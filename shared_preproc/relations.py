@@ -64,7 +64,7 @@ def beat_coincidence(traces: Mapping[Lead, Trace]) -> float:
     for column, leads in enumerate(_CHEST_COLUMNS, start=2):
         meanwhile = strip[column * samples : (column + 1) * samples]
         correlations += [_correlation(_stroke_mv(traces[lead]), meanwhile) for lead in leads]
-    return float(np.mean(correlations))
+    return sum(correlations) / len(correlations)
 
 
 def _relation(equation: str, leads: tuple[Lead, ...], *terms_mv: _Signal) -> Relation:

@@ -153,9 +153,9 @@ def _with_missed(beats: Beats, peaks: Beats, energy: _Signal) -> Beats:
 def _at_extreme(beats: Beats, trace: Trace, reach: int) -> Beats:
     """Each beat at its QRS's sample farthest from the strip's median, so that intervals are from peak to peak."""
     away_mv = np.abs(trace.signal_mv - _median(trace.signal_mv))
-    starts = np.maximum(beats - reach, 0)
-    places = [start + away_mv[start : beat + reach + 1].argmax() for start, beat in zip(starts, beats, strict=True)]
-    return np.unique(np.array(places, np.intp))
+    spans = [(max(beat - reach, 0), beat + reach + 1) for beat in beats.tolist()]
+    places = {start + int(away_mv[start:end].argmax()) for start, end in spans}
+    return np.array(sorted(places), np.intp)
 
 
 def _heights_mv(beats: Beats, trace: Trace, reach: int) -> _Signal:

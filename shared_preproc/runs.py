@@ -28,7 +28,8 @@ class Runs(NamedTuple):
 
     def where(self, chosen: NDArray[np.bool_]) -> "Runs":
         """Those of the runs that are ``chosen``, (runs,)."""
-        return Runs(self.column[chosen], self.first[chosen], self.last[chosen])
+        places = np.flatnonzero(chosen)
+        return Runs(self.column[places], self.first[places], self.last[places])
 
 
 class Pieces(NamedTuple):
@@ -44,28 +45,30 @@ class Pieces(NamedTuple):
 def find_runs(inks: Sequence[Mask], lefts: Sequence[int], least_px: int) -> Runs:
     """Every run of at least ``least_px`` rows in pictures that lie beside each other, with their first columns.
 
-    The pictures lie on their side: uint8 (columns, rows). A run that reaches a picture's first or last row counts for
-    ``least_px // 2`` more, as it may go on beyond it.
+    A run that reaches a picture's first or last row counts for ``least_px // 2`` more, as it may go on beyond it.
     """
-    # All columns one after the other, a row of paper before each: what changes there begins or ends a run.
-    widths, heights = np.array([ink.shape for ink in inks], np.intp).T
-    strides = heights + 1
-    ends = np.cumsum(strides * widths)
-    pixels = np.zeros(ends[-1] + 1, np.uint8)
-    for ink, start, end in zip(inks, (ends - strides * widths).tolist(), ends.tolist(), strict=True):
-        pixels[start:end].reshape(len(ink), -1)[:, 1:] = ink
-    changes = np.flatnonzero(pixels[1:] != pixels[:-1])
-    begin, length = changes[::2], changes[1::2] - changes[::2]
+    rows, columns = zip(*map(_changes, inks, lefts), strict=True)
+    in_rows = np.concatenate(columns)
+    order = np.argsort(in_rows.astype(np.min_scalar_type(int(in_rows.max(initial=0)))), kind="stable")
+    column, row = in_rows[order][::2], np.concatenate(rows)[order]  # a change begins a run, and the next one ends it
+    first, end = row[::2], row[1::2]
+    picture_end = np.repeat([len(ink) for ink in inks], [len(changed) // 2 for changed in rows])
+    beyond_px = least_px // 2 * ((first == 0).astype(np.intp) + (end == picture_end))
+    return Runs(column, first, end - 1).where(end - first + beyond_px >= least_px)
 
-    picture = np.searchsorted(ends, begin, "right")
-    stride = strides[picture]
-    from_end = begin - ends[picture]
-    column = from_end // stride
-    first = from_end - column * stride
-    last = first + length - 1
-    beyond_px = least_px // 2 * ((first == 0).astype(np.intp) + (last == stride - 2))
-    rights = np.array(lefts, np.intp) + widths
-    return Runs(column + rights[picture], first, last).where(length + beyond_px >= least_px)
+
+def _changes(ink: Mask, left: int) -> tuple[Numbers, Numbers]:
+    """Rows and columns in which there is ink where there was none above, or none where there was: row by row.
+
+    Above the picture and below it is paper.
+    """
+    height_px, width_px = ink.shape
+    changed = np.empty((height_px + 1, width_px), np.bool_)
+    changed[0], changed[-1] = ink[0], ink[-1]
+    np.not_equal(ink[1:], ink[:-1], out=changed[1:-1])
+    place = np.flatnonzero(changed)
+    row = place // width_px
+    return row, place - row * width_px + left
 
 
 def find_pieces(runs: Runs) -> Pieces:
@@ -78,7 +81,8 @@ def find_pieces(runs: Runs) -> Pieces:
     forks[:-2] = first[2:] <= highest[:-2]
     # Runs that go on in the one after them are one strand from the start; other contacts are looked at one by one.
     ends = np.flatnonzero(~goes_on)
-    strand: Numbers = np.cumsum(~goes_on) - ~goes_on
+    starts = np.concatenate([[0], ends + 1])
+    strand = np.repeat(np.arange(len(ends)), np.diff(starts))
     others = np.flatnonzero(~goes_on | forks)
     # Those of the next column that touch such a run: from `low` on, before `high`.
     low = np.searchsorted(last, lowest[others]) + goes_on[others]
@@ -86,7 +90,7 @@ def find_pieces(runs: Runs) -> Pieces:
     one = np.repeat(others, contacts)
     other = np.repeat(low - (np.cumsum(contacts) - contacts), contacts) + np.arange(len(one))
     piece = _joined(len(ends), strand[one].tolist(), strand[other].tolist())
-    return Pieces(piece[strand], *_edges(runs, ends, piece))
+    return Pieces(piece[strand], *_edges(runs, starts[:-1], ends, piece))
 
 
 def _joined(count: int, ones: list[int], others: list[int]) -> Numbers:
@@ -105,14 +109,17 @@ def _joined(count: int, ones: list[int], others: list[int]) -> Numbers:
     pieces: list[int] = []
     firsts = 0
     for strand, before in enumerate(earlier):
-        pieces.append(firsts if before == strand else pieces[before])
-        firsts += before == strand
+        if before == strand:
+            pieces.append(firsts)
+            firsts += 1
+        else:
+            pieces.append(pieces[before])
     return np.array(pieces, np.intp)
 
 
-def _edges(runs: Runs, ends: Numbers, piece: Numbers) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-    """Outermost columns and rows of each piece, whose strands end with the runs at ``ends``."""
-    count, starts = int(piece.max(initial=-1)) + 1, ends + 1 - np.diff(ends, prepend=-1)
+def _edges(runs: Runs, starts: Numbers, ends: Numbers, piece: Numbers) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Outermost columns and rows of each piece, whose strands are the runs from ``starts`` to ``ends``."""
+    count = int(piece.max(initial=-1)) + 1
     left, top = np.full((2, count), np.iinfo(np.intp).max)
     right, bottom = np.full((2, count), -1)
     np.minimum.at(left, piece, runs.column[starts])

@@ -32,7 +32,7 @@ def find_stroke(windows: Sequence[Window], lefts: Sequence[int], spec: TraceSpec
     """The stroke in windows that lie beside each other, none right at the next one, with their first columns."""
     runs = find_runs([window.ink for window in windows], lefts, spec.stroke_px)
     curve, name_touches = _curve(runs, windows, lefts, spec)
-    uppermost = np.flatnonzero(np.diff(curve.column, prepend=-1))
+    uppermost = np.flatnonzero(np.diff(curve.column, prepend=-1) != 0)
     runs_in_column = np.diff(uppermost, append=len(curve.column))
     column = curve.column[uppermost]
     lead = np.repeat(np.arange(len(lefts)), np.diff(np.searchsorted(column, lefts), append=len(column)))
@@ -57,7 +57,7 @@ def _curve(
 
     And for each column, whether the lead's name may hang on to the curve there: none of its letters stands apart.
     """
-    name_touches, covered = np.zeros((2, lefts[-1] + len(windows[-1].ink)), np.bool_)
+    name_touches, covered = np.zeros((2, lefts[-1] + windows[-1].ink.shape[1]), np.bool_)
     for window, left in zip(windows, lefts, strict=True):
         name_touches[left : left + window.name_width_px] = True
     pieces = find_pieces(runs)
@@ -85,7 +85,7 @@ def _others_touch(stroke: Stroke, windows: Sequence[Window]) -> NDArray[np.bool_
         if window.open_above or window.open_below:
             mine = stroke.lead == number
             above = window.open_above and not stroke.top[mine].all()
-            touched[number] = above or (window.open_below and window.ink.shape[1] - 1 in stroke.bottom[mine])
+            touched[number] = above or (window.open_below and len(window.ink) - 1 in stroke.bottom[mine])
     return touched
 
 
@@ -122,7 +122,7 @@ def _edges(
     ``after`` is the stroke to the right of them. Ink of a name lies between its rows, so an edge outside of them is the
     curve's; other leads' ink reaches the window's open side.
     """
-    name_rows, last_row = window.name_rows, window.ink.shape[1] - 1
+    name_rows, last_row = window.name_rows, len(window.ink) - 1
     if name_touches:
         runs = [run for run in runs if run[0] < name_rows.start or run[1] >= name_rows.stop] or runs
     first, last = runs[0] if len(runs) == 1 else _continuing(runs, after, window.zero_px)

@@ -119,16 +119,17 @@ def _heights_px(
         height_px[stroke.column] = edge_px
         height_px[gap] = np.interp(held, stroke.column, edge_px)
         np.subtract(zero_px, height_px, out=height_px)
-    heights_px[:, (starts[1:] == starts[:-1])[row.lead]] = 0
+    if (inkless := starts[1:] == starts[:-1]).any():
+        heights_px[:, inkless[row.lead]] = 0
     return heights_px
 
 
 def _undo_pen(stroke: Stroke, starts: Numbers, spec: TraceSpec) -> _Edges:
     """The curve, and the upper and the lower edge of the band it was drawn in: rows in each column with ink."""
-    at, first, last = np.arange(len(stroke.lead)), starts[stroke.lead], starts[stroke.lead + 1] - 1
+    at, first, last = np.arange(len(stroke.lead)), starts[stroke.lead], (starts - 1)[stroke.lead + 1]
 
     def beside(offset: int) -> Numbers:
-        return (at + offset).clip(first, last)
+        return np.maximum(at + offset, first) if offset < 0 else np.minimum(at + offset, last)
 
     half_px = (spec.stroke_px - 1) // 2
     pen = [beside(offset) for offset in range(-half_px, half_px + 1)]
@@ -147,10 +148,8 @@ def _sampled(heights_mv: NDArray[np.float64], row: _Row) -> NDArray[np.float32]:
     """Signal, upper and lower edge, (3, columns of ``row``), at the instants of all leads, (3, samples)."""
     around = np.ones((1, 2 * row.around_px + 1), np.uint8)
     curve, top, bottom = heights_mv.astype(np.float32)
-    channels = np.stack([curve, cv2.dilate(top[None], around)[0], cv2.erode(bottom[None], around)[0]]).astype(
-        np.float64
-    )
-    before, after = channels.take(row.before, axis=1), channels.take(row.before + 1, axis=1)
+    channels = np.stack([curve, cv2.dilate(top[None], around)[0], cv2.erode(bottom[None], around)[0]])
+    before, after = (channels.take(columns, axis=1).astype(np.float64) for columns in (row.before, row.before + 1))
     return ((after - before) * row.beyond + before).astype(np.float32)
 
 

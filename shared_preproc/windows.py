@@ -1,7 +1,4 @@
-"""Where on a page a lead's ink is looked for: around its zero line, as far as there is ink. Knows no curve.
-
-Ink is laid on its side here, a column of the page a row of the array: what follows goes along columns.
-"""
+"""Where on a page a lead's ink is looked for: around its zero line, as far as there is ink. Knows no curve."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -25,7 +22,6 @@ class Window(NamedTuple):
     """What surrounds a lead's zero line. Rows count from its first."""
 
     ink: Mask
-    """(columns, rows)."""
     zero_px: float
     name_rows: range
     name_width_px: int
@@ -44,9 +40,10 @@ def find_windows(masks: Mapping[Lead, Mask], layout: Layout, spec: TraceSpec) ->
     for one in _surroundings(layout, spec):
         fill = fills[one.sides][one.first : one.end]
         level = one.box_rows.start + int(fill[one.box_rows.start : one.box_rows.stop].argmax())
-        above, below = (fill[:level] == 0).nonzero()[0], (fill[level + 1 :] == 0).nonzero()[0]
-        start = int(above[-1]) if above.size else 0
-        stop = level + 1 + int(below[0]) if below.size else len(fill)
+        paper = (fill == 0).nonzero()[0]
+        above, below = paper.searchsorted((level, level + 1)).tolist()
+        start = int(paper[above - 1]) if above else 0
+        stop = int(paper[below]) if below < len(paper) else len(fill)
         windows.append(
             Window(
                 ink=_ink(masks, one, one.first + start, one.first + stop),
@@ -72,12 +69,17 @@ def _fills(masks: Mapping[Lead, Mask], layout: Layout) -> dict[_Sides, NDArray[n
 def _ink(masks: Mapping[Lead, Mask], surrounding: "_Surrounding", start: int, stop: int) -> Mask:
     """Rows ``start`` to ``stop`` of the page, from all boxes that they cross: a tall beat does not stay in its own."""
     left, right = surrounding.sides
-    ink = np.zeros((right - left, stop - start), np.uint8)
-    for lead, box in surrounding.column:
-        rows = masks[lead][max(start - box.top, 0) : max(stop - box.top, 0)]
-        if rows.size:
-            first = max(box.top - start, 0)
-            cv2.transpose(rows, dst=ink[: rows.shape[1], first : first + len(rows)])
+    shape = stop - start, right - left
+    parts = [
+        (box.top, masks[lead][max(start - box.top, 0) : max(stop - box.top, 0)]) for lead, box in surrounding.column
+    ]
+    for _, rows in parts:
+        if rows.shape == shape:
+            return rows
+    ink = np.zeros(shape, np.uint8)
+    for top, rows in parts:
+        first = max(top - start, 0)
+        ink[first : first + len(rows), : rows.shape[1]] = rows
     return ink
 
 

@@ -1,5 +1,7 @@
 """Properties that hold for any page, golden or not."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -10,10 +12,11 @@ from skimage.filters import gaussian
 from skimage.transform import resize
 
 from shared_preproc.crops import crop_leads
-from shared_preproc.layout import EDAN_3X4_R1
+from shared_preproc.layout import EDAN_3X4_R1, Box
 from shared_preproc.leads import Lead
 from shared_preproc.masks import INK, binarize
 from shared_preproc.page import Page
+from shared_preproc.pipeline import page_masks
 from shared_preproc.spec import MASKS_150
 from shared_preproc.tensor import mask_tensor, shrink_mask
 
@@ -80,6 +83,19 @@ def test_smoothing_stops_at_the_box() -> None:
     for lead, crop in crop_leads(page_of(gray), EDAN_3X4_R1).items():
         other = crop_leads(page_of(changed), EDAN_3X4_R1)[lead]
         np.testing.assert_array_equal(binarize([crop], MASKS_150), binarize([other], MASKS_150))
+
+
+def test_a_box_is_read_alone_wherever_it_lies() -> None:
+    """Also where boxes lie over one another, reach the page's edge, or are of other heights than their neighbours."""
+    leads = EDAN_3X4_R1.leads
+    boxes = [Box(0, 40, 60 * number, 60 * number + 90) for number in range(12)] + [Box(150, 171, 5, 750)]
+    boxes[3] = Box(100, 130, 0, 9)
+    spec = replace(MASKS_150, layout=replace(EDAN_3X4_R1, lead_boxes=tuple(zip(leads, boxes, strict=True))))
+    page = page_of(np.random.default_rng(1).integers(0, 256, (171, 750), dtype=np.uint8))
+    masks = page_masks(page, spec)
+    assert tuple(masks) == leads
+    for lead, (top, bottom, left, right) in zip(leads, boxes, strict=True):
+        np.testing.assert_array_equal(masks[lead], binarize([page.gray[top:bottom, left:right].copy()], spec)[0])
 
 
 def test_crops_are_views_of_the_page_in_page_order() -> None:

@@ -34,7 +34,7 @@ def drawn(runs: Runs, numbers: NDArray[np.intp], shape: tuple[int, int], left: i
 @given(inks)
 def test_runs_are_what_an_opening_leaves(pictures: list[NDArray[np.bool_]]) -> None:
     masks, lefts = side_by_side(pictures)
-    runs = find_runs([mask.T for mask in masks], lefts, STROKE_PX)
+    runs = find_runs(masks, lefts, STROKE_PX)
     for mask, left in zip(masks, lefts, strict=True):
         opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((STROKE_PX, 1), np.uint8))
         np.testing.assert_array_equal(drawn(runs, np.full(len(runs.column), INK), mask.shape, left), opened)
@@ -44,7 +44,7 @@ def test_runs_are_what_an_opening_leaves(pictures: list[NDArray[np.bool_]]) -> N
 @given(inks)
 def test_pieces_are_connected_components(pictures: list[NDArray[np.bool_]]) -> None:
     masks, lefts = side_by_side(pictures)
-    runs = find_runs([mask.T for mask in masks], lefts, 1)
+    runs = find_runs(masks, lefts, 1)
     pieces = find_pieces(runs)
     found = 0
     for mask, left in zip(masks, lefts, strict=True):
@@ -63,6 +63,6 @@ def test_pieces_are_connected_components(pictures: list[NDArray[np.bool_]]) -> N
 def test_pieces_are_numbered_from_the_left() -> None:
     mask = np.zeros((9, 9), np.uint8)
     mask[5:8, 1] = mask[0:3, 3] = mask[5:8, 3] = INK
-    pieces = find_pieces(find_runs([mask.T], [0], STROKE_PX))
+    pieces = find_pieces(find_runs([mask], [0], STROKE_PX))
     assert pieces.left.tolist() == [1, 3, 3]
     assert pieces.top.tolist() == [5, 0, 5]
