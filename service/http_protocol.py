@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.connections import Connections
 from service.http_body import AnnouncedBody, ChunkedBody, body_of
+from service.joined_writes import JoinedWrites
 
 __all__ = ["READ_BYTES", "PatientProtocol"]
 
@@ -63,7 +64,7 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in HttpToolsProtocol
         """Start the clock."""
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))
         self._watch_head()
         self._room.enter(self)
 

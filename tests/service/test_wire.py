@@ -98,6 +98,13 @@ def test_what_follows_a_refused_body_is_the_next_request(models_dir: Path) -> No
             assert whole_answer(connection).startswith(b"HTTP/1.1 200 ")
 
 
+def test_an_answer_comes_in_one_piece(client: httpx.Client) -> None:
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
+        for _ in range(20):
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(65536).endswith(b"}")
+
+
 def test_a_head_beyond_all_measure(client: httpx.Client) -> None:
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nX-Long: " + bytes(70_000))
