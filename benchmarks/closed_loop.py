@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import cycle, islice
 
-from benchmarks.exchange import OK, Body, Exchange, connect, exchange
+from benchmarks.exchange import OK, Body, Connection, Exchange
 
 __all__ = ["closed_loop"]
 
@@ -25,8 +25,8 @@ def closed_loop(
 
 
 def _client(port: int, bodies: Iterable[Body]) -> list[Exchange]:
-    with closing(connect(port)) as connection:
-        return [_answered(exchange(connection, body)) for body in bodies]
+    with closing(Connection(port)) as connection:
+        return [_answered(connection.exchange(body)) for body in bodies]
 
 
 def _answered(one: Exchange) -> Exchange:
