@@ -71,6 +71,8 @@ class ChunkedBody:
         self._parser.next_event()
         self._small_chunks = 0
         self._around_bytes = 0
+        self._last = b""
+        """The last bytes that came before those that are taken."""
         self.is_complete = False
 
     def take(self, data: memoryview) -> tuple[bytes, memoryview]:
@@ -79,7 +81,8 @@ class ChunkedBody:
         Raises:
             RemoteProtocolError: they are malformed, or too many for so few bytes.
         """
-        self._parser.receive_data(bytes(data))
+        came = bytes(data)
+        self._parser.receive_data(came)
         pieces = []
         while isinstance(event := self._parser.next_event(), h11.Data):
             self._count(event)
@@ -87,7 +90,11 @@ class ChunkedBody:
         body = b"".join(pieces)
         self.is_complete = isinstance(event, h11.EndOfMessage)
         if self.is_complete:
-            return body, memoryview(self._parser.trailing_data[0])
+            rest = self._parser.trailing_data[0]
+            if not (self._last + came[: len(came) - len(rest)]).endswith(b"\r\n\r\n"):
+                raise h11.RemoteProtocolError("LF where CR LF should be, so that others see another end")
+            return body, memoryview(rest)
+        self._last = (self._last + came[-3:])[-3:]
         self._around_bytes += len(data) - 2 * len(body)
         if self._around_bytes > _MOST_AROUND_BYTES:
             raise h11.RemoteProtocolError("more around the chunks than in them")

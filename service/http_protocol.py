@@ -71,9 +71,14 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # uvicorn leaves it running where the client reset the connection
         self._stop_clock()
         self.resume_writing()
         self._room.leave(self)
+
+    def eof_received(self) -> None:
+        """Send what is held before asyncio closes."""
+        self.transport.close()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's own argument
         """Say where to put what is read: of a body as much as there is room for, else no more than a head may have."""
@@ -129,6 +134,7 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     def on_response_complete(self) -> None:
         """Note it, and go on to the next request, which may have come already."""
         self._room.answered(self)
+        self.cycle.body.clear()  # what came of a refused one, or it is kept until the next request
         super().on_response_complete()
         ahead, self._ahead = self._ahead, bytearray()
         if ahead and not self.transport.is_closing():

@@ -26,6 +26,8 @@ class JoinedWrites(asyncio.Transport):
         if self._held:
             held, self._held = self._held, b""
             self._transport.writelines((held, data))
+        elif self._transport.is_closing():
+            self._transport.write(data)
         else:
             self._held = data
             self._loop.call_soon(self._send_held)
@@ -34,6 +36,7 @@ class JoinedWrites(asyncio.Transport):
         """Send what is held, and then close."""
         self._send_held()
         self._transport.close()
+        self._transport.set_write_buffer_limits(0)  # pause_writing, if anything waits: the protocol's clock starts
 
     def abort(self) -> None:
         """Close at once, whatever is held."""

@@ -103,8 +103,13 @@ class PageProcesses:
         logger.warning("page_process_died", extra={"fields": {"exit_code": process.end(_END_S)}})
         successor = _PageProcess()
         self._all.add(successor)
+        try:
+            successor.wait_until_ready(self._longest_s)
+        except BaseException:
+            self._all.discard(successor)
+            successor.end()
+            raise
         self._all.discard(process)
-        successor.wait_until_ready(self._longest_s)
         return successor
 
 
@@ -142,7 +147,8 @@ class _PageProcess:
             raise
         answer: _Answer = self._pipe.recv()
         if len(data) > _KEPT_BYTES:
-            self._page.madvise(mmap.MADV_REMOVE)
+            with suppress(OSError):  # where the kernel has no such call, it stays
+                self._page.madvise(mmap.MADV_REMOVE)
         return answer
 
     def end(self, within_s: float = 0.0) -> int | None:

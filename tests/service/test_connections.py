@@ -1,6 +1,8 @@
 """More connections than there may be: the idle ones make room, and whoever asks is answered."""
 
 import socket
+import struct
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from tests.service.serving import wait_until
 PAGE = page_jpeg()
 HALF_A_HEAD = b"GET /health HTTP/1.1\r\nHost: loc"
 ANSWERED = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+CHUNKED_WRONGLY = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
 FEW_FILES = 1024
 WITH_FEW_FILES = f"""
 import resource, runpy, sys
@@ -92,6 +95,42 @@ def test_a_client_that_does_not_read_its_answers_does_not_stay(models_dir: Path)
         assert scrape_of_its_own(process.url).value("ecg_connections") == 3
         wait_until(lambda: scrape_of_its_own(process.url).value("ecg_connections") == 2)
         assert "level=error" not in process.log
+
+
+def test_a_client_that_does_not_read_that_it_is_refused_does_not_stay(models_dir: Path) -> None:
+    """Less waits for it than asyncio holds before it says so."""
+    with running(environment(models_dir, ECG_ANSWER_TIMEOUT_S="0.5")) as process, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        deaf.connect((process.url.host, process.url.port))
+        for _ in range(73):
+            deaf.sendall(ANSWERED * 50)
+            time.sleep(0.015)
+        deaf.sendall(CHUNKED_WRONGLY)
+        wait_until(lambda: scrape_of_its_own(process.url).value("ecg_connections") == 2)
+        assert "level=error" not in process.log
+
+
+def test_connections_that_are_gone_or_idle_take_little_memory(models_dir: Path) -> None:
+    refused = b"POST /classify?model=none HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n" + bytes(60_000)
+    with running(environment(models_dir)) as process:
+
+        def grown_bytes(request: bytes, count: int, *, is_reset: bool) -> int:
+            before_bytes = process.memory_bytes("VmRSS")
+            with ExitStack() as stack:
+                for _ in range(count):
+                    connection = socket.create_connection((process.url.host, process.url.port), timeout=10)
+                    connection.sendall(request)
+                    assert connection.recv(65536)
+                    if is_reset:
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        connection.close()
+                    else:
+                        stack.enter_context(connection)
+                return process.memory_bytes("VmRSS") - before_bytes
+
+        grown_bytes(refused, 100, is_reset=True)  # warms up
+        assert grown_bytes(ANSWERED, 2000, is_reset=True) < 2000 * 3000
+        assert grown_bytes(refused, 300, is_reset=False) < 300 * 30_000
 
 
 class Asking:

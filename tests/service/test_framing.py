@@ -73,6 +73,10 @@ REFUSED = {
     "chunk, LF": chunked(b"5\nabcde\r\n0\r\n\r\n"),
     "chunk, no end": chunked(b"5\r\nabcdefg0\r\n\r\n"),
     "chunk, CR as its end": chunked(b"5\r\nabcde\r0\r\n\r\n"),
+    **{
+        f"chunks that end in {end!r}": chunked(b"5\r\nabcde\r\n0\r\n" + end)  # h11: taken
+        for end in (b"\n", b"X: 1\n\n", b"X: 1\n\r\n", b"X: 1\r\n\n")
+    },
     "trailer, space before its colon": chunked(b"0\r\nX : 1\r\n\r\n"),
     # Whose request it is
     "no Host": b"GET /health/live HTTP/1.1\r\n\r\n",
@@ -126,6 +130,11 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused_is_refused_once_and_ends_the_connection(client: httpx.Client, name: str) -> None:
     assert answered(client.base_url, REFUSED[name] + LAST) == [400]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_end_of_chunks_is_looked_at_in_any_number_of_reads(client: httpx.Client, size: int) -> None:
+    assert answered(client.base_url, REFUSED["chunks that end in b'X: 1\\n\\r\\n'"] + LAST, size=size) == [400]
 
 
 @pytest.mark.parametrize("name", ["another protocol, with a body", "trailers, dropped", "a head of 64 KiB"])

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks.server_process import family
+from service import page_processes
 from service.page_processes import PageProcesses
 from service.prepared import PreparedPage, prepare
 from shared_preproc.errors import UndecodableImageError, UnreadableLeadsError, UnsuitableDimensionsError
@@ -71,6 +72,25 @@ def test_a_process_that_died_is_replaced_and_its_page_prepared(
     assert np.isfinite(processes.prepare(page_jpeg(), TRACES_50_HZ).tensor).all()
     assert processes.prepare(page_jpeg(), TRACES_50_HZ).image.format == "JPEG"
     assert [record.fields for record in caplog.records] == [{"exit_code": -signal.SIGKILL}] * 2  # type: ignore[attr-defined] # a field of ours
+    assert len(active_children()) == 2
+
+
+def test_a_process_that_cannot_be_replaced_once_is_replaced_for_the_next_page(
+    processes: PageProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(process: page_processes._PageProcess, longest_s: float) -> None:
+        raise EOFError(f"{process} ended within {longest_s} s")  # as when memory is short
+
+    for child in active_children():
+        child.kill()
+        child.join()
+    with monkeypatch.context() as patch:
+        patch.setattr(page_processes._PageProcess, "wait_until_ready", killed)
+        for _ in range(2):
+            with pytest.raises(EOFError):
+                processes.prepare(page_jpeg(), TRACES_50_HZ)
+    for _ in range(3):
+        assert processes.prepare(page_jpeg(), TRACES_50_HZ).image.format == "JPEG"
     assert len(active_children()) == 2
 
 

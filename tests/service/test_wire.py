@@ -105,6 +105,15 @@ def test_an_answer_comes_in_one_piece(client: httpx.Client) -> None:
             assert connection.recv(65536).endswith(b"}")
 
 
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_who_says_that_it_has_said_all_is_answered(client: httpx.Client, method: bytes) -> None:
+    for _ in range(10):
+        with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
+            connection.sendall(method + b" /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            connection.shutdown(socket.SHUT_WR)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_head_beyond_all_measure(client: httpx.Client) -> None:
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nX-Long: " + bytes(70_000))
