@@ -6,7 +6,7 @@
 Starts the service with its default settings, a process of its own on loopback, and sends it many different synthetic
 pages, one at a time: as the body of the request, and as a form. In the same rounds, in this process and one thread, the
 same pages go through `service.classify.classify` (bare), and through nothing but a gray decode and a run of the graph
-(floor). CPU is that of the process with all its threads, a page; a round is four pages each way, so that what else the
+(floor). CPU is that of the process with all its threads, a page; a round is twelve pages each way, so that what else the
 machine does meets all alike. Figures are the median over the rounds and the quartiles; compare the ratios, of one round
 each.
 
@@ -42,7 +42,7 @@ __all__ = ["report"]
 
 CONCURRENCIES = (1, 2, 4, 8)
 STARTS = 3
-PAGES_A_ROUND = 4
+PAGES_A_ROUND = 12
 _SETTLE_S = 0.005
 """What a request leaves to do once it is answered, such as its line in the log, belongs to its cost."""
 _STEPS = ("decode", "preprocess", "examine", "inference")
