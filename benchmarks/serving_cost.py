@@ -6,9 +6,9 @@
 Starts the service with its default settings, a process of its own on loopback, and sends it many different synthetic
 pages, one at a time: as the body of the request, and as a form. In the same rounds, in this process and one thread, the
 same pages go through `service.classify.classify` (bare), and through nothing but a gray decode and a run of the graph
-(floor). CPU is that of the process with all its threads, a page; a round is twelve pages each way, so that what else the
-machine does meets all alike. Figures are the median over the rounds and the quartiles; compare the ratios, of one round
-each.
+(floor). CPU is that of the process with all its threads, a page; a round is twelve pages each way, so that what else
+the machine does meets all alike. Figures are the median over the rounds and the quartiles; compare the ratios, of one
+round each.
 
 Then: where the time of a request goes, and requests per second and latency of 1, 2, 4 and 8 clients that each send one
 page after the other.
