@@ -27,6 +27,7 @@ TAKEN = {
     "a head of 64 KiB": (get(b"X: %b\r\n" % (b"a" * (2**16 - len(get(b"X: \r\n"))))), [200]),
     "no Host in HTTP/1.0": (b"GET /health/live HTTP/1.0\r\n\r\n", [421]),
     "100-continue": (post(LENGTH, b"Expect: 100-continue\r\n"), [100, 415]),
+    "100-continue in HTTP/1.0": (post(LENGTH, b"Expect: 100-continue\r\n").replace(b"1.1", b"1.0"), [415]),
     "100-continue, refused": (post(LENGTH, b"Expect: 100-continue\r\n", target=b"/classify?model=none"), [404]),
     "another protocol": (get(UPGRADE), [200]),
     "another protocol, with a body": (post(UPGRADE, LENGTH), [415]),
@@ -39,7 +40,7 @@ TAKEN = {
     "a target of any printable bytes": (get(line=b'GET /"<>\\^`{|}#? HTTP/1.1'), [404]),
     "a target with a host of any kind": (get(line=b"GET http://[::1/health/live HTTP/1.1"), [421]),
 }
-CLOSES = {"no Host in HTTP/1.0", "more than can be"}
+CLOSES = {"100-continue in HTTP/1.0", "no Host in HTTP/1.0", "more than can be"}
 
 
 @pytest.mark.parametrize("name", TAKEN)
@@ -123,7 +124,9 @@ REFUSED = {
     "extensions without end": chunked(b"5;" + b"a" * 2**18),
     "trailers without end": chunked(b"0\r\nX: " + b"a" * 2**18),
     "trailers in great number": chunked(b"0\r\n" + b"X: 1\r\n" * 2**16),
-    "extensions larger than their chunks": chunked(b"100;%b\r\n%b\r\n" % (b"a" * 2000, bytes(256)) * 200),
+    "extensions larger than their chunks": chunked(
+        b"100;%b\r\n%b\r\n" % (b"a" * 2000, bytes(256)) * 200 + b"0\r\n\r\n"
+    ),
 }
 
 
