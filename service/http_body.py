@@ -72,7 +72,7 @@ class ChunkedBody:
         self._small_chunks = 0
         self._around_bytes = 0
         self._last = b""
-        """The last bytes that came before those that are taken."""
+        """The last three bytes of what was taken before: a body ends in four."""
         self.is_complete = False
 
     def take(self, data: memoryview) -> tuple[bytes, memoryview]:

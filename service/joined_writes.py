@@ -26,7 +26,7 @@ class JoinedWrites(asyncio.Transport):
         if self._held:
             held, self._held = self._held, b""
             self._transport.writelines((held, data))
-        elif self._transport.is_closing():
+        elif self._transport.is_closing():  # it may be closed before this turn is over, and what is held be lost
             self._transport.write(data)
         else:
             self._held = data
@@ -36,7 +36,8 @@ class JoinedWrites(asyncio.Transport):
         """Send what is held, and then close."""
         self._send_held()
         self._transport.close()
-        self._transport.set_write_buffer_limits(0)  # pause_writing, if anything waits: the protocol's clock starts
+        # It stays open until all is read, which may be never: `pause_writing` tells the protocol that something waits.
+        self._transport.set_write_buffer_limits(0)
 
     def abort(self) -> None:
         """Close at once, whatever is held."""
