@@ -5,6 +5,7 @@
 #   make evaluate  DATA=… [GROUPS_CSV=…] [QUICK=--quick]: every network and baseline, leak-free, as the card says
 #   make test-deploy    images, compose and trainer on the Docker engine at hand (BASE_IMAGE=another base)
 #   make release-check  everything that has to hold before a version is given out
+#   make native    shared_preproc/tracing.c compiled, which each of these does where it has to
 #   make install   everything, for development       make lock   renew requirements/*.txt       make clean
 
 PYTHON ?= python3
@@ -16,6 +17,9 @@ SERVE_VENV := $(VENV)$(if $(filter gpu,$(ONNXRUNTIME)),-gpu)
 SERVE := $(SERVE_VENV)/.installed-service
 TRAIN := $(VENV)/.installed-trainer
 DEV := $(VENV)/.installed-dev
+# The compiled part of the preprocessing, and the compiler, which nothing needs but that.
+NATIVE := shared_preproc/tracing.so
+COMPILER := .cache/compiler/.installed
 # In an environment of its own, because it caps what we share with it.
 CHECKOV := .cache/checkov/.installed
 INSTALL := -m pip --disable-pip-version-check install -q
@@ -27,22 +31,25 @@ GROUPS_CSV ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check install train evaluate lock clean test-deploy release-check
+.PHONY: help native serve test check install train evaluate lock clean test-deploy release-check
 
 help:
-	@sed -n '2,8p' Makefile
+	@sed -n '2,9p' Makefile
 
-serve: $(SERVE)
+serve: $(SERVE) $(NATIVE)
 	@echo "serve: http://127.0.0.1:$${ECG_PORT:-8000} (Ctrl-C stops it)"
 	@exec $(SERVE_VENV)/bin/python -m service
 
-test: $(DEV)
+native: $(NATIVE)
+
+test: $(DEV) $(NATIVE)
 	@echo "test: pytest"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: $(DEV) $(CHECKOV)
-	@echo "check: ruff, hadolint, yamllint, checkov, docker compose config, mypy --strict, import-linter"
+check: $(DEV) $(CHECKOV) $(NATIVE)
+	@echo "check: ruff, clang-format, hadolint, yamllint, checkov, docker compose config, mypy --strict, import-linter"
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/clang-format --dry-run --Werror shared_preproc/*.c
 	@$(BIN)/hadolint docker/*.Dockerfile
 	@$(BIN)/yamllint --strict docker docker-compose.yml k8s
 	@$(BIN)/python -m tests.deploy_static.manifests .cache/manifests
@@ -53,7 +60,7 @@ check: $(DEV) $(CHECKOV)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
 
-test-deploy: $(DEV)
+test-deploy: $(DEV) $(NATIVE)
 	@docker info >/dev/null 2>&1 || { echo "test-deploy: no Docker engine answers (DOCKER_HOST=$$DOCKER_HOST)"; exit 1; }
 	@echo "test-deploy: pytest -m engine; builds both images"
 	@$(BIN)/python -m pytest -m engine tests/deploy $(PYTEST_ARGS)
@@ -64,14 +71,14 @@ release-check: check test test-deploy
 	@git diff --quiet HEAD || { echo "release-check: commit what is changed here first"; exit 1; }
 	@echo "release-check: ready; next: docs/deployment/releases.md"
 
-install: $(DEV)
+install: $(DEV) $(NATIVE)
 
-train: $(TRAIN)
+train: $(TRAIN) $(NATIVE)
 	@test -n "$(DATA)" || { echo "train: name the pages: make train DATA=folder-of-class-folders [GROUPS_CSV=records.csv]"; exit 2; }
 	@echo "train: $(ARCH) on $(DATA), runs in $(RUNS), bundle into models/"
 	@$(BIN)/python -m trainer run "$(DATA)" --arch $(ARCH) --runs "$(RUNS)" --registry models $(if $(GROUPS_CSV),--groups "$(GROUPS_CSV)")
 
-evaluate: $(TRAIN)
+evaluate: $(TRAIN) $(NATIVE)
 	@test -n "$(DATA)" || { echo "evaluate: name the pages: make evaluate DATA=folder-of-class-folders [GROUPS_CSV=records.csv]"; exit 2; }
 	@echo "evaluate: every candidate on $(DATA), in $(RUNS); hours, and resumable"
 	@$(BIN)/python -m trainer evaluate "$(DATA)" --runs "$(RUNS)" $(QUICK) $(if $(GROUPS_CSV),--groups "$(GROUPS_CSV)")
@@ -85,10 +92,11 @@ lock: $(DEV)
 	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra otel -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
 	@$(UV_COMPILE) $(UPGRADE) --extra gpu --extra otel -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
 	@$(UV_COMPILE) $(UPGRADE) --group sbom -o requirements/sbom.txt
+	@$(UV_COMPILE) $(UPGRADE) --group compiler -o requirements/compiler.txt
 	@$(UV_COMPILE) $(UPGRADE) --group checkov -o requirements/checkov.txt
 
 clean:
-	rm -rf .venv .venv-gpu .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(NATIVE) .venv .venv-gpu .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python .venv-gpu/bin/python:
@@ -111,6 +119,16 @@ $(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
 	@echo "install: service, trainer and development tools (some minutes, once)"
 	@$(BIN)/python $(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
 	@$(BIN)/python $(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(NATIVE): shared_preproc/tracing.c shared_preproc/native.py $(COMPILER)
+	@echo "native: $@"
+	@.cache/compiler/bin/python shared_preproc/native.py
+
+$(COMPILER): requirements/compiler.txt
+	@echo "install: a C compiler (100 MB, some seconds, once)"
+	@$(PYTHON) -m venv --clear .cache/compiler
+	@.cache/compiler/bin/python $(INSTALL) --only-binary :all: --require-hashes -r $<
 	@touch $@
 
 $(CHECKOV): requirements/checkov.txt | $(BIN)/python

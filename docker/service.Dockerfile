@@ -8,14 +8,17 @@ ARG REQUIREMENTS=service-cpu
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 # By its real path, which is there in the final image too; the base image may name it by a link.
 RUN "$(python -c 'import os, sys; print(os.path.realpath(sys.executable))')" -m venv --without-pip /opt/venv \
- && python -m venv /opt/sbom
+ && python -m venv /opt/sbom \
+ && python -m venv /opt/compiler
 # The secret is this site's pip.conf, where there is one; the context may bring wheels/: docs/deployment/air-gapped.md.
 RUN --mount=type=bind,target=/context --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     python -m pip --python /opt/venv/bin/python install -q --no-compile --only-binary :all: --require-hashes \
       -r /context/requirements/${REQUIREMENTS}.txt \
  && python -m pip --python /opt/sbom/bin/python install -q --only-binary :all: --require-hashes \
-      -r /context/requirements/sbom.txt
+      -r /context/requirements/sbom.txt \
+ && python -m pip --python /opt/compiler/bin/python install -q --only-binary :all: --require-hashes \
+      -r /context/requirements/compiler.txt
 # 40 MB that only the tests of the libraries read, or that make models and serve none.
 RUN packages="$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
  && find "$packages/numpy" -name tests -prune -exec rm -r {} + \
@@ -28,6 +31,7 @@ RUN find /opt/venv/bin -type f -delete \
  && python -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /rootfs -p / /rootfs
 COPY LICENSE pyproject.toml docker/healthcheck.py /app/
 COPY shared_preproc /app/shared_preproc
+RUN /opt/compiler/bin/python /app/shared_preproc/native.py
 COPY model_registry /app/model_registry
 COPY service /app/service
 COPY models /registry

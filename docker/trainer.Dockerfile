@@ -6,14 +6,17 @@ FROM ${BASE_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 # By its real path, which is there in the final image too; the base image may name it by a link.
 RUN "$(python -c 'import os, sys; print(os.path.realpath(sys.executable))')" -m venv --without-pip /opt/venv \
- && python -m venv /opt/sbom
+ && python -m venv /opt/sbom \
+ && python -m venv /opt/compiler
 # The secret is this site's pip.conf, where there is one; the context may bring wheels/: docs/deployment/air-gapped.md.
 RUN --mount=type=bind,target=/context --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     python -m pip --python /opt/venv/bin/python install -q --no-compile --only-binary :all: --require-hashes \
       -r /context/requirements/trainer.txt \
  && python -m pip --python /opt/sbom/bin/python install -q --only-binary :all: --require-hashes \
-      -r /context/requirements/sbom.txt
+      -r /context/requirements/sbom.txt \
+ && python -m pip --python /opt/compiler/bin/python install -q --only-binary :all: --require-hashes \
+      -r /context/requirements/compiler.txt
 COPY docker/rootfs.py /opt/
 # Compiled here, as the image is never written to.
 RUN find /opt/venv/bin -type f -delete \
@@ -21,6 +24,7 @@ RUN find /opt/venv/bin -type f -delete \
  && python -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /rootfs -p / /rootfs
 COPY LICENSE pyproject.toml /app/
 COPY shared_preproc /app/shared_preproc
+RUN /opt/compiler/bin/python /app/shared_preproc/native.py
 COPY model_registry /app/model_registry
 COPY trainer /app/trainer
 COPY models /registry

@@ -4,31 +4,27 @@ The pen turns a curve into a band: its upper edge is the curve's running maximum
 its lower edge the running minimum less half a pen. The opposite running extremes undo both (grayscale closing and
 opening; Serra 1982). Why so: docs/decisions/0004-traces.md.
 
-The leads' columns are worked on all at once, one lead's after the other's: thirteen times as many calls would cost
-several times as much.
+Here stands where a page's leads are looked for, in numbers; what is done with them is in `tracing.c`.
 """
 
+import ctypes
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, reduce
-from typing import NamedTuple
+from functools import cache
+from itertools import accumulate, pairwise
+from typing import ClassVar, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_preproc.layout import Layout
+from shared_preproc.layout import Box, Layout
 from shared_preproc.leads import Lead
 from shared_preproc.masks import Mask
-from shared_preproc.runs import Numbers
+from shared_preproc.native import load_library
 from shared_preproc.spec import TraceSpec
-from shared_preproc.strokes import Stroke, find_stroke
-from shared_preproc.windows import Window, find_windows
 
 __all__ = ["Trace", "page_traces"]
-
-_Edges = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]  # the curve, and the band's two
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,111 +47,119 @@ def page_traces(masks: Mapping[Lead, Mask], layout: Layout, spec: TraceSpec) -> 
     """Trace every lead of a page from its full-size masks (`shared_preproc.masks.binarize`), in page order.
 
     A lead without ink is flat at 0 mV, with coverage 0.
+
+    Raises:
+        ValueError: a mask is not uint8, or not as large as its lead's box.
     """
-    row = _row(layout, spec)
-    windows = find_windows(masks, layout, spec)
-    stroke = find_stroke(windows, row.lefts, spec)
-    starts = np.searchsorted(stroke.lead, np.arange(len(windows) + 1))
-    heights_px = _heights_px(stroke, starts, windows, row, spec)
-    samples_mv = _sampled(heights_px / (layout.px_per_mm * layout.mm_per_mv), row)
-    return dict(zip(layout.leads, _traces(samples_mv, np.diff(starts), layout, row), strict=True))
+    plan = _plan(layout, spec)
+    inks = [_checked(masks[lead], box) for lead, box in layout.lead_boxes]  # held until they have been looked at
+    pointers = (ctypes.c_void_p * len(inks))(*[ink.__array_interface__["data"][0] for ink in inks])
+    samples_mv = np.empty((_EDGES, plan.ends[-1]), np.float32)
+    inked_px = np.empty(len(inks), np.int32)
+    if _TRACE_LEADS(plan.leads, pointers, len(inks), plan.pen, samples_mv, inked_px):
+        raise MemoryError("no room to trace a page in")
+    traces = {}
+    for (lead, box), (start, end), columns in zip(
+        layout.lead_boxes, pairwise(plan.ends), inked_px.tolist(), strict=True
+    ):
+        signal_mv, top_mv, bottom_mv = samples_mv[:, start:end]
+        traces[lead] = Trace(signal_mv, top_mv, bottom_mv, columns / box.width_px)
+    return traces
 
 
-class _Row(NamedTuple):
-    """Every lead's columns in one row, each lead's with ``around_px`` more on both sides, in which it is held."""
+def _checked(mask: Mask, box: Box) -> Mask:
+    if mask.dtype != np.uint8 or mask.shape != (box.height_px, box.width_px):
+        raise ValueError(
+            f"a mask of {mask.dtype} {mask.shape}; expected uint8 {(box.height_px, box.width_px)}, as its lead's box is"
+        )
+    return np.ascontiguousarray(mask)
 
-    lefts: tuple[int, ...]
-    """Where each lead's own columns begin."""
-    lead: Numbers
-    """Whose each column is, in page order."""
-    around_px: int
-    """How far to both sides of a sample the band's edges are looked at."""
-    before: Numbers
-    """For each sample of the page, the column before it, or at it."""
-    beyond: NDArray[np.float64]
-    """How far after that the sample lies, 0 to 1."""
-    samples: tuple[int, ...]
-    """Of each lead."""
+
+class _Lead(ctypes.Structure):
+    """`Lead` of `tracing.c`: rows are the page's, columns count from the box's left edge."""
+
+    _fields_: ClassVar = [
+        *((name, ctypes.c_int32) for name in ("top", "bottom", "left", "right", "first", "end")),
+        *((name, ctypes.c_int32) for name in ("name_top", "name_bottom", "name_width_px")),
+        *((name, ctypes.c_int32) for name in ("another_above", "another_below", "samples")),
+        *((name, ctypes.c_double) for name in ("zero_px", "first_px")),
+    ]
+
+
+class _Pen(ctypes.Structure):
+    """`Pen` of `tracing.c`."""
+
+    _fields_: ClassVar = [
+        *((name, ctypes.c_int32) for name in ("stroke_px", "flank_px", "around_px")),
+        *((name, ctypes.c_double) for name in ("step_px", "px_per_mv")),
+    ]
+
+
+_EDGES = 3  # the curve, and the upper and the lower edge of its band
+_TRACE_LEADS = load_library().trace_leads
+_TRACE_LEADS.argtypes = [
+    ctypes.POINTER(_Lead),
+    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.c_int32,
+    ctypes.POINTER(_Pen),
+    np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS"),
+    np.ctypeslib.ndpointer(np.int32, flags="C_CONTIGUOUS"),
+]
+
+
+class _Plan(NamedTuple):
+    """Where on a page its leads are, and how they are sampled."""
+
+    leads: ctypes.Array[_Lead]
+    pen: _Pen
+    ends: list[int]
+    """Of each lead's samples, after a 0."""
 
 
 @cache
-def _row(layout: Layout, spec: TraceSpec) -> _Row:
+def _plan(layout: Layout, spec: TraceSpec) -> _Plan:
+    """What `tracing.c` relies on is checked here, once.
+
+    Raises:
+        ValueError: a page cannot be traced by these numbers.
+    """
     px_per_s = layout.px_per_mm * layout.mm_per_s
-    column_px, around_px = spec.column_s * px_per_s, math.ceil(px_per_s / spec.rate_hz)
-    lefts, before, beyond, end = [], [], [], 0
-    for _, box in layout.lead_boxes:
-        page_column = round((box.left - spec.start_px) / column_px)
-        first_px = spec.start_px + page_column * column_px - box.left
-        at_px = first_px + np.arange(spec.samples(box, layout)) * (px_per_s / spec.rate_hz)
-        held_px = at_px.clip(0, box.width_px - 1)
-        lefts.append(end + around_px)
-        before.append(np.floor(held_px).astype(np.intp) + lefts[-1])
-        beyond.append(held_px % 1)
-        end = lefts[-1] + box.width_px + around_px
-    return _Row(
-        lefts=tuple(lefts),
-        lead=np.repeat(np.arange(len(lefts)), [box.width_px + 2 * around_px for _, box in layout.lead_boxes]),
-        around_px=around_px,
-        before=np.concatenate(before),
-        beyond=np.concatenate(beyond),
-        samples=tuple(map(len, before)),
+    leads = [_lead(lead, box, layout, spec) for lead, box in layout.lead_boxes]
+    for name, lead in zip(layout.leads, leads, strict=True):
+        if not (lead.left < lead.right and lead.first <= lead.top < lead.bottom <= lead.end and lead.samples >= 0):
+            raise ValueError(f"{name} has a box without room between the names of the leads above and below it")
+    if not 1 <= spec.stroke_px <= min(box.height_px for _, box in layout.lead_boxes):
+        raise ValueError(f"a pen of {spec.stroke_px} px; expected at least 1, and no more than a box's height")
+    pen = _Pen(
+        stroke_px=spec.stroke_px,
+        flank_px=spec.flank_px,
+        around_px=math.ceil(px_per_s / spec.rate_hz),
+        step_px=px_per_s / spec.rate_hz,
+        px_per_mv=layout.px_per_mm * layout.mm_per_mv,
     )
+    return _Plan((_Lead * len(leads))(*leads), pen, list(accumulate((lead.samples for lead in leads), initial=0)))
 
 
-def _heights_px(
-    stroke: Stroke, starts: Numbers, windows: list[Window], row: _Row, spec: TraceSpec
-) -> NDArray[np.float64]:
-    """Curve, upper and lower edge over the zero line in every column of ``row``, (3, columns): gaps are bridged."""
-    heights_px = np.zeros((3, len(row.lead)))
-    if not stroke.column.size:
-        return heights_px
-    is_gap = np.ones(len(row.lead), np.bool_)
-    is_gap[stroke.column] = False
-    gap = np.flatnonzero(is_gap)
-    outermost = stroke.column.take([starts[:-1], starts[1:] - 1], mode="clip")
-    held = gap.clip(*outermost[:, row.lead[gap]])
-    zero_px = np.array([window.zero_px for window in windows])[row.lead]
-    for height_px, edge_px in zip(heights_px, _undo_pen(stroke, starts, spec), strict=True):
-        height_px[stroke.column] = edge_px
-        height_px[gap] = np.interp(held, stroke.column, edge_px)
-        np.subtract(zero_px, height_px, out=height_px)
-    if (inkless := starts[1:] == starts[:-1]).any():
-        heights_px[:, inkless[row.lead]] = 0
-    return heights_px
-
-
-def _undo_pen(stroke: Stroke, starts: Numbers, spec: TraceSpec) -> _Edges:
-    """The curve, and the upper and the lower edge of the band it was drawn in: rows in each column with ink."""
-    at, first, last = np.arange(len(stroke.lead)), starts[stroke.lead], (starts - 1)[stroke.lead + 1]
-
-    def beside(offset: int) -> Numbers:
-        return np.maximum(at + offset, first) if offset < 0 else np.minimum(at + offset, last)
-
-    half_px = (spec.stroke_px - 1) // 2
-    pen = [beside(offset) for offset in range(-half_px, half_px + 1)]
-    high = reduce(np.maximum, [stroke.top[places] for places in pen]) + half_px
-    low = reduce(np.minimum, [stroke.bottom[places] for places in pen]) - half_px
-    high, low = np.where(stroke.top_is_own, high, low), np.where(stroke.bottom_is_own, low, high)
-    middle = (high + low) / 2  # where the curve rises or falls; a sharper peak is at `high`, a sharper trough at `low`
-    before, after = middle[beside(-spec.flank_px)], middle[beside(spec.flank_px)]
-    peak = (middle < np.minimum(before, after)) & (high < low)
-    trough = (middle > np.maximum(before, after)) & (high < low)
-    curve = np.where(peak, high, np.where(trough, low, middle))
-    return curve, np.minimum(high, curve), np.maximum(low, curve)
-
-
-def _sampled(heights_mv: NDArray[np.float64], row: _Row) -> NDArray[np.float32]:
-    """Signal, upper and lower edge, (3, columns of ``row``), at the instants of all leads, (3, samples)."""
-    around = np.ones((1, 2 * row.around_px + 1), np.uint8)
-    curve, top, bottom = heights_mv.astype(np.float32)
-    channels = np.stack([curve, cv2.dilate(top[None], around)[0], cv2.erode(bottom[None], around)[0]])
-    before, after = (channels.take(columns, axis=1).astype(np.float64) for columns in (row.before, row.before + 1))
-    return ((after - before) * row.beyond + before).astype(np.float32)
-
-
-def _traces(samples_mv: NDArray[np.float32], inked: Numbers, layout: Layout, row: _Row) -> Iterator[Trace]:
-    end = 0
-    for (_, box), count, inked_px in zip(layout.lead_boxes, row.samples, inked.tolist(), strict=True):
-        start, end = end, end + count
-        signal_mv, top_mv, bottom_mv = samples_mv[:, start:end]
-        yield Trace(signal_mv, top_mv, bottom_mv, inked_px / box.width_px)
+def _lead(lead: Lead, box: Box, layout: Layout, spec: TraceSpec) -> _Lead:
+    """Where a lead is looked for: up to the next leads' zero lines at most, in the boxes above and below it, too."""
+    zero_px = next(row for row in spec.zero_rows_px if box.top <= row < box.bottom)
+    name_top, name_bottom = spec.name_rows_px
+    column = [other for _, other in layout.lead_boxes if (other.left, other.right) == (box.left, box.right)]
+    top, bottom = min(other.top for other in column), max(other.bottom for other in column)
+    above = [int(row) - name_bottom for row in spec.zero_rows_px if top <= row < zero_px]
+    below = [int(row) + name_bottom for row in spec.zero_rows_px if zero_px < row < bottom]
+    column_px = spec.column_s * layout.px_per_mm * layout.mm_per_s
+    page_column = round((box.left - spec.start_px) / column_px)
+    return _Lead(
+        *box,
+        first=max([top, *above]),
+        end=min([bottom, *below]),
+        name_top=int(zero_px) + name_top,
+        name_bottom=int(zero_px) + name_bottom,
+        name_width_px=spec.augmented_name_width_px if lead.startswith("aV") else spec.name_width_px,
+        another_above=bool(above),
+        another_below=bool(below),
+        samples=spec.samples(box, layout),
+        zero_px=zero_px,
+        first_px=spec.start_px + page_column * column_px - box.left,
+    )

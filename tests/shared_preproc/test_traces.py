@@ -127,12 +127,26 @@ def noise(mask: Mask) -> Mask:
     return np.random.default_rng(0).choice(np.array([0, INK], np.uint8), mask.shape)
 
 
-@pytest.mark.parametrize("spoil", [every_other_pixel, noise, lambda mask: mask | INK, lambda mask: mask[:-20]])
+@pytest.mark.parametrize("spoil", [every_other_pixel, noise, lambda mask: mask | INK])
 def test_any_mask_gives_finite_traces(spoil: Callable[[Mask], Mask]) -> None:
     masks = {lead: spoil(mask) for lead, mask in blank_masks(0).items()}
     for trace in page_traces(masks, LAYOUT, SPEC).values():
         assert np.isfinite(trace.signal_mv).all()
         assert 0 <= trace.coverage <= 1
+
+
+@pytest.mark.parametrize("spoil", [lambda mask: mask[:-20], lambda mask: mask[:, 1:], lambda mask: mask > 0])
+def test_masks_that_are_not_their_boxes_are_refused(spoil: Callable[[Mask], Mask]) -> None:
+    masks = {lead: spoil(mask) for lead, mask in blank_masks(0).items()}
+    with pytest.raises(ValueError, match="expected uint8"):
+        page_traces(masks, LAYOUT, SPEC)
+
+
+def test_numbers_that_no_page_can_be_traced_by_are_refused() -> None:
+    with pytest.raises(ValueError, match="a pen of 0 px"):
+        page_traces(blank_masks(0), LAYOUT, replace(SPEC, stroke_px=0))
+    with pytest.raises(ValueError, match="without room"):
+        page_traces(blank_masks(0), LAYOUT, replace(SPEC, name_rows_px=(-300, -200)))
 
 
 def test_spec_agrees_with_the_renderer_and_survives_json() -> None:
