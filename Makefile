@@ -5,7 +5,7 @@
 #   make evaluate  DATA=… [GROUPS_CSV=…] [QUICK=--quick]: every network and baseline, leak-free, as the card says
 #   make test-deploy    images, compose and trainer on the Docker engine at hand (BASE_IMAGE=another base)
 #   make release-check  everything that has to hold before a version is given out
-#   make native    shared_preproc/tracing.c compiled, which each of these does where it has to
+#   make native    shared_preproc/*.c compiled, which each of these does where it has to
 #   make install   everything, for development       make lock   renew requirements/*.txt       make clean
 
 PYTHON ?= python3
@@ -18,7 +18,7 @@ SERVE := $(SERVE_VENV)/.installed-service
 TRAIN := $(VENV)/.installed-trainer
 DEV := $(VENV)/.installed-dev
 # The compiled part of the preprocessing, and the compiler, which nothing needs but that.
-NATIVE := shared_preproc/tracing.so
+NATIVE := shared_preproc/libpreproc.so
 COMPILER := .cache/compiler/.installed
 # In an environment of its own, because it caps what we share with it.
 CHECKOV := .cache/checkov/.installed
@@ -96,7 +96,7 @@ lock: $(DEV)
 	@$(UV_COMPILE) $(UPGRADE) --group checkov -o requirements/checkov.txt
 
 clean:
-	rm -rf $(NATIVE) .venv .venv-gpu .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf shared_preproc/*.so .venv .venv-gpu .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python .venv-gpu/bin/python:
@@ -121,7 +121,7 @@ $(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(BIN)/python $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(NATIVE): shared_preproc/tracing.c shared_preproc/native.py $(COMPILER)
+$(NATIVE): $(wildcard shared_preproc/*.c) shared_preproc/native.py $(COMPILER)
 	@echo "native: $@"
 	@.cache/compiler/bin/python shared_preproc/native.py
 

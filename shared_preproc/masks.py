@@ -1,17 +1,18 @@
 """A lead crop to its binary mask: smoothing, Otsu's threshold, ink against paper. Knows no lead and no model.
 
 The fast road of the method, in 8 bits throughout. `shared_preproc.reference` is the same in plain scikit-image; the
-two differ in a few of 100,000 pixels.
+two differ in a few of 100,000 pixels. What is done is in `masks.c`.
 """
 
-from collections.abc import Iterator, Sequence
+import ctypes
 from functools import cache
-from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_preproc.native import NATIVE
 from shared_preproc.page import Gray
 from shared_preproc.spec import PreprocSpec
 
@@ -22,42 +23,55 @@ Mask = NDArray[np.uint8]
 
 INK = 255
 
-# Isolated: a crop is a view of the page, and without this flag OpenCV would smooth across the box's edge.
-_BORDER = cv2.BORDER_REPLICATE | cv2.BORDER_ISOLATED
-_UNIT = 1 / 256  # of the weights in OpenCV's 8-bit smoothing
+_UNITS = 256  # that the weights of 8-bit smoothing add up to
+_MOST_REACH_PX = 127  # that `masks.c` has room for
+_ROWS_COLUMNS = 2
+_BINARIZE = NATIVE.binarize
+_BINARIZE.argtypes = [
+    *(ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int32, ctypes.c_int32),
+    *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p),
+]
 
 
-def binarize(crops: Sequence[Gray], spec: PreprocSpec) -> list[Mask]:
-    """Mark what is darker than each crop's own threshold (Otsu 1979, over the 256 gray levels after smoothing).
+def binarize(crop: Gray, spec: PreprocSpec) -> Mask:
+    """Mark what is darker than the crop's own threshold (Otsu 1979, over the 256 gray levels after smoothing).
 
-    ``crops`` are uint8 (rows, columns), 0 black to 255 white, all of the same height; so are the masks, with values 0
-    and `INK`. A crop of one single level has nothing darker than its threshold: its mask is empty.
+    ``crop`` is uint8 (rows, columns), 0 black to 255 white, and may be a view of a page, of which nothing else is
+    looked at; so is the mask, with values 0 and `INK`. A crop of one single level has nothing darker than its
+    threshold: its mask is empty.
+
+    Raises:
+        ValueError: ``crop`` is something else.
     """
-    return [_darker(smooth) for smooth in _smoothed(crops, spec)]
+    if crop.dtype != np.uint8 or crop.ndim != _ROWS_COLUMNS or not crop.size or crop.strides[1] != 1:
+        raise ValueError(f"a crop of {crop.dtype} {crop.shape}; expected uint8 (rows, columns), of pixels side by side")
+    (height_px, width_px), mask = crop.shape, np.empty(crop.shape, np.uint8)
+    weights = _weights(spec.gaussian_sigma_px, spec.gaussian_radius_px)
+    source, target = crop.__array_interface__["data"][0], mask.__array_interface__["data"][0]
+    if _BINARIZE(source, crop.strides[0], width_px, height_px, weights.address, weights.reach_px, target):
+        raise MemoryError("no room to smooth a crop in")
+    return mask
 
 
-def _smoothed(crops: Sequence[Gray], spec: PreprocSpec) -> Iterator[Gray]:
-    """Smooth each crop for itself, all in one go: side by side, with room between them that holds their edges."""
-    reach_px = _reach_px(spec.gaussian_sigma_px, spec.gaussian_radius_px)
-    ends = list(accumulate((crop.shape[1] + 2 * reach_px for crop in crops), initial=0))
-    held = np.empty((len(crops[0]), ends[-1]), np.uint8)
-    for crop, (start, end) in zip(crops, pairwise(ends), strict=True):
-        cv2.copyMakeBorder(crop, 0, 0, reach_px, reach_px, _BORDER, dst=held[:, start:end])
-    side = (2 * reach_px + 1, 2 * reach_px + 1)
-    smooth = cv2.GaussianBlur(held, side, spec.gaussian_sigma_px, borderType=cv2.BORDER_REPLICATE)
-    for start, end in pairwise(ends):
-        yield smooth[:, start + reach_px : end - reach_px].astype(np.uint8, copy=False)
+class _Weights(NamedTuple):
+    values: NDArray[np.uint16]
+    """Of the middle, and of what is so many pixels away on either side."""
+    address: int
+    reach_px: int
+    """Weights further out are 0."""
 
 
 @cache
-def _reach_px(sigma_px: float, radius_px: int) -> int:
-    """How far smoothing reaches: weights further out than this are 0 once they are rounded to 8 bits."""
-    weights = cv2.getGaussianKernel(2 * radius_px + 1, sigma_px)[radius_px:]
-    return int((weights >= _UNIT / 2).sum()) - 1
+def _weights(sigma_px: float, radius_px: int) -> _Weights:
+    """A Gaussian's, rounded to 8 bits; what rounding leaves is the middle's.
 
-
-def _darker(smooth: Gray) -> Mask:
-    threshold, mask = cv2.threshold(smooth, 0, INK, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
-    if threshold == 0 and not smooth.any():  # all black: OpenCV calls everything ink
-        return np.zeros_like(smooth)
-    return mask.astype(np.uint8, copy=False)
+    Raises:
+        ValueError: rounding leaves nothing of it.
+    """
+    exact = cv2.getGaussianKernel(2 * radius_px + 1, sigma_px)[radius_px:, 0] * _UNITS
+    sides = np.round(exact[1:]).astype(np.uint16)
+    reach_px = int(np.count_nonzero(sides))
+    if 2 * sides.sum() >= _UNITS or reach_px > _MOST_REACH_PX:
+        raise ValueError(f"smoothing with a sigma of {sigma_px} px; expected one that 8 bits can express")
+    values = np.array([_UNITS - 2 * sides.sum(), *sides[:reach_px]], np.uint16)
+    return _Weights(values, values.ctypes.data, reach_px)

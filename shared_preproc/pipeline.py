@@ -1,7 +1,6 @@
 """The one road from report bytes to model input: the steps of this package in order, nothing more."""
 
 from dataclasses import dataclass
-from itertools import groupby
 
 from shared_preproc.crops import crop_leads
 from shared_preproc.leads import Lead
@@ -30,12 +29,7 @@ class PageReading:
 
 def page_masks(page: Page, spec: PreprocSpec) -> dict[Lead, Mask]:
     """Cut and binarize a page: one full-size mask for each lead, in page order."""
-    crops = crop_leads(page, spec.layout)
-    masks: dict[Lead, Mask] = {}
-    for _, boxes in groupby(spec.layout.lead_boxes, key=lambda lead_box: lead_box[1].height_px):
-        leads = [lead for lead, _ in boxes]
-        masks.update(zip(leads, binarize([crops[lead] for lead in leads], spec), strict=True))
-    return masks
+    return {lead: binarize(crop, spec) for lead, crop in crop_leads(page, spec.layout).items()}
 
 
 def read_page(page: Page, spec: PreprocSpec) -> PageReading:

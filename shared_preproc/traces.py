@@ -4,7 +4,7 @@ The pen turns a curve into a band: its upper edge is the curve's running maximum
 its lower edge the running minimum less half a pen. The opposite running extremes undo both (grayscale closing and
 opening; Serra 1982). Why so: docs/decisions/0004-traces.md.
 
-Here stands where a page's leads are looked for, in numbers; what is done with them is in `tracing.c`.
+Here stands where a page's leads are looked for, in numbers; what is done with them is in `traces.c`.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from shared_preproc.layout import Box, Layout
 from shared_preproc.leads import Lead
 from shared_preproc.masks import Mask
-from shared_preproc.native import load_library
+from shared_preproc.native import NATIVE
 from shared_preproc.spec import TraceSpec
 
 __all__ = ["Trace", "page_traces"]
@@ -76,7 +76,7 @@ def _checked(mask: Mask, box: Box) -> Mask:
 
 
 class _Lead(ctypes.Structure):
-    """`Lead` of `tracing.c`: rows are the page's, columns count from the box's left edge."""
+    """`Lead` of `traces.c`: rows are the page's, columns count from the box's left edge."""
 
     _fields_: ClassVar = [
         *((name, ctypes.c_int32) for name in ("top", "bottom", "left", "right", "first", "end")),
@@ -87,7 +87,7 @@ class _Lead(ctypes.Structure):
 
 
 class _Pen(ctypes.Structure):
-    """`Pen` of `tracing.c`."""
+    """`Pen` of `traces.c`."""
 
     _fields_: ClassVar = [
         *((name, ctypes.c_int32) for name in ("stroke_px", "flank_px", "around_px")),
@@ -96,7 +96,7 @@ class _Pen(ctypes.Structure):
 
 
 _EDGES = 3  # the curve, and the upper and the lower edge of its band
-_TRACE_LEADS = load_library().trace_leads
+_TRACE_LEADS = NATIVE.trace_leads
 _TRACE_LEADS.argtypes = [
     ctypes.POINTER(_Lead),
     ctypes.POINTER(ctypes.c_void_p),
@@ -118,7 +118,7 @@ class _Plan(NamedTuple):
 
 @cache
 def _plan(layout: Layout, spec: TraceSpec) -> _Plan:
-    """What `tracing.c` relies on is checked here, once.
+    """What `traces.c` relies on is checked here, once.
 
     Raises:
         ValueError: a page cannot be traced by these numbers.

@@ -1,4 +1,4 @@
-"""What `tracing.c` does, once more, pixel by pixel and in plain Python: slow, and easier to believe."""
+"""What `traces.c` does, once more, pixel by pixel and in plain Python: slow, and easier to believe."""
 
 from collections.abc import Mapping
 from itertools import groupby

@@ -30,7 +30,7 @@ def page_of(gray: np.ndarray) -> Page:
 @settings(max_examples=50, deadline=None)
 @given(crops)
 def test_a_mask_has_two_values_and_the_shape_of_its_crop(crop: np.ndarray) -> None:
-    (mask,) = binarize([crop], MASKS_150)
+    mask = binarize(crop, MASKS_150)
     assert mask.dtype == np.uint8
     assert mask.shape == crop.shape
     assert set(np.unique(mask)) <= {0, INK}
@@ -39,7 +39,7 @@ def test_a_mask_has_two_values_and_the_shape_of_its_crop(crop: np.ndarray) -> No
 @settings(max_examples=50, deadline=None)
 @given(crops)
 def test_ink_is_darker_than_paper(crop: np.ndarray) -> None:
-    (mask,) = binarize([crop], MASKS_150)
+    mask = binarize(crop, MASKS_150)
     smooth = gaussian(crop, sigma=1, preserve_range=True)
     if mask.any() and not mask.all():
         assert smooth[mask == INK].max() < smooth[mask == 0].min() + 2  # two roundings of the 8-bit road
@@ -47,27 +47,35 @@ def test_ink_is_darker_than_paper(crop: np.ndarray) -> None:
 
 @pytest.mark.parametrize("level", [0, 1, 127, 254, 255])
 def test_a_crop_of_one_level_has_no_ink(level: int) -> None:
-    assert not binarize([np.full((300, 493), level, np.uint8)], MASKS_150)[0].any()
+    assert not binarize(np.full((300, 493), level, np.uint8), MASKS_150).any()
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    st.integers(8, 40).flatmap(
-        lambda rows: st.lists(arrays(np.uint8, st.tuples(st.just(rows), st.integers(8, 40))), min_size=1, max_size=4)
-    )
-)
-def test_crops_side_by_side_are_each_smoothed_alone(side_by_side: list[np.ndarray]) -> None:
-    """To the bit as by OpenCV, whose outermost weights are 0: the spec's whole width, and no neighbour."""
-    for crop, mask in zip(side_by_side, binarize(side_by_side, MASKS_150), strict=True):
-        smooth = cv2.GaussianBlur(crop, (9, 9), 1.0, borderType=cv2.BORDER_REPLICATE)
-        _, expected = cv2.threshold(smooth, 0, INK, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
-        np.testing.assert_array_equal(mask, expected if smooth.any() else 0)
+@pytest.mark.usefixtures("build")
+@settings(max_examples=150, deadline=None)
+@given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40))), st.sampled_from([0.7, 1.0, 1.6]))
+def test_a_mask_is_to_the_bit_what_opencv_makes_of_a_crop(crop: np.ndarray, sigma_px: float) -> None:
+    smooth = cv2.GaussianBlur(crop, (9, 9), sigma_px, borderType=cv2.BORDER_REPLICATE)
+    _, expected = cv2.threshold(smooth, 0, INK, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    mask = binarize(crop, replace(MASKS_150, gaussian_sigma_px=sigma_px))
+    np.testing.assert_array_equal(mask, expected if smooth.any() else 0)
+
+
+@pytest.mark.parametrize("crop", [np.zeros((0, 5), np.uint8), np.zeros((5, 5), np.int32), np.zeros((9, 9), np.uint8).T])
+def test_what_is_no_crop_is_refused(crop: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="expected uint8"):
+        binarize(crop, MASKS_150)
+
+
+def test_smoothing_that_eight_bits_cannot_express_is_refused() -> None:
+    spec = replace(MASKS_150, gaussian_sigma_px=300.0, gaussian_radius_px=128)
+    with pytest.raises(ValueError, match="a sigma of"):
+        binarize(np.zeros((9, 9), np.uint8), spec)
 
 
 def test_a_drawn_line_is_found_where_it_is() -> None:
     crop = np.full((300, 493), 240, np.uint8)
     crop[150:153] = 20
-    (mask,) = binarize([crop], MASKS_150)
+    mask = binarize(crop, MASKS_150)
     np.testing.assert_array_equal(np.flatnonzero(mask.all(axis=1)), [150, 151, 152])
     assert mask.sum() == 3 * 493 * INK
 
@@ -82,7 +90,7 @@ def test_smoothing_stops_at_the_box() -> None:
     changed = np.where(outside, 255 - gray, gray)
     for lead, crop in crop_leads(page_of(gray), EDAN_3X4_R1).items():
         other = crop_leads(page_of(changed), EDAN_3X4_R1)[lead]
-        np.testing.assert_array_equal(binarize([crop], MASKS_150), binarize([other], MASKS_150))
+        np.testing.assert_array_equal(binarize(crop, MASKS_150), binarize(other, MASKS_150))
 
 
 def test_a_box_is_read_alone_wherever_it_lies() -> None:
@@ -95,7 +103,7 @@ def test_a_box_is_read_alone_wherever_it_lies() -> None:
     masks = page_masks(page, spec)
     assert tuple(masks) == leads
     for lead, (top, bottom, left, right) in zip(leads, boxes, strict=True):
-        np.testing.assert_array_equal(masks[lead], binarize([page.gray[top:bottom, left:right].copy()], spec)[0])
+        np.testing.assert_array_equal(masks[lead], binarize(page.gray[top:bottom, left:right].copy(), spec))
 
 
 def test_crops_are_views_of_the_page_in_page_order() -> None:

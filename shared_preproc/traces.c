@@ -13,14 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPORTED __attribute__((visibility("default")))
-#define TEXT_OF(name) #name
-#define TEXT(name) TEXT_OF(name)
-
-/* Of this file, as native.py has it. */
-EXPORTED extern const char source_sha256[];
-const char source_sha256[] = TEXT(SOURCE_SHA256);
-
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "columns are taken from words, the first from the lowest byte");
 
@@ -466,9 +458,6 @@ static size_t lay_out(Room* room, char* block, size_t width, size_t height, size
    255 ink. `samples_mv` are curve, upper and lower edge, in turn: of each as many as all leads have samples, a lead's
    after those of the lead before it. `inked_px` is for each lead how many columns have ink of the curve. Returns 0, or
    -1 where there is not memory enough. */
-EXPORTED int32_t trace_leads(const Lead* leads, const uint8_t* const* masks, int32_t count, const Pen* pen,
-                             float* samples_mv, int32_t* inked_px);
-
 int32_t trace_leads(const Lead* leads, const uint8_t* const* masks, int32_t count, const Pen* pen, float* samples_mv,
                     int32_t* inked_px) {
     int32_t width = 0, height = 0, runs = 0;

@@ -1,4 +1,4 @@
-"""The compiled tracing against the same in plain Python, bit by bit, on any ink; and that no other code is loaded."""
+"""Compiled tracing against the same in plain Python, bit by bit, on any ink; and that nothing else is loaded."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -80,12 +80,14 @@ def assert_same(masks: Mapping[Lead, Mask]) -> None:
         assert trace.coverage == coverage
 
 
+@pytest.mark.usefixtures("build")
 @settings(max_examples=150, deadline=None)
 @given(seeds)
 def test_curves_are_traced_as_in_plain_python(seed: int) -> None:
     assert_same(cut(curves(np.random.default_rng(seed))))
 
 
+@pytest.mark.usefixtures("build")
 @settings(max_examples=100, deadline=None)
 @given(seeds, st.sampled_from([0.003, 0.05, 0.2, 0.5, 0.8, 0.97]))
 def test_any_ink_is_traced_as_in_plain_python(seed: int, share: float) -> None:
@@ -93,13 +95,12 @@ def test_any_ink_is_traced_as_in_plain_python(seed: int, share: float) -> None:
     assert_same(cut(page.astype(np.uint8) * INK))
 
 
-def test_a_library_of_another_source_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "SOURCE", native.SOURCE.with_name("traces.py"))
-    with pytest.raises(ImportError, match=r"was made of another traces\.py: run `make native`"):
-        native.load_library()
+def test_a_build_of_other_sources_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_SOURCES", native._SOURCES[1:])
+    with pytest.raises(ImportError, match=r"libpreproc\.so was made of other sources: run `make native`"):
+        native._load("")
 
 
-def test_without_the_library_it_is_said_how_to_make_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "LIBRARY", native.LIBRARY.with_name("missing.so"))
-    with pytest.raises(ImportError, match=r"missing\.so is not there.*requirements/compiler\.txt"):
-        native.load_library()
+def test_without_a_build_it_is_said_how_to_make_it() -> None:
+    with pytest.raises(ImportError, match=r"libpreproc-of-none\.so is not there.*requirements/compiler\.txt"):
+        native._load("of-none")
