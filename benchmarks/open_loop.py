@@ -169,10 +169,9 @@ class _Clients:
         return client
 
     def _go_on(self, client: NonblockingClient, event: int, now_s: float) -> None:
-        waited = client.answer is None
         try:
             if event & ~EPOLLOUT:  # first: a server may answer and close before it has all of a request
-                client.receive()
+                self._receive(client, now_s)
             if event & EPOLLOUT:
                 client.send()
         except OSError:
@@ -180,15 +179,17 @@ class _Clients:
             return
         if event & EPOLLOUT and not client.unsent:
             self._epoll.modify(client, EPOLLIN)
-        if client.answer is None:
-            return
-        if waited:
-            self._done.append((client.due_s, client.sent_s, now_s, client.answer.status))
-        if client.answer.closes:
+        if client.answer is not None and client.answer.closes:
             self._drop(client, now_s)
-        elif not client.unsent:
+        elif client.answer is not None and not client.unsent:
             self._busy.pop(client, None)
             self._idle[client] = now_s
+
+    def _receive(self, client: NonblockingClient, now_s: float) -> None:
+        waited = client.answer is None
+        client.receive()
+        if waited and client.answer is not None:
+            self._done.append((client.due_s, client.sent_s, now_s, client.answer.status))
 
     def _drop(self, client: NonblockingClient, now_s: float) -> None:
         if client.answer is None:
