@@ -6,9 +6,6 @@ from benchmarks.exchange import HOST, MOST_AT_ONCE, Head
 
 __all__ = ["NonblockingClient"]
 
-_SEND_BUFFER_BYTES = 2**20
-"""Linux doubles it for its own needs: it then takes a page at once."""
-
 
 class NonblockingClient:
     """What is due on a connection to this machine, what is sent of it, and what is here of its answer."""
@@ -18,7 +15,6 @@ class NonblockingClient:
     def __init__(self, port: int) -> None:
         self._socket = socket.socket()
         self._socket.setblocking(False)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self._socket.connect_ex((HOST, port))  # what comes of it, the first request meets
 
     def fileno(self) -> int:
