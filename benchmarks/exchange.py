@@ -9,14 +9,26 @@ import socket
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["HEALTH", "HOST", "OK", "Body", "Connection", "Exchange", "as_form", "as_raw"]
+__all__ = [
+    "HEALTH",
+    "HOST",
+    "MOST_AT_ONCE",
+    "OK",
+    "TIMEOUT_S",
+    "Body",
+    "Connection",
+    "Exchange",
+    "Head",
+    "as_form",
+    "as_raw",
+]
 
 HOST = "127.0.0.1"
 OK = 200
 TIMEOUT_S = 120.0
-_MOST_AT_ONCE = 2**16
+MOST_AT_ONCE = 2**16
 _BOUNDARY = "----benchmark"
 
 
@@ -69,6 +81,27 @@ def as_form(page: bytes) -> Body:
     )
 
 
+class Head(NamedTuple):
+    """What an answer's head says."""
+
+    status: int
+    size_bytes: int
+    """Of the content."""
+    closes: bool
+    """Nothing may follow on this connection."""
+
+    @classmethod
+    def of(cls, head: bytes) -> "Head":
+        """Read all before the empty line.
+
+        Raises:
+            ValueError: it has no Content-Length.
+        """
+        head = head.lower()
+        size = head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
+        return cls(int(head.split(b" ", 2)[1]), int(size), b"\r\nconnection: close" in head)
+
+
 class Connection:
     """A connection to this machine, opened with its first request and kept."""
 
@@ -92,9 +125,9 @@ class Connection:
         except (OSError, ValueError):
             self.close()
             raise
-        if b"connection: close" in head:
+        if head.closes:
             self.close()
-        return Exchange((time.perf_counter() - started_s) * 1000, int(head.split(b" ", 2)[1]), content)
+        return Exchange((time.perf_counter() - started_s) * 1000, head.status, content)
 
     def close(self) -> None:
         """End the connection."""
@@ -103,20 +136,19 @@ class Connection:
             self._socket = None
 
 
-def _answer(connection: socket.socket) -> tuple[bytes, bytes]:
-    """An answer's head, in lower case, and its content."""
-    head, end, content = b"", b"", b""
+def _answer(connection: socket.socket) -> tuple[Head, bytes]:
+    """An answer's head and its content."""
+    received, end, content = b"", b"", b""
     while not end:
-        head, end, content = (head + _received(connection)).partition(b"\r\n\r\n")
-    head = head.lower()
-    size_bytes = int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
-    while len(content) < size_bytes:
+        received, end, content = (received + _received(connection)).partition(b"\r\n\r\n")
+    head = Head.of(received)
+    while len(content) < head.size_bytes:
         content += _received(connection)
     return head, content
 
 
 def _received(connection: socket.socket) -> bytes:
-    data = connection.recv(_MOST_AT_ONCE)
+    data = connection.recv(MOST_AT_ONCE)
     if not data:
         raise ConnectionError("the answer ends half way")
     return data

@@ -3,17 +3,25 @@
 A client that waits for its answer before it sends again stops asking just when the service is slow, and so hides what
 others would have met ("coordinated omission", Gil Tene). Here each request has a time at which it is due, and its
 latency counts from then, even if it could not be sent at once.
+
+The generator shares the cores with what it measures: one thread looks after all connections, and waits for all at once
+with `select.epoll` itself. Between two requests the service takes the caches, so that every layer costs several times
+what it does in a tight loop.
 """
 
+import select
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from math import inf
+from select import EPOLLIN, EPOLLOUT
 
 import numpy as np
 
-from benchmarks.exchange import OK, Body, Connection, Exchange
+from benchmarks.exchange import OK, TIMEOUT_S, Body, Exchange
+from benchmarks.nonblocking_client import NonblockingClient
 
 __all__ = ["NO_ANSWER", "Arrival", "Load", "open_loop"]
 
@@ -86,49 +94,110 @@ def open_loop(port: int, bodies: Sequence[Body], *, rate_hz: float, duration_s: 
     count = max(1, round(rate_hz * duration_s))
     if count > MOST_REQUESTS:
         raise ValueError(f"{count} requests in one run, expected at most {MOST_REQUESTS}: lower the rate or the time")
-    clients, before_s = _Clients(port), time.process_time()
-    with ThreadPoolExecutor(_CONNECTIONS) as threads:
-        futures = []
-        for number in range(count):
-            due_s = number / rate_hz
-            time.sleep(max(0.0, due_s - clients.now_s))
-            futures.append(threads.submit(clients.send, bodies[number % len(bodies)], due_s))
-        arrivals = [future.result() for future in futures]
-    clients.close()
+    due = deque((number / rate_hz, bodies[number % len(bodies)].request) for number in range(count))
+    before_s = time.process_time()
+    with closing(_Clients(port)) as clients:
+        arrivals = clients.arrivals(due)
     return Load(arrivals, duration_s, time.process_time() - before_s)
 
 
 class _Clients:
-    """Kept connections, the one that was used last first, and a clock."""
+    """Kept connections, and a clock."""
 
     def __init__(self, port: int) -> None:
         self._port = port
+        self._epoll = select.epoll()
+        self._all: dict[int, NonblockingClient] = {}
+        """By file descriptor."""
+        self._busy: dict[NonblockingClient, None] = {}
+        """The one that began first is the first. Some have their answer, and more to send."""
+        self._idle: dict[NonblockingClient, float] = {}
+        """Since when; the one that was used last is the last."""
+        self._done: list[tuple[float, float, float, int]] = []
         self._start_s = time.perf_counter() + _LEAD_S
-        self._idle: deque[tuple[Connection, float]] = deque()
 
-    @property
-    def now_s(self) -> float:
-        return time.perf_counter() - self._start_s
-
-    def send(self, body: Body, due_s: float) -> Arrival:
-        sent_s, connection = self.now_s, self._connection()
-        try:
-            status = connection.exchange(body).status
-        except OSError:
-            status = NO_ANSWER
-        answered_s = self.now_s
-        self._idle.append((connection, answered_s))
-        return Arrival(due_s, sent_s, answered_s, status)
+    def arrivals(self, due: deque[tuple[float, bytes]]) -> list[Arrival]:
+        """Send each request when it is due, and wait until the last is answered or given up."""
+        count, now_s = len(due), self._now_s()
+        while len(self._done) < count:
+            events = self._epoll.poll(max(0.0, self._next_s(due) - now_s))
+            now_s = self._now_s()
+            for number, event in events:
+                self._go_on(self._all[number], event, now_s)
+            while due and due[0][0] <= now_s and len(self._busy) < _CONNECTIONS:
+                self._begin(*due.popleft(), now_s)
+                now_s = self._now_s()
+            while not events and self._limit_s() <= now_s:
+                self._drop(next(iter(self._busy)), now_s)
+        return [Arrival(*one) for one in sorted(self._done)]
 
     def close(self) -> None:
-        for connection, _ in self._idle:
-            connection.close()
+        for client in self._all.values():
+            client.close()
+        self._epoll.close()
 
-    def _connection(self) -> Connection:
+    def _now_s(self) -> float:
+        return time.perf_counter() - self._start_s
+
+    def _next_s(self, due: deque[tuple[float, bytes]]) -> float:
+        """When there is something to do, whatever the connections tell."""
+        limit_s = self._limit_s()
+        return min(due[0][0], limit_s) if due and len(self._busy) < _CONNECTIONS else limit_s
+
+    def _limit_s(self) -> float:
+        """When the first of the busy is given up."""
+        return next(iter(self._busy)).sent_s + TIMEOUT_S if self._busy else inf
+
+    def _begin(self, due_s: float, request: bytes, now_s: float) -> None:
+        client = self._client(now_s)
+        self._busy[client] = None
         try:
-            connection, since_s = self._idle.pop()
-        except IndexError:
-            return Connection(self._port)
-        if self.now_s - since_s > _KEPT_S:
-            connection.close()  # its next request opens it again
-        return connection
+            client.begin(request, due_s, now_s)
+        except OSError:
+            self._drop(client, self._now_s())
+        else:
+            if client.unsent:
+                self._epoll.modify(client, EPOLLIN | EPOLLOUT)
+
+    def _client(self, now_s: float) -> NonblockingClient:
+        while self._idle:
+            client, since_s = self._idle.popitem()
+            if now_s - since_s <= _KEPT_S:
+                return client
+            self._drop(client, now_s)
+        client = NonblockingClient(self._port)
+        self._epoll.register(client, EPOLLIN)
+        self._all[client.fileno()] = client
+        return client
+
+    def _go_on(self, client: NonblockingClient, event: int, now_s: float) -> None:
+        try:
+            if event & ~EPOLLOUT:  # first: a server may answer and close before it has all of a request
+                self._receive(client, now_s)
+            if event & EPOLLOUT:
+                client.send()
+        except OSError:
+            self._drop(client, now_s)
+            return
+        if event & EPOLLOUT and not client.unsent:
+            self._epoll.modify(client, EPOLLIN)
+        if client.answer is not None and client.answer.closes:
+            self._drop(client, now_s)
+        elif client.answer is not None and not client.unsent:
+            self._busy.pop(client, None)
+            self._idle[client] = now_s
+
+    def _receive(self, client: NonblockingClient, now_s: float) -> None:
+        waited = client.answer is None
+        client.receive()
+        if waited and client.answer is not None:
+            self._done.append((client.due_s, client.sent_s, now_s, client.answer.status))
+
+    def _drop(self, client: NonblockingClient, now_s: float) -> None:
+        if client.answer is None:
+            self._done.append((client.due_s, client.sent_s, now_s, NO_ANSWER))
+        self._busy.pop(client, None)
+        self._idle.pop(client, None)
+        del self._all[client.fileno()]
+        self._epoll.unregister(client)
+        client.close()
