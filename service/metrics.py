@@ -4,9 +4,11 @@ Every label comes from a closed set (routes, methods, codes, published bundles a
 client writes. Each metric is explained in docs/operations.md.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from functools import cache
 from http import HTTPStatus
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import Metric
@@ -26,8 +28,7 @@ _REJECTIONS = frozenset({str(int(HTTPStatus.TOO_MANY_REQUESTS)), str(int(HTTPSta
 _STAGES = tuple(field.name for field in fields(Timings) if field.name != "total")
 
 
-@dataclass(frozen=True)
-class RequestFacts:
+class RequestFacts(NamedTuple):
     """What is counted of one exchange; each a label."""
 
     route: str
@@ -45,7 +46,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = _Registry()
         ProcessCollector(registry=self.registry)
-        self._requests = self._counter("requests", "Requests answered", [field.name for field in fields(RequestFacts)])
+        self._requests = self._counter("requests", "Requests answered", RequestFacts._fields)
         self._rejects = self._counter("rejects", "Requests refused with 429 or 503", ["code"])
         self._durations = self._histogram("request_seconds", "From request to answer", ["route"], _REQUEST_BUCKETS_S)
         self._stages = self._histogram("stage_seconds", "Stages of a page", ["stage", "bundle"], _STAGE_BUCKETS_S)
@@ -56,13 +57,14 @@ class Metrics:
         self._reasons = self._counter("reasons", "Reasons for which pages were referred", ["bundle", "reason"])
         self._classes = self._counter("classes", "Pages by most probable class", ["bundle", "predicted_class"])
         self._replays = self._counter("replays", "Answers given again to the same Idempotency-Key", [])
+        self._series = cache(self._series_of)  # as many as there are series: each label is of a closed set
 
     def count_request(self, facts: RequestFacts, duration_s: float) -> None:
         """Count an exchange that is over."""
-        self._requests.labels(**vars(facts)).inc()
-        self._durations.labels(facts.route).observe(duration_s)
-        if facts.status in _REJECTIONS:
-            self._rejects.labels(facts.code).inc()
+        durations, counters = self._series(facts)
+        durations.observe(duration_s)
+        for counter in counters:
+            counter.inc()
 
     def count_result(self, result: ClassificationResult) -> None:
         """Count what became of a page that was classified."""
@@ -90,7 +92,11 @@ class Metrics:
         """All of it, in Prometheus' text format 0.0.4."""
         return generate_latest(self.registry)
 
-    def _counter(self, name: str, explanation: str, labels: list[str]) -> Counter:
+    def _series_of(self, facts: RequestFacts) -> tuple[Histogram, tuple[Counter, ...]]:
+        rejects = (self._rejects.labels(facts.code),) if facts.status in _REJECTIONS else ()
+        return self._durations.labels(facts.route), (self._requests.labels(*facts), *rejects)
+
+    def _counter(self, name: str, explanation: str, labels: Sequence[str]) -> Counter:
         return Counter(f"ecg_{name}", f"{explanation}.", labels, registry=self.registry)
 
     def _histogram(self, name: str, explanation: str, labels: list[str], buckets: tuple[float, ...]) -> Histogram:
