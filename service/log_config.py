@@ -23,7 +23,11 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the record as one line, whatever its values hold."""
-        return " ".join(f"{key}={_in_line(value)}" for key, value in _facts(self, record).items())
+        facts = _facts(self, record)
+        words = [f"{value:.2f}" if isinstance(value, float) else str(value) for value in facts.values()]
+        if not (all(words) and _BARE.fullmatch("".join(words))):  # one look for all, as hardly a line needs quotes
+            words = [word if _BARE.fullmatch(word) else json.dumps(word) for word in words]
+        return " ".join(map("=".join, zip(facts, words, strict=True)))
 
 
 class JsonFormatter(logging.Formatter):
@@ -40,6 +44,8 @@ _FORMATTERS: Mapping[LogFormat, type[logging.Formatter]] = {"line": LineFormatte
 
 def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
     """Send every logger of the process to stderr, in the format that is asked for."""
+    # No format of ours says any of it (https://docs.python.org/3/howto/logging.html#optimization).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.config.dictConfig(
         {
             "version": 1,
@@ -70,8 +76,3 @@ def _facts(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str,
     if record.exc_info:
         facts["traceback"] = formatter.formatException(record.exc_info)
     return facts
-
-
-def _in_line(value: object) -> str:
-    text = f"{value:.2f}" if isinstance(value, float) else str(value)
-    return text if _BARE.fullmatch(text) else json.dumps(text)
