@@ -6,7 +6,6 @@ At twice the load, every second request is refused: whatever a refusal costs, a 
 from collections.abc import Sequence
 
 from fastapi.routing import iter_route_contexts
-from starlette.requests import Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -41,5 +40,5 @@ class Doorway:
         for route in self._work:
             if route.matches(scope)[0] is Match.FULL:  # another method is told so
                 scope["route"] = route  # for whoever counts requests
-                return route.refused(Request(scope), error)
+                return route.refused(scope, error)
         return None
