@@ -6,7 +6,7 @@ At twice the load, every second request is refused: whatever a refusal costs, a 
 from collections.abc import Sequence
 
 from fastapi.routing import iter_route_contexts
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import OverloadedError
@@ -38,7 +38,8 @@ class Doorway:
 
     def _refusal(self, scope: Scope, error: OverloadedError) -> ASGIApp | None:
         for route in self._work:
-            if route.matches(scope)[0] is Match.FULL:  # another method is told so
+            # Any other method is told so. Not `matches`, which works out what only a route that is gone to needs.
+            if scope["method"] in (route.methods or ()) and route.path_regex.match(scope["path"]):
                 scope["route"] = route  # for whoever counts requests
                 return route.refused(scope, error)
         return None
