@@ -47,6 +47,7 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
     """Send every logger of the process to stderr, in the format that is asked for."""
     # No format of ours says any of it (https://docs.python.org/3/howto/logging.html#optimization).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - the same page names it: who called is not looked for
     logging.config.dictConfig(
         {
             "version": 1,
