@@ -66,20 +66,23 @@ async def _deadline(deadline_s: float) -> AsyncIterator[None]:
         raise DeadlineExceededError(deadline_s) from error
 
 
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
+async def _unless_gone(request: Request, work: Awaitable[_T]) -> _T:
     """Await work, or cancel it when the client closes the connection."""
-    working, watching = asyncio.create_task(work), asyncio.create_task(_gone(request))
     try:
-        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientGoneError
-        return working.result()
-    finally:
-        working.cancel()
-        watching.cancel()
+        async with asyncio.timeout(None) as patience:
+            watching = asyncio.create_task(_watch(request, patience))
+            try:
+                return await work
+            finally:
+                watching.cancel()
+    except TimeoutError as error:
+        if not patience.expired():
+            raise  # a fault of the work's own
+        raise ClientGoneError from error
 
 
-async def _gone(request: Request) -> None:
-    """Return when the client has closed the connection; the body has been read, so nothing else can come."""
+async def _watch(request: Request, patience: asyncio.Timeout) -> None:
+    """End it when the client has closed the connection; the body has been read, so nothing else can come."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
+    patience.reschedule(0.0)

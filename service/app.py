@@ -23,6 +23,7 @@ from service.connections import connections_within
 from service.cpus import available_cpus
 from service.default_model import DefaultModel
 from service.dependencies import ACCESS_REFUSALS, PROTECTED
+from service.doorway import Doorway
 from service.errors import StartupError
 from service.gauges import ServiceGauges
 from service.hosts import TrustedHosts, trusted_hosts
@@ -76,6 +77,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         telemetry=FRAMEWORK_TELEMETRY,
         lifespan=_lifespan(make_service, spans),
     )
+    app.add_middleware(Doorway, routes=app.routes)  # which are all there when it is made: with the first request
     app.add_middleware(TrustedHosts, names=trusted_hosts(settings, settings.host))
     _offer_metrics(app, settings)
     app.add_middleware(RequestContext, metrics=metrics, spans=spans)  # the last is the outermost

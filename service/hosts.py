@@ -9,7 +9,6 @@ alone.
 import re
 from urllib.parse import unquote
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.access_errors import UntrustedHostError
@@ -53,8 +52,8 @@ class TrustedHosts:
             await refusal(UntrustedHostError(), scope["state"]["request_id"])(scope, receive, send)
 
     def _trusts(self, scope: Scope) -> bool:
-        given = Headers(scope=scope).getlist("host")
-        match = _HOST.fullmatch(given[0]) if len(given) == 1 else None
+        given = [value for name, value in scope["headers"] if name == b"host"]
+        match = _HOST.fullmatch(given[0].decode("latin-1")) if len(given) == 1 else None
         if match is None:
             return False
         name = (match["address"] or match["name"]).lower()

@@ -4,9 +4,11 @@ Every label comes from a closed set (routes, methods, codes, published bundles a
 client writes. Each metric is explained in docs/operations.md.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from functools import cache
 from http import HTTPStatus
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import Metric
@@ -26,8 +28,7 @@ _REJECTIONS = frozenset({str(int(HTTPStatus.TOO_MANY_REQUESTS)), str(int(HTTPSta
 _STAGES = tuple(field.name for field in fields(Timings) if field.name != "total")
 
 
-@dataclass(frozen=True)
-class RequestFacts:
+class RequestFacts(NamedTuple):
     """What is counted of one exchange; each a label."""
 
     route: str
@@ -45,34 +46,34 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = _Registry()
         ProcessCollector(registry=self.registry)
-        self._requests = self._counter("requests", "Requests answered", [field.name for field in fields(RequestFacts)])
-        self._rejects = self._counter("rejects", "Requests refused with 429 or 503", ["code"])
-        self._durations = self._histogram("request_seconds", "From request to answer", ["route"], _REQUEST_BUCKETS_S)
-        self._stages = self._histogram("stage_seconds", "Stages of a page", ["stage", "bundle"], _STAGE_BUCKETS_S)
+        self._requests = self._counters("requests", "Requests answered", RequestFacts._fields)
+        self._rejects = self._counters("rejects", "Requests refused with 429 or 503", ["code"])
+        self._durations = self._histograms("request_seconds", "From request to answer", ["route"], _REQUEST_BUCKETS_S)
+        self._stages = self._histograms("stage_seconds", "Stages of a page", ["stage", "bundle"], _STAGE_BUCKETS_S)
         self._runs = self._histogram(
             "batch_pages", "Pages in a run of a model whose runs are shared", [], _RUN_BUCKETS_PAGES
         )
-        self._decisions = self._counter("decisions", "Pages by decision", ["bundle", "decision"])
-        self._reasons = self._counter("reasons", "Reasons for which pages were referred", ["bundle", "reason"])
-        self._classes = self._counter("classes", "Pages by most probable class", ["bundle", "predicted_class"])
+        self._decisions = self._counters("decisions", "Pages by decision", ["bundle", "decision"])
+        self._reasons = self._counters("reasons", "Reasons for which pages were referred", ["bundle", "reason"])
+        self._classes = self._counters("classes", "Pages by most probable class", ["bundle", "predicted_class"])
         self._replays = self._counter("replays", "Answers given again to the same Idempotency-Key", [])
 
     def count_request(self, facts: RequestFacts, duration_s: float) -> None:
         """Count an exchange that is over."""
-        self._requests.labels(**vars(facts)).inc()
-        self._durations.labels(facts.route).observe(duration_s)
+        self._requests(*facts).inc()
+        self._durations(facts.route).observe(duration_s)
         if facts.status in _REJECTIONS:
-            self._rejects.labels(facts.code).inc()
+            self._rejects(facts.code).inc()
 
     def count_result(self, result: ClassificationResult) -> None:
         """Count what became of a page that was classified."""
         bundle = result.manifest.ref
         for stage, duration_s in _stages(result.timings_ms):
-            self._stages.labels(stage, bundle).observe(duration_s)
-        self._decisions.labels(bundle, result.decision.status).inc()
+            self._stages(stage, bundle).observe(duration_s)
+        self._decisions(bundle, result.decision.status).inc()
         for reason in result.decision.reasons:
-            self._reasons.labels(bundle, reason.code).inc()
-        self._classes.labels(bundle, max(result.page, key=result.page.__getitem__)).inc()
+            self._reasons(bundle, reason.code).inc()
+        self._classes(bundle, max(result.page, key=result.page.__getitem__)).inc()
 
     def count_replay(self) -> None:
         """Count an answer that cost no work."""
@@ -90,10 +91,19 @@ class Metrics:
         """All of it, in Prometheus' text format 0.0.4."""
         return generate_latest(self.registry)
 
-    def _counter(self, name: str, explanation: str, labels: list[str]) -> Counter:
+    def _counters(self, name: str, explanation: str, labels: Sequence[str]) -> Callable[..., Counter]:
+        """What gives the one of some labels' values: found once, since the library checks and locks each time."""
+        return cache(self._counter(name, explanation, labels).labels)
+
+    def _histograms(
+        self, name: str, explanation: str, labels: Sequence[str], buckets: tuple[float, ...]
+    ) -> Callable[..., Histogram]:
+        return cache(self._histogram(name, explanation, labels, buckets).labels)
+
+    def _counter(self, name: str, explanation: str, labels: Sequence[str]) -> Counter:
         return Counter(f"ecg_{name}", f"{explanation}.", labels, registry=self.registry)
 
-    def _histogram(self, name: str, explanation: str, labels: list[str], buckets: tuple[float, ...]) -> Histogram:
+    def _histogram(self, name: str, explanation: str, labels: Sequence[str], buckets: tuple[float, ...]) -> Histogram:
         return Histogram(f"ecg_{name}", f"{explanation}.", labels, registry=self.registry, buckets=buckets)
 
 

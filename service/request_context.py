@@ -4,14 +4,13 @@ Knows no route. The log line holds nothing that a client writes, but for a well-
 """
 
 import logging
+import os
 import re
-import uuid
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from fastapi.telemetry import TelemetryConfig
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.metrics import NONE, Metrics, RequestFacts
@@ -41,7 +40,11 @@ _AS_SENT = tuple((name.lower().encode(), value.encode()) for name, value in SECU
 FRAMEWORK_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
 """None: FastAPI's own would send addresses, queries and the text of exceptions wherever its environment says."""
 
-_WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID, _TRACE, _CACHE_CONTROL = (
+    name.lower().encode() for name in (REQUEST_ID_HEADER, TRACE_HEADER, "Cache-Control")
+)
+_Header = tuple[bytes, bytes]
+_WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 logger = logging.getLogger(__name__)
@@ -82,8 +85,9 @@ class _Exchange:
         self._send = send
         self._method = method if method in _METHODS else "other"
         self.status: int | None = None
-        self.request_id = _request_id(scope)
-        parent = TraceContext.parse(Headers(scope=scope).get(TRACE_HEADER, ""))
+        given = dict(reversed(scope["headers"]))  # of several of one name, the first
+        self.request_id = _request_id(given.get(_REQUEST_ID))
+        parent = TraceContext.parse(given[_TRACE].decode("latin-1")) if _TRACE in given else None
         self._span = None if spans is None else spans.begin(parent, self._started_s)
         self._trace = self._span.context if self._span else parent and parent.child()
         self._state: MutableMapping[str, Any] = scope.setdefault("state", {})
@@ -98,13 +102,17 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers[REQUEST_ID_HEADER] = self.request_id
-            if self._trace is not None:
-                headers[TRACE_HEADER] = self._trace.header
-            headers.setdefault("Cache-Control", "no-store")
-            headers.raw.extend(_AS_SENT)  # no route has any of them
+            message["headers"] = self._completed(message["headers"])
         await self._send(message)
+
+    def _completed(self, of_route: Iterable[_Header]) -> list[_Header]:
+        headers = [*of_route, (_REQUEST_ID, self.request_id.encode())]
+        if self._trace is not None:
+            headers.append((_TRACE, self._trace.header.encode()))
+        if _CACHE_CONTROL not in dict(headers):
+            headers.append((_CACHE_CONTROL, b"no-store"))
+        headers += _AS_SENT
+        return headers  # no route has any of them, but for Cache-Control
 
     def end(self, metrics: Metrics) -> None:
         ended_s = perf_counter()
@@ -120,11 +128,16 @@ class _Exchange:
         metrics.count_request(facts, duration_s)
         if self._span is not None:
             self._span.end(facts, self.request_id, ended_s)
-        line = {"method": facts.method, "route": facts.route, "status": status, "duration_ms": duration_s * 1000}
-        who = {"key_id": self._state.get("key_id", NONE)}
-        logger.info("request", extra={"fields": line | who | self.identity})
+        line = {
+            "method": facts.method,
+            "route": facts.route,
+            "status": status,
+            "duration_ms": duration_s * 1000,
+            "key_id": self._state.get("key_id", NONE),
+            **self.identity,
+        }
+        logger.info("request", extra={"fields": line})
 
 
-def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-    return given if _WELL_FORMED_ID.fullmatch(given) else uuid.uuid4().hex
+def _request_id(given: bytes | None) -> str:
+    return given.decode() if given is not None and _WELL_FORMED_ID.fullmatch(given) else os.urandom(16).hex()

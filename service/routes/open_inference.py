@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
+from starlette.types import Scope
 
 from service import __version__
 from service.answers import Asked, RefusedPageError
@@ -86,8 +87,8 @@ class _ProtocolRoute(APIRoute):
 
 
 class _InferRoute(WorkRoute, _ProtocolRoute):
-    def refused(self, request: Request, error: OverloadedError) -> Response:
-        return _refusal(request, error)
+    def refused(self, scope: Scope, error: OverloadedError) -> Response:
+        return _refusal(Request(scope), error)
 
 
 _REFUSED: dict[int | str, dict[str, Any]] = {

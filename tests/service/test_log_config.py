@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+from datetime import datetime
 
 import pytest
 
@@ -40,6 +41,15 @@ def line(message: str = "request", fields: dict[str, object] | None = None, *, b
 )
 def test_values(value: object, written: str) -> None:
     assert line(fields={"value": value}).endswith(f" level=info logger=service event=request value={written}")
+
+
+@pytest.mark.parametrize("created_s", [0.0, 1_767_225_599.9996, 1_767_225_600.0, 1_767_225_600.0625])
+def test_the_time_is_the_record_s_to_the_millisecond(created_s: float) -> None:
+    record = record_of()
+    record.created, record.msecs = created_s, created_s % 1 * 1000
+    time = LineFormatter().format(record).split()[0].removeprefix("time=")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", time)
+    assert 0 <= created_s - datetime.fromisoformat(time).timestamp() < 0.001
 
 
 def test_a_traceback_stays_on_the_line() -> None:

@@ -197,6 +197,15 @@ def test_who_is_refused_for_want_of_room_is_not_asked_for_the_body_and_keeps_the
             connection.sendall(b"page" + asking)
 
 
+@pytest.mark.parametrize(("host", "status"), [("localhost", 503), ("evil.example", 421)])
+def test_without_room_the_name_in_the_target_is_looked_at_all_the_same(
+    models_dir: Path, slow: CountingClassifier, host: str, status: int
+) -> None:
+    asking = f"POST http://{host}/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode()
+    with occupied(models_dir, slow, max_waiting_requests=0) as client, connect(client.base_url, asking) as connection:
+        assert whole_answer(connection).startswith(b"HTTP/1.1 %d " % status)
+
+
 def whole_answer(connection: socket.socket) -> bytes:
     answer = b""
     while not answer.endswith(b"}"):
