@@ -9,7 +9,7 @@ from pydantic import Field
 from service import errors
 from service.answers import Answer
 from service.classify import classify
-from service.dependencies import PROTECTED, DeadlineDep, RepeatableDep, ServiceDep
+from service.dependencies import PROTECTED, DeadlineHeader, IdempotencyKeyHeader, asked_by, service_of
 from service.problems import refusal
 from service.routes.page_request import PAGE_BODY, PageQuery, page_problems, page_reader
 from service.routes.work_route import WorkRoute
@@ -39,11 +39,11 @@ class ClassifyQuery(PageQuery):
 async def classify_page(
     request: Request,
     query: Annotated[ClassifyQuery, Query()],
-    service: ServiceDep,
-    asked: RepeatableDep,
-    deadline_ms: DeadlineDep = None,
+    idempotency_key: IdempotencyKeyHeader = None,
+    deadline_ms: DeadlineHeader = None,
 ) -> Response:
     """How probable each class is, for the page and for each of its thirteen leads, and whether a person has to look."""
+    service = service_of(request)
     # What can be refused without the body is refused before it is read.
     service.answers.check_recorded()
     model = await service.models.get(query.model)
@@ -55,7 +55,7 @@ async def classify_page(
         explaining=query.explain,
         prepare=service.prepare,
     )
-    give = partial(service.answers.give, asked, model.manifest)
+    give = partial(service.answers.give, asked_by(request, idempotency_key), model.manifest)
     answer, replayed = await service.admission.serve(request, page_reader(service), work, give, deadline_ms=deadline_ms)
     response = _response(answer)
     if replayed:

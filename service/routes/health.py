@@ -1,9 +1,9 @@
 """Whether the service lives and whether requests should come here. Knows HTTP only."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from service import __version__, errors
-from service.dependencies import ServiceDep
+from service.dependencies import service_of
 from service.problems import problem_responses
 from service.schemas import Health, Liveness
 
@@ -16,11 +16,12 @@ _NOT_READY = problem_responses(errors.NotReadyError, errors.AuditUnavailableErro
 
 @router.get("/ready", summary="The same, for orchestrators", responses=_NOT_READY)
 @router.get("", summary="Whether and with what the service answers", responses=_NOT_READY)
-async def ready(service: ServiceDep) -> Health:
+async def ready(request: Request) -> Health:
     """503 while starting, while draining, and without a default model; the reason is in `found`.
 
     200 with a `problem` where another model was promoted and refused: the one before it goes on answering.
     """
+    service = service_of(request)
     service.check_ready()
     default = service.models.default
     return Health(

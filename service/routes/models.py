@@ -2,10 +2,10 @@
 
 import asyncio
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from service import errors
-from service.dependencies import ACCESS_REFUSALS, PROTECTED, ServiceDep
+from service.dependencies import ACCESS_REFUSALS, PROTECTED, service_of
 from service.model_schemas import BrokenModel, DefaultEntry, ModelCard, ModelEntry, ModelList
 from service.problems import problem_responses
 
@@ -19,8 +19,9 @@ router = APIRouter(tags=["models"], dependencies=PROTECTED)
     summary="Which models there are",
     responses=problem_responses(errors.RegistryUnavailableError, *ACCESS_REFUSALS),
 )
-async def list_models(service: ServiceDep) -> ModelList:
+async def list_models(request: Request) -> ModelList:
     """Every bundle in the registry, those that are refused with the reason."""
+    service = service_of(request)
     contents = await asyncio.to_thread(service.catalog.contents)
     default = service.models.default.state
     return ModelList(
@@ -37,6 +38,6 @@ async def list_models(service: ServiceDep) -> ModelList:
         errors.UnknownModelError, errors.BrokenModelError, errors.RegistryUnavailableError, *ACCESS_REFUSALS
     ),
 )
-async def model_card(name: str, version: str, service: ServiceDep) -> ModelCard:
+async def model_card(request: Request, name: str, version: str) -> ModelCard:
     """The model's card: what it is for and not for, its data, its figures and its limits."""
-    return ModelCard.of(await asyncio.to_thread(service.catalog.card, f"{name}/{version}"))
+    return ModelCard.of(await asyncio.to_thread(service_of(request).catalog.card, f"{name}/{version}"))

@@ -10,7 +10,7 @@ from enum import Enum
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -20,7 +20,7 @@ from starlette.types import Scope
 from service import __version__
 from service.answers import Asked, RefusedPageError
 from service.classify import ClassificationResult, LoadedModel, classify
-from service.dependencies import PROTECTED, AskedDep, DeadlineDep, ServiceDep
+from service.dependencies import PROTECTED, DeadlineHeader, asked_by, service_of
 from service.errors import InvalidInferenceError, OverloadedError, ServiceError
 from service.open_inference import InferenceAnswer, ModelMetadata, encode_answer, parse_request
 from service.problems import KINDS, refusal_headers
@@ -127,24 +127,25 @@ async def live() -> Live:
 
 
 @open_router.get("/v2/health/ready", summary="Whether requests should come here")
-async def ready(service: ServiceDep) -> Ready:
+async def ready(request: Request) -> Ready:
     """As `/health/ready`."""
-    service.check_ready()
+    service_of(request).check_ready()
     return Ready()
 
 
 @router.get(_MODEL, summary="What a model takes and gives")
 @router.get(_VERSION, summary="What a model takes and gives")
-async def model_metadata(service: ServiceDep, model: str, version: str | None = None) -> ModelMetadata:
+async def model_metadata(request: Request, model: str, version: str | None = None) -> ModelMetadata:
     """`model` is an alias or a name; without a version, its newest one."""
-    card = await asyncio.to_thread(service.catalog.card, _reference(model, version))
+    card = await asyncio.to_thread(service_of(request).catalog.card, _reference(model, version))
     return ModelMetadata.of(card.manifest)
 
 
 @router.get(f"{_MODEL}/ready", summary="Whether a model can be asked for")
 @router.get(f"{_VERSION}/ready", summary="Whether a model can be asked for")
-async def model_ready(service: ServiceDep, model: str, version: str | None = None) -> ModelReady:
+async def model_ready(request: Request, model: str, version: str | None = None) -> ModelReady:
     """A model that is not the default may still have to be loaded for its first request."""
+    service = service_of(request)
     service.check_ready()
     card = await asyncio.to_thread(service.catalog.card, _reference(model, version))
     return ModelReady(name=card.manifest.name)
@@ -157,27 +158,21 @@ class _Asked:
     by: Asked
     model: LoadedModel
     json_bytes: int | None
-    deadline_ms: int | None
-
-
-async def _loaded(service: ServiceDep, model: str, version: str | None = None) -> LoadedModel:
-    service.answers.check_recorded()  # before there is any work
-    return await service.models.get(_reference(model, version))
-
-
-async def _asked(
-    by: AskedDep,
-    loaded: Annotated[LoadedModel, Depends(_loaded)],
-    json_bytes: Annotated[int | None, Header(alias=JSON_LENGTH_HEADER, ge=0)] = None,
-    deadline_ms: DeadlineDep = None,
-) -> _Asked:
-    return _Asked(by, loaded, json_bytes, deadline_ms)
 
 
 @infer_router.post(f"{_MODEL}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
 @infer_router.post(f"{_VERSION}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
-async def infer(request: Request, service: ServiceDep, asked: Annotated[_Asked, Depends(_asked)]) -> Response:
+async def infer(
+    request: Request,
+    model: str,
+    version: str | None = None,
+    json_bytes: Annotated[int | None, Header(alias=JSON_LENGTH_HEADER, ge=0)] = None,
+    deadline_ms: DeadlineHeader = None,
+) -> Response:
     """Up to 16 pages in one BYTES tensor, `page`; each is classified as by `/classify`, and one refused refuses all."""
+    service = service_of(request)
+    service.answers.check_recorded()  # before there is any work
+    asked = _Asked(asked_by(request), await service.models.get(_reference(model, version)), json_bytes)
     request.state.bundle = asked.model.manifest.ref
     if request.headers.get("content-encoding", "identity") != "identity":
         raise InvalidInferenceError("a compressed body")
@@ -190,7 +185,7 @@ async def infer(request: Request, service: ServiceDep, asked: Annotated[_Asked, 
         partial(read_raw, max_body_bytes=settings.max_body_bytes),
         partial(_infer, asked, classified),
         partial(_give, service, asked),
-        deadline_ms=asked.deadline_ms,
+        deadline_ms=deadline_ms,
     )
     if answer.json_bytes is None:
         return Response(answer.body, media_type="application/json")

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from service.dependencies import PROTECTED, DeadlineDep, ServiceDep
+from service.dependencies import PROTECTED, DeadlineHeader, service_of
 from service.reading import read_leads
 from service.reading_schemas import PageReadingAnswer
 from service.routes.page_request import PAGE_BODY, PageQuery, page_problems, page_reader
@@ -36,9 +36,10 @@ class ReadingQuery(PageQuery):
     responses=page_problems(),
 )
 async def read(
-    request: Request, query: Annotated[ReadingQuery, Query()], service: ServiceDep, deadline_ms: DeadlineDep = None
+    request: Request, query: Annotated[ReadingQuery, Query()], deadline_ms: DeadlineHeader = None
 ) -> Response:
     """The page in gray and each lead's box, the ink found in it and its curve in mV, before any model has a say."""
+    service = service_of(request)
     model = await service.models.get(query.model)
     request.state.bundle = model.manifest.ref
     request_id: str = request.state.request_id
