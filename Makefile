@@ -40,7 +40,10 @@ serve: $(SERVE) $(NATIVE)
 	@echo "serve: http://127.0.0.1:$${ECG_PORT:-8000} (Ctrl-C stops it)"
 	@exec $(SERVE_VENV)/bin/python -m service
 
-native: $(NATIVE)
+# Whatever the files' times say.
+native: $(COMPILER)
+	@echo "native: shared_preproc/libpreproc*.so"
+	@.cache/compiler/bin/python shared_preproc/native.py
 
 test: $(DEV) $(NATIVE)
 	@echo "test: pytest"
@@ -121,9 +124,9 @@ $(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(BIN)/python $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(NATIVE): $(wildcard shared_preproc/*.c) shared_preproc/native.py $(COMPILER)
-	@echo "native: $@"
-	@.cache/compiler/bin/python shared_preproc/native.py
+# Not of the compiler, which may have been deleted since.
+$(NATIVE): $(wildcard shared_preproc/*.c) shared_preproc/native.py requirements/compiler.txt
+	@$(MAKE) --no-print-directory native
 
 $(COMPILER): requirements/compiler.txt
 	@echo "install: a C compiler (100 MB, some seconds, once)"

@@ -19,6 +19,6 @@ class NativeBuildHook(BuildHookInterface[Any]):
         if version == "editable":
             return
         runpy.run_path(str(Path(self.root, _NATIVE)), run_name="__main__")
-        build_data["artifacts"].append(str(_NATIVE.with_name("tracing.so")))
+        build_data["artifacts"].append("shared_preproc/libpreproc*.so")
         build_data["pure_python"] = False
         build_data["infer_tag"] = True

@@ -120,7 +120,10 @@ class _Clients:
         """Send each request when it is due, and wait until the last is answered or given up."""
         count, now_s = len(due), self._now_s()
         while len(self._done) < count:
-            events = self._epoll.poll(max(0.0, self._next_s(due) - now_s))
+            wait_s = max(0.0, self._next_s(due) - now_s)
+            # epoll's own wait is in whole milliseconds, rounded up: requests would be late by that.
+            select.select([self._epoll], (), (), wait_s if wait_s < inf else None)
+            events = self._epoll.poll(0)
             now_s = self._now_s()
             for number, event in events:
                 self._go_on(self._all[number], event, now_s)

@@ -9,14 +9,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
+import cv2
+import numpy as np
+
 from model_registry.bundle import Bundle
 from model_registry.golden import GOLDEN_LIMIT
+from model_registry.manifest import BundleManifest
 from service.catalog import Catalog
 from service.classifier import Classifier
 from service.classify import LoadedModel
 from service.errors import BrokenModelError
+from shared_preproc.page import Page
+from shared_preproc.pipeline import read_page
 
 __all__ = ["ModelLoader"]
+
+_PAPER = 255
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +52,7 @@ class ModelLoader:
     def _load(self, reference: str) -> LoadedModel:
         started = perf_counter()
         bundle = self._catalog.load(reference)
+        _check_preprocessing(bundle.manifest)
         classifier = self._open_classifier(bundle)
         _check_golden(bundle, classifier)
         facts = {
@@ -53,6 +62,20 @@ class ModelLoader:
         }
         logger.info("model_loaded", extra={"fields": facts})
         return LoadedModel(bundle.manifest, classifier, bundle.training_pages)
+
+
+def _check_preprocessing(manifest: BundleManifest) -> None:
+    """Read a blank page by the bundle's numbers: some fit no page, and each page would be an unforeseen fault."""
+    spec = manifest.preprocessing
+    blank = Page(np.full((spec.layout.height_px, spec.layout.width_px), _PAPER, np.uint8), "PNG")
+    try:
+        read_page(blank, spec).tensor(spec)
+    except (ArithmeticError, StopIteration, ValueError, cv2.error) as error:
+        raise BrokenModelError(
+            found=f"{manifest.ref}: preprocessing by which no page can be read: {error or type(error).__name__}",
+            expected="the numbers of a layout and of a pen, as the trainer publishes them",
+            remedy="Ask for another model; whoever runs the service should ask where this one came from.",
+        ) from error
 
 
 def _check_golden(bundle: Bundle, classifier: Classifier) -> None:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
-from queue import LifoQueue
+from queue import SimpleQueue
 
 import cv2
 
@@ -53,7 +53,7 @@ class PageProcesses:
         self.count = count
         self._longest_s = longest_s
         self._all: set[_PageProcess] = set()
-        self._idle: LifoQueue[_PageProcess] = LifoQueue()  # the last that was used has the warmest caches
+        self._idle: SimpleQueue[_PageProcess] = SimpleQueue()
 
     def start(self) -> None:
         """Start them, and wait until all are ready."""

@@ -63,15 +63,18 @@ class _Weights(NamedTuple):
 
 @cache
 def _weights(sigma_px: float, radius_px: int) -> _Weights:
-    """A Gaussian's, rounded to 8 bits; what rounding leaves is the middle's.
+    """A Gaussian's, rounded to 8 bits as OpenCV does: what rounding leaves of one is handed on to the next one inwards.
 
     Raises:
-        ValueError: rounding leaves nothing of it.
+        ValueError: 8 bits cannot express it.
     """
-    exact = cv2.getGaussianKernel(2 * radius_px + 1, sigma_px)[radius_px:, 0] * _UNITS
-    sides = np.round(exact[1:]).astype(np.uint16)
-    reach_px = int(np.count_nonzero(sides))
-    if 2 * sides.sum() >= _UNITS or reach_px > _MOST_REACH_PX:
+    rounded, left = [], 0.0
+    for weight in (cv2.getGaussianKernel(2 * radius_px + 1, sigma_px)[:radius_px, 0] * _UNITS).tolist():
+        rounded.append(round(weight + left))
+        left += weight - rounded[-1]
+    sides = np.trim_zeros(rounded, "f")[::-1]
+    reach_px, middle = len(sides), _UNITS - 2 * sum(sides)
+    if middle <= 0 or min(sides, default=0) < 0 or reach_px > _MOST_REACH_PX:
         raise ValueError(f"smoothing with a sigma of {sigma_px} px; expected one that 8 bits can express")
-    values = np.array([_UNITS - 2 * sides.sum(), *sides[:reach_px]], np.uint16)
+    values = np.array([middle, *sides], np.uint16)
     return _Weights(values, values.ctypes.data, reach_px)

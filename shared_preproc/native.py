@@ -35,7 +35,8 @@ def compile_native() -> None:
         subprocess.CalledProcessError: the compiler says no, or this Python has none.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        for kind in ("", _WIDE) if platform.machine() == "x86_64" else ("",):
+        # Last the one that `make` looks at.
+        for kind in (_WIDE, "") if platform.machine() == "x86_64" else ("",):
             _compile(kind, Path(scratch))
 
 

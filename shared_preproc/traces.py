@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, pairwise
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,8 @@ class _Pen(ctypes.Structure):
     ]
 
 
+_Structure = TypeVar("_Structure", bound=ctypes.Structure)
+_MOST = 2**20  # of any number: far more than a page has pixels or samples in a row, and sums of two fit 32 bits
 _EDGES = 3  # the curve, and the upper and the lower edge of its band
 _TRACE_LEADS = NATIVE.trace_leads
 _TRACE_LEADS.argtypes = [
@@ -130,7 +132,10 @@ def _plan(layout: Layout, spec: TraceSpec) -> _Plan:
             raise ValueError(f"{name} has a box without room between the names of the leads above and below it")
     if not 1 <= spec.stroke_px <= min(box.height_px for _, box in layout.lead_boxes):
         raise ValueError(f"a pen of {spec.stroke_px} px; expected at least 1, and no more than a box's height")
-    pen = _Pen(
+    if not 0 <= spec.flank_px <= layout.width_px:
+        raise ValueError(f"flanks of {spec.flank_px} px; expected at least 0, and no more than the page's width")
+    pen = _exactly(
+        _Pen,
         stroke_px=spec.stroke_px,
         flank_px=spec.flank_px,
         around_px=math.ceil(px_per_s / spec.rate_hz),
@@ -138,6 +143,18 @@ def _plan(layout: Layout, spec: TraceSpec) -> _Plan:
         px_per_mv=layout.px_per_mm * layout.mm_per_mv,
     )
     return _Plan((_Lead * len(leads))(*leads), pen, list(accumulate((lead.samples for lead in leads), initial=0)))
+
+
+def _exactly(structure: type[_Structure], **numbers: float) -> _Structure:
+    """Make a structure of C, which would take the lowest bits of whatever is too large for it.
+
+    Raises:
+        ValueError: one is.
+    """
+    for name, value in numbers.items():
+        if not abs(value) <= _MOST:
+            raise ValueError(f"{name} is {value}; expected at most {_MOST}")
+    return structure(**numbers)
 
 
 def _lead(lead: Lead, box: Box, layout: Layout, spec: TraceSpec) -> _Lead:
@@ -150,8 +167,9 @@ def _lead(lead: Lead, box: Box, layout: Layout, spec: TraceSpec) -> _Lead:
     below = [int(row) + name_bottom for row in spec.zero_rows_px if zero_px < row < bottom]
     column_px = spec.column_s * layout.px_per_mm * layout.mm_per_s
     page_column = round((box.left - spec.start_px) / column_px)
-    return _Lead(
-        *box,
+    return _exactly(
+        _Lead,
+        **box._asdict(),
         first=max([top, *above]),
         end=min([bottom, *below]),
         name_top=int(zero_px) + name_top,

@@ -10,7 +10,7 @@ from enum import Enum
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -158,21 +158,29 @@ class _Asked:
     by: Asked
     model: LoadedModel
     json_bytes: int | None
+    deadline_ms: int | None
+
+
+async def _loaded(request: Request, model: str, version: str | None = None) -> LoadedModel:
+    service = service_of(request)
+    service.answers.check_recorded()  # before there is any work
+    return await service.models.get(_reference(model, version))
+
+
+async def _asked(
+    request: Request,
+    loaded: Annotated[LoadedModel, Depends(_loaded)],  # first: that there is no such model is said before all else
+    json_bytes: Annotated[int | None, Header(alias=JSON_LENGTH_HEADER, ge=0)] = None,
+    deadline_ms: DeadlineHeader = None,
+) -> _Asked:
+    return _Asked(asked_by(request), loaded, json_bytes, deadline_ms)
 
 
 @infer_router.post(f"{_MODEL}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
 @infer_router.post(f"{_VERSION}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
-async def infer(
-    request: Request,
-    model: str,
-    version: str | None = None,
-    json_bytes: Annotated[int | None, Header(alias=JSON_LENGTH_HEADER, ge=0)] = None,
-    deadline_ms: DeadlineHeader = None,
-) -> Response:
+async def infer(request: Request, asked: Annotated[_Asked, Depends(_asked)]) -> Response:
     """Up to 16 pages in one BYTES tensor, `page`; each is classified as by `/classify`, and one refused refuses all."""
     service = service_of(request)
-    service.answers.check_recorded()  # before there is any work
-    asked = _Asked(asked_by(request), await service.models.get(_reference(model, version)), json_bytes)
     request.state.bundle = asked.model.manifest.ref
     if request.headers.get("content-encoding", "identity") != "identity":
         raise InvalidInferenceError("a compressed body")
@@ -185,7 +193,7 @@ async def infer(
         partial(read_raw, max_body_bytes=settings.max_body_bytes),
         partial(_infer, asked, classified),
         partial(_give, service, asked),
-        deadline_ms=deadline_ms,
+        deadline_ms=asked.deadline_ms,
     )
     if answer.json_bytes is None:
         return Response(answer.body, media_type="application/json")

@@ -52,11 +52,16 @@ def test_a_crop_of_one_level_has_no_ink(level: int) -> None:
 
 @pytest.mark.usefixtures("build")
 @settings(max_examples=150, deadline=None)
-@given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40))), st.sampled_from([0.7, 1.0, 1.6]))
-def test_a_mask_is_to_the_bit_what_opencv_makes_of_a_crop(crop: np.ndarray, sigma_px: float) -> None:
-    smooth = cv2.GaussianBlur(crop, (9, 9), sigma_px, borderType=cv2.BORDER_REPLICATE)
+@given(
+    arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40))),
+    st.sampled_from([(1.0, 4), (0.7, 4), (1.6, 4), (1.0, 2), (1.1, 4), (2.0, 6), (3.0, 5)]),
+)
+def test_a_mask_is_to_the_bit_what_opencv_makes_of_a_crop(crop: np.ndarray, kernel: tuple[float, int]) -> None:
+    sigma_px, radius_px = kernel
+    side_px = 2 * radius_px + 1
+    smooth = cv2.GaussianBlur(crop, (side_px, side_px), sigma_px, borderType=cv2.BORDER_REPLICATE)
     _, expected = cv2.threshold(smooth, 0, INK, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
-    mask = binarize(crop, replace(MASKS_150, gaussian_sigma_px=sigma_px))
+    mask = binarize(crop, replace(MASKS_150, gaussian_sigma_px=sigma_px, gaussian_radius_px=radius_px))
     np.testing.assert_array_equal(mask, expected if smooth.any() else 0)
 
 

@@ -145,6 +145,12 @@ def test_masks_that_are_not_their_boxes_are_refused(spoil: Callable[[Mask], Mask
 def test_numbers_that_no_page_can_be_traced_by_are_refused() -> None:
     with pytest.raises(ValueError, match="a pen of 0 px"):
         page_traces(blank_masks(0), LAYOUT, replace(SPEC, stroke_px=0))
+    with pytest.raises(ValueError, match=r"flanks of 2147483647 px"):
+        page_traces(blank_masks(0), LAYOUT, replace(SPEC, flank_px=2**31 - 1))
+    with pytest.raises(ValueError, match="samples is 10737418560"):
+        page_traces(blank_masks(0), LAYOUT, replace(SPEC, rate_hz=2.0**32 + 128))
+    with pytest.raises(ValueError, match="name_width_px is 4294967297"):
+        page_traces(blank_masks(0), LAYOUT, replace(SPEC, name_width_px=2**32 + 1))
     with pytest.raises(ValueError, match="without room"):
         page_traces(blank_masks(0), LAYOUT, replace(SPEC, name_rows_px=(-300, -200)))
 
