@@ -9,14 +9,15 @@ import mmap
 import os
 import pickle
 import signal
+import struct
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from multiprocessing.reduction import recv_handle, send_handle
 from queue import SimpleQueue
+from socket import AF_UNIX, SOCK_SEQPACKET, recv_fds, send_fds, socket, socketpair
+from weakref import finalize
 
 import cv2
 
@@ -34,8 +35,10 @@ _PROCESSES = get_context("spawn")
 _END_S = 1.0
 """For a process that closed its end to be gone."""
 _TRIES = 2
-_IDLE, _TAKEN = 0, 1  # the first byte of the memory that both see; the page comes after it
+_IDLE, _TAKEN = 0, 1  # the first byte of the memory that both see; the page comes after it, and then the answer
 _KEPT_BYTES = 2 * 2**20  # a larger page's memory is given back
+_MESSAGE_BYTES = 2**16  # at most: how long something in that memory is, and numbers to read a page by
+_LENGTH = struct.Struct("=Q")
 _SPECS = 8  # that are kept unpacked: the bundles that are served at once have one or two
 
 _Answer = tuple[PreparedPage | Exception, Sequence[Step]]
@@ -115,19 +118,21 @@ class PageProcesses:
 
 class _PageProcess:
     def __init__(self) -> None:
-        self._pipe, theirs = _PROCESSES.Pipe()
+        # Messages arrive whole or not at all.
+        self._socket, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
+        finalize(self, self._socket.close)  # not in `end`, when a thread may still be waiting there
         self._process = _PROCESSES.Process(target=_work, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
-        # A page goes through memory that both see: a socket would copy it twice, in pieces, and wake either each time.
+        # Pages and answers go through memory that both see: a socket would copy them twice, in pieces, and wake either
+        # side each time.
         with os.fdopen(os.memfd_create("page"), "wb") as shared:
             shared.truncate(1 + MAX_PAGE_BYTES)
-            self._page = mmap.mmap(shared.fileno(), 0)
-            send_handle(self._pipe, shared.fileno(), self._process.pid)
+            self._memory = mmap.mmap(shared.fileno(), 0)
+            send_fds(self._socket, [b"memory"], [shared.fileno()])
 
     def wait_until_ready(self, longest_s: float) -> None:
-        self._wait(longest_s)
-        self._pipe.recv_bytes()
+        self._message(longest_s)
 
     def ask(self, data: bytes, spec: PreprocSpec, longest_s: float) -> _Answer:
         """Have a page prepared.
@@ -136,19 +141,19 @@ class _PageProcess:
             EOFError, OSError: it has died, or does not take the page.
             TimeoutError: it took it, and longer than ``longest_s``.
         """
-        self._page[0] = _IDLE
-        self._page[1 : 1 + len(data)] = data
-        self._pipe.send((len(data), _packed(spec)))
+        self._memory[0] = _IDLE
+        self._memory[1 : 1 + len(data)] = data
+        self._socket.send(_LENGTH.pack(len(data)) + _packed(spec))
         try:
-            self._wait(longest_s)
+            (size_bytes,) = _LENGTH.unpack(self._message(longest_s))
         except TimeoutError:
-            if self._page[0] == _IDLE:
+            if self._memory[0] == _IDLE:
                 raise EOFError from None
             raise
-        answer: _Answer = self._pipe.recv()
+        answer: _Answer = pickle.loads(self._memory[1 : 1 + size_bytes])  # noqa: S301 - of a process of ours
         if len(data) > _KEPT_BYTES:
             with suppress(OSError):  # where the kernel has no such call, it stays
-                self._page.madvise(mmap.MADV_REMOVE)
+                self._memory.madvise(mmap.MADV_REMOVE)
         return answer
 
     def end(self, within_s: float = 0.0) -> int | None:
@@ -158,10 +163,16 @@ class _PageProcess:
         self._process.join()
         return self._process.exitcode
 
-    def _wait(self, longest_s: float) -> None:
-        if not self._pipe.poll(longest_s):
+    def _message(self, longest_s: float) -> bytes:
+        self._socket.settimeout(longest_s)
+        try:
+            message = self._socket.recv(_MESSAGE_BYTES)
+        except TimeoutError:
             self._process.kill()
-            raise TimeoutError
+            raise
+        if not message:
+            raise EOFError
+        return message
 
 
 def _unreadable(what: str) -> UndecodableImageError:
@@ -172,21 +183,24 @@ def _unreadable(what: str) -> UndecodableImageError:
     )
 
 
-def _work(pipe: Connection) -> None:
-    """Prepare the pages that come through ``pipe``, until its other end is closed."""
+def _work(asked: socket) -> None:
+    """Prepare the pages that come, until the other end of ``asked`` is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the service says when it is over
     cv2.setNumThreads(1)
     keep_freed_memory()
-    with suppress(EOFError, ConnectionError):
-        with os.fdopen(recv_handle(pipe), "rb") as shared:
-            page = mmap.mmap(shared.fileno(), 0)
-        pipe.send_bytes(b"ready")
-        while True:
-            size_bytes, packed = pipe.recv()
-            page[0] = _TAKEN
-            spec, steps = _unpacked(packed), watch_steps()
-            outcome = _outcome(prepare, page[1 : 1 + size_bytes], spec)
-            pipe.send((outcome, steps))
+    with suppress(ConnectionError):
+        _, (shared,), _, _ = recv_fds(asked, _MESSAGE_BYTES, maxfds=1)
+        memory = mmap.mmap(shared, 0)
+        os.close(shared)
+        asked.send(b"ready")
+        while message := asked.recv(_MESSAGE_BYTES):
+            memory[0] = _TAKEN
+            (size_bytes,) = _LENGTH.unpack_from(message)
+            spec, steps = _unpacked(message[_LENGTH.size :]), watch_steps()
+            outcome = _outcome(prepare, memory[1 : 1 + size_bytes], spec)
+            answer = pickle.dumps((outcome, steps), pickle.HIGHEST_PROTOCOL)
+            memory[1 : 1 + len(answer)] = answer
+            asked.send(_LENGTH.pack(len(answer)))
 
 
 def _outcome(
