@@ -10,7 +10,6 @@ from service.decide import Status, Thresholds
 from service.explain import LeadEvidence
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.page import ImageFormat
-from shared_preproc.quality import Quality
 
 __all__ = ["Classification", "Health", "Image", "Liveness", "Milliseconds", "Positive", "Problem"]
 
@@ -51,7 +50,7 @@ class Reason(_FromOurs):
     message: str
 
 
-class OperatingPoint(_FromOurs):
+class OperatingPoint(BaseModel):
     """From which probability on a page is flagged for the critical class, and what that gave where it was chosen.
 
     It was chosen on the very pages that it is judged on here, which the networks had not seen: expect worse on others.
@@ -66,15 +65,6 @@ class OperatingPoint(_FromOurs):
     sensitivity_ci95: Annotated[tuple[Share, Share], Field(description="Its 95 % interval.")]
     flagged: Annotated[Share, Field(description="Share of the other classes' pages that were flagged, there.")]
 
-    @classmethod
-    def of(cls, thresholds: Thresholds | None) -> "OperatingPoint | None":
-        """Give the point that was decided by the form in which it is sent."""
-        if thresholds is None:
-            return None
-        return cls(
-            critical_class=thresholds.policy.critical_class, target=thresholds.target, **thresholds.point.model_dump()
-        )
-
 
 class PageQuality(BaseModel):
     """What was measured on the page, whatever the model says."""
@@ -86,15 +76,6 @@ class PageQuality(BaseModel):
         float, Field(ge=0, allow_inf_nan=False, description="RMS of II - I - III, 0 but for noise.")
     ]
     coverage: Annotated[dict[Lead, Share], Field(description="Share of each lead's width with a trace.")]
-
-    @classmethod
-    def of(cls, quality: Quality) -> "PageQuality":
-        """Give what was measured the form in which it is sent, leads in clinical order."""
-        return cls(
-            heart_rate_bpm=quality.heart_rate_bpm,
-            einthoven_residual_mv=quality.einthoven_residual_mv,
-            coverage={lead: quality.coverage[lead] for lead in LEADS},
-        )
 
 
 class ModelIdentity(BaseModel):
@@ -149,26 +130,29 @@ class Classification(BaseModel):
 
     @classmethod
     def of(cls, result: ClassificationResult, request_id: str) -> "Classification":
-        """Give a result the form in which it is sent."""
-        manifest = result.manifest
-        return cls(
-            request_id=request_id,
-            predicted_class=_most_probable(result.page),
-            probabilities=result.page,
-            decision=result.decision.status,
-            reasons=[Reason.model_validate(reason) for reason in result.decision.reasons],
-            operating_point=OperatingPoint.of(result.thresholds),
-            seen_in_training=result.seen_in_training,
-            quality=PageQuality.of(result.quality),
-            leads=[_lead(lead, by_class, result.explanation) for lead, by_class in result.leads.items()],
-            model=ModelIdentity(
-                name=manifest.name,
-                version=manifest.version,
-                sha256=manifest.model_sha256,
-                preprocessing=manifest.preprocessing_fingerprint,
-            ),
-            image=Image.model_validate(result.image),
-            timings_ms=TimingsMs.model_validate(result.timings_ms),
+        """Give a result the form in which it is sent, leads in clinical order."""
+        manifest, quality, thresholds = result.manifest, result.quality, result.thresholds
+        # One nested dictionary, validated at once: a model for each part costs a request as much as its routing.
+        return cls.model_validate(
+            {
+                "request_id": request_id,
+                "predicted_class": _most_probable(result.page),
+                "probabilities": result.page,
+                "decision": result.decision.status,
+                "reasons": result.decision.reasons,
+                "operating_point": None if thresholds is None else _operating_point(thresholds),
+                "seen_in_training": result.seen_in_training,
+                "quality": {**vars(quality), "coverage": {lead: quality.coverage[lead] for lead in LEADS}},
+                "leads": [_lead(lead, by_class, result.explanation) for lead, by_class in result.leads.items()],
+                "model": {
+                    "name": manifest.name,
+                    "version": manifest.version,
+                    "sha256": manifest.model_sha256,
+                    "preprocessing": manifest.preprocessing_fingerprint,
+                },
+                "image": result.image,
+                "timings_ms": result.timings_ms,
+            }
         )
 
 
@@ -206,15 +190,23 @@ class Problem(BaseModel):
     request_id: str
 
 
+def _operating_point(thresholds: Thresholds) -> dict[str, object]:
+    return {
+        "critical_class": thresholds.policy.critical_class,
+        "target": thresholds.target,
+        **vars(thresholds.point),
+    }
+
+
 def _lead(
     lead: Lead, probabilities: ClassProbabilities, explanation: Mapping[Lead, LeadEvidence] | None
-) -> LeadClassification:
-    return LeadClassification(
-        lead=lead,
-        predicted_class=_most_probable(probabilities),
-        probabilities=probabilities,
-        explanation=None if explanation is None else Explanation.model_validate(explanation[lead]),
-    )
+) -> dict[str, object]:
+    return {
+        "lead": lead,
+        "predicted_class": _most_probable(probabilities),
+        "probabilities": probabilities,
+        "explanation": None if explanation is None else explanation[lead],
+    }
 
 
 def _most_probable(probabilities: ClassProbabilities) -> str:
