@@ -1,32 +1,72 @@
-"""What ink there is in each column of a mask: how much, and where it begins. Knows no page and no lead."""
+"""What ink there is in each column of a mask: how much, and where it begins. Knows no page and no lead.
 
-import cv2
+What is done is in `columns.c`.
+"""
+
+import ctypes
+import math
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_preproc.masks import INK, Mask
+from shared_preproc.masks import Mask
+from shared_preproc.native import NATIVE
 
-__all__ = ["ColumnsPx", "ink_px", "upper_edge_px"]
+__all__ = ["Columns", "ColumnsPx", "ink_columns"]
 
 ColumnsPx = NDArray[np.int32]
 """A number of rows for each column of a mask: int32 (columns,)."""
 
+_ROWS_COLUMNS = 2
+_COUNTS = 2  # of each column
+_INK_COLUMNS = NATIVE.ink_columns
+_INK_COLUMNS.argtypes = [ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p]
+_INK_COLUMNS.restype = None
+_NEAREST_STRETCH = NATIVE.nearest_stretch
+_NEAREST_STRETCH.argtypes = [ctypes.c_void_p, ctypes.c_void_p, *(ctypes.c_int32 for _ in range(4))]
+_NEAREST_STRETCH.restype = ctypes.c_int64
 
-def ink_px(mask: Mask) -> ColumnsPx:
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The columns of one mask, from the left."""
+
+    ink_px: ColumnsPx
     """How many rows have ink."""
-    return np.asarray(cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] // INK, np.int32)
+    upper_px: ColumnsPx
+    """The uppermost row with ink; 0 where there is none."""
+
+    def nearest_px(self, start: int, width: int, *, apart: int) -> float:
+        """RMS distance, in both numbers, of the ``width`` columns from ``start`` to the nearest others as wide.
+
+        Those begin at least ``apart`` columns away; where there is no room for them, it is infinite.
+
+        Raises:
+            ValueError: the mask has no such columns.
+        """
+        if not (start >= 0 and 0 < width <= len(self.ink_px) - start and apart >= 0):
+            raise ValueError(f"{width} columns from {start} on, {apart} apart, of {len(self.ink_px)}")
+        counts = _address(self.ink_px), _address(self.upper_px)
+        squares: int = _NEAREST_STRETCH(*counts, len(self.ink_px), start, width, apart)
+        return math.inf if squares < 0 else math.sqrt(squares / (_COUNTS * width))
 
 
-def upper_edge_px(mask: Mask) -> ColumnsPx:
-    """The uppermost row with ink; 0 where there is none.
+def ink_columns(mask: Mask) -> Columns:
+    """Count in each column of a mask, uint8 (rows, columns), what is not 0.
 
-    With each row's ink marked by how far from below the row is, the largest mark is that of the uppermost. Marks of
-    8 bits are much the fastest, so no more than 255 rows are looked at together.
+    Raises:
+        ValueError: it is something else.
     """
-    edge_px = np.zeros(mask.shape[1], np.int32)
-    for start in reversed(range(0, len(mask), INK)):
-        rows = mask[start : start + INK]
-        marks = np.arange(INK, INK - len(rows), -1, dtype=np.uint8)
-        largest = (rows & marks[:, np.newaxis]).max(axis=0)
-        edge_px = np.where(largest, start + INK - largest.astype(np.int32), edge_px)
-    return edge_px
+    if mask.dtype != np.uint8 or mask.ndim != _ROWS_COLUMNS:
+        raise ValueError(f"a mask of {mask.dtype} {mask.shape}; expected uint8 (rows, columns)")
+    ink = np.ascontiguousarray(mask)
+    height_px, width_px = ink.shape
+    ink_px, upper_px = np.empty((_COUNTS, width_px), np.int32)
+    _INK_COLUMNS(_address(ink), height_px, width_px, _address(ink_px), _address(upper_px))
+    return Columns(ink_px, upper_px)
+
+
+def _address(numbers: NDArray[np.uint8] | ColumnsPx) -> int:
+    address: int = numbers.__array_interface__["data"][0]
+    return address

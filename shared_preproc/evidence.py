@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from shared_preproc.columns import ink_px, upper_edge_px
+from shared_preproc.columns import Columns, ink_columns
 from shared_preproc.errors import NotAnEcgPageError, UnreadableLeadsError
 from shared_preproc.form import Form, FormSpec, measure_form
 from shared_preproc.layout import Layout
 from shared_preproc.leads import LEADS, Lead
-from shared_preproc.masks import Mask
 from shared_preproc.page import Page
 from shared_preproc.pipeline import PageReading
 from shared_preproc.relations import beat_coincidence, lead_relations
@@ -91,8 +90,9 @@ def examine(page: Page, reading: PageReading, spec: PreprocSpec, evidence: Evide
         UnreadableLeadsError: the form is there, but leads have no curve, or the limb leads contradict one another.
     """
     scaled, form = _form(page, spec.layout, evidence)
-    _refuse_unreadable(_dark_shares(page, spec.layout, evidence), reading, evidence)
-    doubts = [*scaled, *_form_doubts(form, evidence), *_copies(reading, evidence)]
+    columns = {lead: ink_columns(mask) for lead, mask in reading.masks.items()}
+    _refuse_unreadable(_dark_shares(page, spec.layout, evidence), columns, reading, evidence)
+    doubts = [*scaled, *_form_doubts(form, evidence), *_copies(columns, evidence)]
     if not scaled:  # the levels of a scaled page are off by up to 0.2 mV, and no relation holds
         doubts += _relations(reading, evidence)
     return tuple(doubts)
@@ -162,25 +162,27 @@ def _dark_shares(page: Page, layout: Layout, evidence: EvidenceSpec) -> dict[Lea
     }
 
 
-def _refuse_unreadable(dark: Mapping[Lead, float], reading: PageReading, evidence: EvidenceSpec) -> None:
+def _refuse_unreadable(
+    dark: Mapping[Lead, float], columns: Mapping[Lead, Columns], reading: PageReading, evidence: EvidenceSpec
+) -> None:
     """Refuse where a box shows no pen's stroke from side to side; ``dark`` is that of `_dark_shares`.
 
     Raises:
         UnreadableLeadsError: in some boxes.
     """
-    reasons = {
-        lead: _unreadable(reading.masks[lead], min(reading.traces[lead].coverage, dark[lead]), evidence)
-        for lead in LEADS
-    }
+    reasons = {}
+    for lead in LEADS:
+        coverage, height_px = min(reading.traces[lead].coverage, dark[lead]), len(reading.masks[lead])
+        reasons[lead] = _unreadable(columns[lead], height_px, coverage, evidence)
     unreadable = tuple(lead for lead, reason in reasons.items() if reason)
     if unreadable:
         raise UnreadableLeadsError(unreadable, found="; ".join(f"{lead}: {reasons[lead]}" for lead in unreadable))
 
 
-def _unreadable(mask: Mask, coverage: float, evidence: EvidenceSpec) -> str:
+def _unreadable(columns: Columns, height_px: int, coverage: float, evidence: EvidenceSpec) -> str:
     """Why no curve can be read off a lead's box, ``coverage`` of whose columns show one; empty if one can."""
-    heights_px = np.sort(ink_px(mask))
-    share = int(heights_px.sum()) / len(heights_px) / mask.shape[0]
+    heights_px = np.sort(columns.ink_px)
+    share = int(heights_px.sum()) / len(heights_px) / height_px
     least, most = evidence.ink_share
     if coverage < evidence.coverage:
         return f"a curve over {coverage:.0%} of the box's width"
@@ -191,31 +193,27 @@ def _unreadable(mask: Mask, coverage: float, evidence: EvidenceSpec) -> str:
     return f"strokes {stroke_px} px thick" if stroke_px > evidence.stroke_px else ""
 
 
-def _copies(reading: PageReading, evidence: EvidenceSpec) -> Iterator[Doubt]:
+def _copies(columns: Mapping[Lead, Columns], evidence: EvidenceSpec) -> Iterator[Doubt]:
     """Doubt one lead whose beats are copies.
 
     Raises:
         NotAnEcgPageError: several leads' are; no heart repeats itself to the pixel.
     """
-    copied = [lead for lead in evidence.copied_leads if _has_copies(reading.masks[lead], evidence)]
+    copied = [lead for lead in evidence.copied_leads if _has_copies(columns[lead], evidence)]
     if len(copied) > 1:
         raise NotAnEcgPageError(found=f"beats that are copies of one another, pixel by pixel, in {', '.join(copied)}")
     for lead in copied:
         yield Doubt("copied_beats", f"Beats of {lead} are copies of one another, pixel by pixel.")
 
 
-def _has_copies(mask: Mask, evidence: EvidenceSpec) -> bool:
+def _has_copies(columns: Columns, evidence: EvidenceSpec) -> bool:
     """Whether the steepest stretch of a mask stands in it a second time: compared by upper edge and ink height."""
-    profile = np.array([upper_edge_px(mask), ink_px(mask)], np.float32)
-    steepness = np.abs(profile[:, 1:] - profile[:, :-1]).sum(axis=0)
+    steepness = np.abs(np.diff(columns.upper_px)) + np.abs(np.diff(columns.ink_px))
     climbed = np.append(0, steepness).cumsum()
     start = int((climbed[evidence.beat_px - 1 :] - climbed[: 1 - evidence.beat_px]).argmax())
-    beat = profile[:, start : start + evidence.beat_px]
-    if np.ptp(beat[0]) < evidence.beat_height_px:
+    if np.ptp(columns.upper_px[start : start + evidence.beat_px]) < evidence.beat_height_px:
         return False
-    distances = cv2.matchTemplate(profile, beat, cv2.TM_SQDIFF)[0]
-    distances[max(0, start - evidence.beat_px // 2) : start + evidence.beat_px // 2] = np.inf
-    return float(distances.min()) < beat.size * evidence.copy_px**2
+    return columns.nearest_px(start, evidence.beat_px, apart=evidence.beat_px // 2) < evidence.copy_px
 
 
 def _relations(reading: PageReading, evidence: EvidenceSpec) -> Iterator[Doubt]:

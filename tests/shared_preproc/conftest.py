@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared_preproc import masks, native, traces
+from shared_preproc import columns, masks, native, traces
 
 
 @pytest.fixture(scope="module", params=["", "avx2"])
@@ -17,8 +17,14 @@ def build(request: pytest.FixtureRequest) -> Iterator[None]:
         )
     library = native._load(request.param)
     with pytest.MonkeyPatch.context() as patch:
-        for module, name in ((masks, "_BINARIZE"), (traces, "_TRACE_LEADS")):
-            function = getattr(library, getattr(module, name).__name__)
-            function.argtypes = getattr(module, name).argtypes
+        for module, name in (
+            (masks, "_BINARIZE"),
+            (traces, "_TRACE_LEADS"),
+            (columns, "_INK_COLUMNS"),
+            (columns, "_NEAREST_STRETCH"),
+        ):
+            loaded = getattr(module, name)
+            function = getattr(library, loaded.__name__)
+            function.argtypes, function.restype = loaded.argtypes, loaded.restype
             patch.setattr(module, name, function)
         yield
