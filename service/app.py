@@ -79,8 +79,6 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     )
     app.add_middleware(Doorway, routes=app.routes)  # which are all there when it is made: with the first request
     app.add_middleware(TrustedHosts, names=trusted_hosts(settings, settings.host))
-    _offer_metrics(app, settings)
-    app.add_middleware(RequestContext, metrics=metrics, spans=spans)  # the last is the outermost
     handle_errors(app)
     for routes in (classify, reading, health, models, open_inference, web):
         app.include_router(routes.router)
@@ -89,6 +87,8 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     if settings.docs:
         app.include_router(web.docs_router)
     app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")
+    _offer_metrics(app, settings)
+    app.add_middleware(RequestContext, metrics=metrics, spans=spans)  # the last is the outermost
     return app
 
 

@@ -6,6 +6,7 @@ of them is the site's.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from model_registry.policy import DecisionPolicy, OperatingPoint
@@ -51,7 +52,7 @@ class Thresholds:
             return None
         return cls(policy, policy.default_sensitivity if sensitivity is None else sensitivity)
 
-    @property
+    @cached_property
     def point(self) -> OperatingPoint:
         """What the pages that the network had not seen support: the fewest flags that reach the target."""
         return self.policy.operating_point(self.target)

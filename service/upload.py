@@ -4,7 +4,7 @@ Multipart bodies are parsed here on python-multipart itself. Starlette's parser 
 take the last of two equal fields, and name its refusals in free text only.
 """
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from typing import Protocol
 
@@ -54,24 +54,18 @@ async def _read(request: Request, arrival: Arrival, body: "_Body", max_body_byte
     arrival.expected_bytes = int(announced) if announced.isdecimal() else max_body_bytes
     if arrival.expected_bytes > max_body_bytes:
         raise BodyTooLargeError(max_body_bytes)
+    received_bytes = 0
     try:
-        async with aclosing(_bounded(request, max_body_bytes)) as chunks:
+        async with aclosing(request.stream()) as chunks:
             async for chunk in chunks:
+                received_bytes += len(chunk)
+                if received_bytes > max_body_bytes:
+                    raise BodyTooLargeError(max_body_bytes)
                 arrival.count(len(chunk))
                 body.write(chunk)
     except ClientDisconnect as error:
         raise IncompleteBodyError from error
     return body.page()
-
-
-async def _bounded(request: Request, max_body_bytes: int) -> AsyncGenerator[bytes]:
-    received_bytes = 0
-    async with aclosing(request.stream()) as chunks:
-        async for chunk in chunks:
-            received_bytes += len(chunk)
-            if received_bytes > max_body_bytes:
-                raise BodyTooLargeError(max_body_bytes)
-            yield chunk
 
 
 class _Body(Protocol):
