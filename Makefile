@@ -99,7 +99,7 @@ lock: $(DEV)
 	@$(UV_COMPILE) $(UPGRADE) --group checkov -o requirements/checkov.txt
 
 clean:
-	rm -rf shared_preproc/*.so .venv .venv-gpu .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf shared_preproc/*.so shared_preproc/.lib* .venv .venv-gpu .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python .venv-gpu/bin/python:

@@ -41,7 +41,7 @@ def binarize(crop: Gray, spec: PreprocSpec) -> Mask:
     threshold: its mask is empty.
 
     Raises:
-        ValueError: ``crop`` is something else.
+        ValueError: ``crop`` is something else, or 8 bits cannot express the smoothing that ``spec`` asks for.
     """
     if crop.dtype != np.uint8 or crop.ndim != _ROWS_COLUMNS or not crop.size or crop.strides[1] != 1:
         raise ValueError(f"a crop of {crop.dtype} {crop.shape}; expected uint8 (rows, columns), of pixels side by side")

@@ -49,7 +49,7 @@ def page_traces(masks: Mapping[Lead, Mask], layout: Layout, spec: TraceSpec) -> 
     A lead without ink is flat at 0 mV, with coverage 0.
 
     Raises:
-        ValueError: a mask is not uint8, or not as large as its lead's box.
+        ValueError: a mask is not uint8, or not as large as its lead's box; or no page can be traced by these numbers.
     """
     plan = _plan(layout, spec)
     inks = [_checked(masks[lead], box) for lead, box in layout.lead_boxes]  # held until they have been looked at
@@ -159,7 +159,9 @@ def _exactly(structure: type[_Structure], **numbers: float) -> _Structure:
 
 def _lead(lead: Lead, box: Box, layout: Layout, spec: TraceSpec) -> _Lead:
     """Where a lead is looked for: up to the next leads' zero lines at most, in the boxes above and below it, too."""
-    zero_px = next(row for row in spec.zero_rows_px if box.top <= row < box.bottom)
+    zero_px = next((row for row in spec.zero_rows_px if box.top <= row < box.bottom), None)
+    if zero_px is None:
+        raise ValueError(f"{lead} has a box without a zero line")
     name_top, name_bottom = spec.name_rows_px
     column = [other for _, other in layout.lead_boxes if (other.left, other.right) == (box.left, box.right)]
     top, bottom = min(other.top for other in column), max(other.bottom for other in column)
