@@ -11,7 +11,7 @@ import pickle
 import signal
 import struct
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from multiprocessing import get_context
@@ -189,25 +189,32 @@ def _work(asked: socket) -> None:
     cv2.setNumThreads(1)
     keep_freed_memory()
     with suppress(ConnectionError):
-        _, (shared,), _, _ = recv_fds(asked, _MESSAGE_BYTES, maxfds=1)
-        memory = mmap.mmap(shared, 0)
-        os.close(shared)
+        _, handed, _, _ = recv_fds(asked, _MESSAGE_BYTES, maxfds=1)
+        if not handed:
+            return
+        memory = mmap.mmap(handed[0], 0)
+        os.close(handed[0])
         asked.send(b"ready")
         while message := asked.recv(_MESSAGE_BYTES):
             memory[0] = _TAKEN
             (size_bytes,) = _LENGTH.unpack_from(message)
-            spec, steps = _unpacked(message[_LENGTH.size :]), watch_steps()
-            outcome = _outcome(prepare, memory[1 : 1 + size_bytes], spec)
-            answer = pickle.dumps((outcome, steps), pickle.HIGHEST_PROTOCOL)
+            answer = _answer(memory[1 : 1 + size_bytes], _unpacked(message[_LENGTH.size :]))
             memory[1 : 1 + len(answer)] = answer
             asked.send(_LENGTH.pack(len(answer)))
 
 
-def _outcome(
-    work: Callable[[bytes, PreprocSpec], PreparedPage], data: bytes, spec: PreprocSpec
-) -> PreparedPage | Exception:
+def _answer(data: bytes, spec: PreprocSpec) -> bytes:
+    """An `_Answer`, packed."""
+    steps, outcome = watch_steps(), _outcome(data, spec)
+    answer = pickle.dumps((outcome, steps), pickle.HIGHEST_PROTOCOL)
+    if len(answer) > MAX_PAGE_BYTES:
+        return pickle.dumps((ValueError(f"a tensor of {spec.tensor_shape}, for which there is no room"), steps))
+    return answer
+
+
+def _outcome(data: bytes, spec: PreprocSpec) -> PreparedPage | Exception:
     try:
-        return work(data, spec)
+        return prepare(data, spec)
     except Exception as error:  # noqa: BLE001 - raised again where it is awaited
         error.add_note(traceback.format_exc())  # which is not sent otherwise
         return error

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
 from typing import cast
@@ -19,7 +20,7 @@ from service.page_processes import PageProcesses
 from service.prepared import PreparedPage, prepare
 from shared_preproc.errors import UndecodableImageError, UnreadableLeadsError, UnsuitableDimensionsError
 from shared_preproc.leads import Lead
-from shared_preproc.spec import MASKS_150, TRACES_50_HZ, PreprocSpec
+from shared_preproc.spec import MASKS_150, TRACES_50_HZ, MaskTensor, PreprocSpec
 from tests.factories import page_jpeg, page_without_leads_png, resized_png
 from tests.service.process import Process, environment, running
 from tests.service.serving import file_form, wait_until
@@ -61,6 +62,15 @@ def test_a_fault_comes_back_with_the_place_where_it_happened(processes: PageProc
     with pytest.raises(AttributeError) as fault:
         processes.prepare(page_jpeg(), cast("PreprocSpec", "no numbers"))
     assert "decode_page" in "".join(fault.value.__notes__)
+
+
+def test_a_tensor_for_which_there_is_no_room_is_a_fault_of_the_numbers_and_not_of_the_page(
+    processes: PageProcesses,
+) -> None:
+    before = {child.pid for child in active_children()}
+    with pytest.raises(ValueError, match=r"\(13, 1600, 1700\), for which there is no room"):
+        processes.prepare(page_jpeg(), replace(MASKS_150, tensor=MaskTensor(1600, 1700)))
+    assert {child.pid for child in active_children()} == before
 
 
 def test_a_process_that_died_is_replaced_and_its_page_prepared(
