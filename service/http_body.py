@@ -52,6 +52,11 @@ class AnnouncedBody:
         """Whether nothing more is to come."""
         return not self._rest_bytes
 
+    @property
+    def sure_bytes(self) -> int:
+        """How many more are to come at least."""
+        return self._rest_bytes
+
     def take(self, data: memoryview) -> tuple[memoryview, memoryview]:
         """Give the body's part of ``data``, and what comes after the body."""
         piece = data[: self._rest_bytes]
@@ -64,6 +69,9 @@ class ChunkedBody:
 
     h11 takes them apart, since it can tell where they end. Extensions and trailers are dropped.
     """
+
+    sure_bytes = 1
+    """How many more are to come at least, until it is complete."""
 
     def __init__(self) -> None:
         self._parser = h11.Connection(h11.SERVER, _MOST_AROUND_BYTES)

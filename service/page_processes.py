@@ -37,8 +37,8 @@ _END_S = 1.0
 _TRIES = 2
 _IDLE, _TAKEN = 0, 1  # the first byte of the memory that both see; the page comes after it, and then the answer
 _KEPT_BYTES = 2 * 2**20  # a larger page's memory is given back
-_MESSAGE_BYTES = 2**16  # at most: how long something in that memory is, and numbers to read a page by
-_LENGTH = struct.Struct("=Q")
+_ROOM_BYTES = MAX_PAGE_BYTES + 2**20  # of a page and the numbers to read it by, or of an answer
+_LENGTHS = struct.Struct("=QQ")  # a message: of the page and of the numbers, or of the answer and of nothing
 _SPECS = 8  # that are kept unpacked: the bundles that are served at once have one or two
 
 _Answer = tuple[PreparedPage | Exception, Sequence[Step]]
@@ -127,12 +127,12 @@ class _PageProcess:
         # Pages and answers go through memory that both see: a socket would copy them twice, in pieces, and wake either
         # side each time.
         with os.fdopen(os.memfd_create("page"), "wb") as shared:
-            shared.truncate(1 + MAX_PAGE_BYTES)
+            shared.truncate(1 + _ROOM_BYTES)
             self._memory = mmap.mmap(shared.fileno(), 0)
             send_fds(self._socket, [b"memory"], [shared.fileno()])
 
     def wait_until_ready(self, longest_s: float) -> None:
-        self._message(longest_s)
+        self._wait(longest_s)
 
     def ask(self, data: bytes, spec: PreprocSpec, longest_s: float) -> _Answer:
         """Have a page prepared.
@@ -141,20 +141,15 @@ class _PageProcess:
             EOFError, OSError: it has died, or does not take the page.
             TimeoutError: it took it, and longer than ``longest_s``.
         """
-        self._memory[0] = _IDLE
-        self._memory[1 : 1 + len(data)] = data
-        self._socket.send(_LENGTH.pack(len(data)) + _packed(spec))
         try:
-            (size_bytes,) = _LENGTH.unpack(self._message(longest_s))
+            return self._ask(data, _packed(spec), longest_s)
         except TimeoutError:
             if self._memory[0] == _IDLE:
                 raise EOFError from None
             raise
-        answer: _Answer = pickle.loads(self._memory[1 : 1 + size_bytes])  # noqa: S301 - of a process of ours
-        if len(data) > _KEPT_BYTES:
-            with suppress(OSError):  # where the kernel has no such call, it stays
-                self._memory.madvise(mmap.MADV_REMOVE)
-        return answer
+        except BaseException:
+            self._process.kill()  # what it answers later would be taken for the next page's
+            raise
 
     def end(self, within_s: float = 0.0) -> int | None:
         """End it and give its exit status, that of `multiprocessing`: a signal is negative."""
@@ -163,16 +158,29 @@ class _PageProcess:
         self._process.join()
         return self._process.exitcode
 
-    def _message(self, longest_s: float) -> bytes:
+    def _ask(self, data: bytes, numbers: bytes, longest_s: float) -> _Answer:
+        self._memory[0] = _IDLE
+        self._memory[1 : 1 + len(data)] = data
+        self._memory[1 + len(data) : 1 + len(data) + len(numbers)] = numbers
+        self._socket.send(_LENGTHS.pack(len(data), len(numbers)))
+        size_bytes = self._wait(longest_s)
+        answer: _Answer = pickle.loads(self._memory[1 : 1 + size_bytes])  # noqa: S301 - of a process of ours
+        if max(len(data), size_bytes) > _KEPT_BYTES:
+            with suppress(OSError):  # where the kernel has no such call, it stays
+                self._memory.madvise(mmap.MADV_REMOVE)
+        return answer
+
+    def _wait(self, longest_s: float) -> int:
         self._socket.settimeout(longest_s)
         try:
-            message = self._socket.recv(_MESSAGE_BYTES)
+            message = self._socket.recv(_LENGTHS.size)
         except TimeoutError:
             self._process.kill()
             raise
         if not message:
             raise EOFError
-        return message
+        size_bytes, _ = _LENGTHS.unpack(message)
+        return int(size_bytes)
 
 
 def _unreadable(what: str) -> UndecodableImageError:
@@ -189,25 +197,26 @@ def _work(asked: socket) -> None:
     cv2.setNumThreads(1)
     keep_freed_memory()
     with suppress(ConnectionError):
-        _, handed, _, _ = recv_fds(asked, _MESSAGE_BYTES, maxfds=1)
+        _, handed, _, _ = recv_fds(asked, _LENGTHS.size, maxfds=1)
         if not handed:
             return
         memory = mmap.mmap(handed[0], 0)
         os.close(handed[0])
-        asked.send(b"ready")
-        while message := asked.recv(_MESSAGE_BYTES):
+        asked.send(_LENGTHS.pack(0, 0))
+        while message := asked.recv(_LENGTHS.size):
             memory[0] = _TAKEN
-            (size_bytes,) = _LENGTH.unpack_from(message)
-            answer = _answer(memory[1 : 1 + size_bytes], _unpacked(message[_LENGTH.size :]))
+            page_bytes, numbers_bytes = _LENGTHS.unpack(message)
+            page, numbers = memory[1 : 1 + page_bytes], memory[1 + page_bytes : 1 + page_bytes + numbers_bytes]
+            answer = _answer(page, _unpacked(numbers))
             memory[1 : 1 + len(answer)] = answer
-            asked.send(_LENGTH.pack(len(answer)))
+            asked.send(_LENGTHS.pack(len(answer), 0))
 
 
 def _answer(data: bytes, spec: PreprocSpec) -> bytes:
     """An `_Answer`, packed."""
     steps, outcome = watch_steps(), _outcome(data, spec)
     answer = pickle.dumps((outcome, steps), pickle.HIGHEST_PROTOCOL)
-    if len(answer) > MAX_PAGE_BYTES:
+    if len(answer) > _ROOM_BYTES:
         return pickle.dumps((ValueError(f"a tensor of {spec.tensor_shape}, for which there is no room"), steps))
     return answer
 

@@ -47,8 +47,8 @@ int64_t nearest_stretch(const int32_t* ink_px, const int32_t* upper_px, int32_t 
         if (start - apart < place && place < start + apart) continue;
         int64_t sum = 0;
         for (int32_t column = 0; column < stretch && sum < least; column++) { /* mostly it is soon too much */
-            int64_t ink = ink_px[place + column] - ink_px[start + column];
-            int64_t upper = upper_px[place + column] - upper_px[start + column];
+            int64_t ink = (int64_t)ink_px[place + column] - ink_px[start + column];
+            int64_t upper = (int64_t)upper_px[place + column] - upper_px[start + column];
             sum += ink * ink + upper * upper;
         }
         if (sum < least) least = sum;

@@ -20,6 +20,7 @@ ColumnsPx = NDArray[np.int32]
 
 _ROWS_COLUMNS = 2
 _COUNTS = 2  # of each column
+_MOST = 2**20  # rows or columns: far more than a page has
 _INK_COLUMNS = NATIVE.ink_columns
 _INK_COLUMNS.argtypes = [ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p]
 _INK_COLUMNS.restype = None
@@ -43,12 +44,18 @@ class Columns:
         Those begin at least ``apart`` columns away; where there is no room for them, it is infinite.
 
         Raises:
-            ValueError: the mask has no such columns.
+            ValueError: there are no such columns, or these are not as they should be.
         """
-        if not (start >= 0 and 0 < width <= len(self.ink_px) - start and apart >= 0):
-            raise ValueError(f"{width} columns from {start} on, {apart} apart, of {len(self.ink_px)}")
+        columns = len(self.ink_px)
+        if not (start >= 0 and 0 < width <= columns - start and apart >= 0):
+            raise ValueError(f"{width} columns from {start} on, {apart} apart, of {columns}")
+        for numbers in (self.ink_px, self.upper_px):
+            if numbers.dtype != np.int32 or numbers.shape != (columns,) or not numbers.flags.c_contiguous:
+                raise ValueError(
+                    f"columns of {numbers.dtype} {numbers.shape}; expected int32 {(columns,)}, side by side"
+                )
         counts = _address(self.ink_px), _address(self.upper_px)
-        squares: int = _NEAREST_STRETCH(*counts, len(self.ink_px), start, width, apart)
+        squares: int = _NEAREST_STRETCH(*counts, columns, start, width, min(apart, columns))
         return math.inf if squares < 0 else math.sqrt(squares / (_COUNTS * width))
 
 
@@ -58,8 +65,8 @@ def ink_columns(mask: Mask) -> Columns:
     Raises:
         ValueError: it is something else.
     """
-    if mask.dtype != np.uint8 or mask.ndim != _ROWS_COLUMNS:
-        raise ValueError(f"a mask of {mask.dtype} {mask.shape}; expected uint8 (rows, columns)")
+    if mask.dtype != np.uint8 or mask.ndim != _ROWS_COLUMNS or max(mask.shape) > _MOST:
+        raise ValueError(f"a mask of {mask.dtype} {mask.shape}; expected uint8 (rows, columns), {_MOST} at most")
     ink = np.ascontiguousarray(mask)
     height_px, width_px = ink.shape
     ink_px, upper_px = np.empty((_COUNTS, width_px), np.int32)

@@ -20,12 +20,13 @@ from service.page_processes import PageProcesses
 from service.prepared import PreparedPage, prepare
 from shared_preproc.errors import UndecodableImageError, UnreadableLeadsError, UnsuitableDimensionsError
 from shared_preproc.leads import Lead
-from shared_preproc.spec import MASKS_150, TRACES_50_HZ, MaskTensor, PreprocSpec
+from shared_preproc.spec import MASKS_150, TRACES_50_HZ, MaskTensor, PreprocSpec, TraceTensor
 from tests.factories import page_jpeg, page_without_leads_png, resized_png
 from tests.service.process import Process, environment, running
 from tests.service.serving import file_form, wait_until
 
 MIB = 2**20
+TRACE = TRACES_50_HZ.trace
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,31 @@ def test_a_process_that_cannot_be_replaced_once_is_replaced_for_the_next_page(
     for _ in range(3):
         assert processes.prepare(page_jpeg(), TRACES_50_HZ).image.format == "JPEG"
     assert len(active_children()) == 2
+
+
+def test_a_page_whose_answer_could_not_be_taken_leaves_none_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(process: page_processes._PageProcess, longest_s: float) -> int:
+        raise MemoryError(f"{process}, {longest_s}")
+
+    before, processes = set(active_children()), PageProcesses(1)
+    processes.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(page_processes._PageProcess, "_wait", fails)
+        with pytest.raises(MemoryError):
+            processes.prepare(page_jpeg(seed=1), TRACES_50_HZ)
+    pages = [page_jpeg(seed=seed) for seed in (2, 3)]
+    assert [said(processes.prepare(page, TRACES_50_HZ)) for page in pages] == [
+        said(prepare(page, TRACES_50_HZ)) for page in pages
+    ]
+    processes.close()
+    assert set(active_children()) == before
+
+
+def test_numbers_of_any_length_reach_the_process(processes: PageProcesses) -> None:
+    many = replace(TRACE, zero_rows_px=TRACE.zero_rows_px + tuple(2000.0 + row for row in range(20_000)))
+    spec = replace(TRACES_50_HZ, tensor=TraceTensor(many))
+    page = page_jpeg()
+    assert said(processes.prepare(page, spec)) == said(prepare(page, spec))
 
 
 class _Deadly:

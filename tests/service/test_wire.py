@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.http_protocol import READ_BYTES, PatientProtocol
 from tests.factories import page_jpeg
 from tests.service.process import environment, running
 from tests.service.serving import serving, settings_for, wait_until
@@ -36,6 +37,32 @@ def test_a_body_that_arrives_for_long_makes_room_for_the_next(models_dir: Path) 
         assert client.post("/classify", content=page_jpeg()).is_success
         (given_up,) = select(uploads, [], [], 10)[0]
         assert given_up.recv(65536).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_that_comes_in_many_pieces_is_read_in_few(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_bytes = []
+    updated = PatientProtocol.buffer_updated
+
+    def buffer_updated(self: PatientProtocol, nbytes: int) -> None:
+        read_bytes.append(nbytes)
+        updated(self, nbytes)
+
+    page, piece = page_jpeg(), 4096
+    head = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(page)
+    with (
+        serving(settings_for(models_dir)) as client,
+        socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection,
+    ):
+        monkeypatch.setattr(PatientProtocol, "buffer_updated", buffer_updated)
+        for _ in range(2):  # the second finds the connection as the first did
+            read_bytes.clear()
+            connection.sendall(head)
+            for start in range(0, len(page), piece):
+                connection.sendall(page[start : start + piece])
+                time.sleep(0.001)
+            assert whole_answer(connection).startswith(b"HTTP/1.1 200 ")
+            assert sum(read_bytes) == len(head) + len(page)
+            assert len(read_bytes) <= 3 + len(page) // READ_BYTES, "the head, full reads, the rest"
 
 
 def test_a_head_that_does_not_end(models_dir: Path) -> None:

@@ -17,11 +17,15 @@ COUNTS = arrays(np.int32, st.integers(1, 40), elements=st.integers(0, 3))
 
 
 @settings(max_examples=50, deadline=None)
-@given(arrays(np.bool_, st.tuples(st.integers(1, 20), st.integers(1, 20))), st.sampled_from([0, 250, 600]))
-def test_columns_hold_what_is_counted(ink: np.ndarray, paper_rows: int) -> None:
-    """Whatever the height: more than 255 rows do not fit into 8 bits."""
+@given(
+    arrays(np.bool_, st.tuples(st.integers(1, 20), st.integers(1, 20))),
+    st.sampled_from([0, 250, 600]),
+    st.sampled_from([1, 127, INK]),
+)
+def test_columns_hold_what_is_counted(ink: np.ndarray, paper_rows: int, value: int) -> None:
+    """Whatever the height, as more than 255 rows do not fit into 8 bits; and whatever the ink's value."""
     ink = np.pad(ink, ((paper_rows, 0), (0, 0)))
-    columns = ink_columns(ink.astype(np.uint8) * INK)
+    columns = ink_columns(ink.astype(np.uint8) * np.uint8(value))
     np.testing.assert_array_equal(columns.ink_px, ink.sum(axis=0))
     np.testing.assert_array_equal(columns.upper_px, ink.argmax(axis=0))
 
@@ -48,7 +52,9 @@ def test_a_view_of_a_mask_is_counted_as_it_is_seen() -> None:
     assert (columns.ink_px.tolist(), columns.upper_px.tolist()) == ([0, 2, 0], [0, 5, 0])
 
 
-@pytest.mark.parametrize("mask", [np.zeros((2, 2), np.int32), np.zeros(4, np.uint8)])
+@pytest.mark.parametrize(
+    "mask", [np.zeros((2, 2), np.int32), np.zeros(4, np.uint8), np.zeros((1, 2**20 + 1), np.uint8)]
+)
 def test_what_is_no_mask_is_refused(mask: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected uint8"):
         ink_columns(mask)
@@ -70,6 +76,7 @@ def test_the_nearest_columns_are_those_that_differ_least(ink_px: np.ndarray, dat
 def test_columns_that_are_far_apart_are_told_how_far() -> None:
     counts = np.array([2**20, 0], np.int32)
     assert Columns(counts, counts).nearest_px(0, 1, apart=1) == 2**20
+    assert Columns(counts, counts).nearest_px(0, 1, apart=2**32) == math.inf
 
 
 @pytest.mark.parametrize(("start", "width", "apart"), [(-1, 1, 0), (0, 0, 0), (0, 4, 0), (3, 1, 0), (0, 1, -1)])
@@ -77,3 +84,9 @@ def test_columns_that_a_mask_does_not_have_are_refused(start: int, width: int, a
     counts = np.zeros(3, np.int32)
     with pytest.raises(ValueError, match="of 3"):
         Columns(counts, counts).nearest_px(start, width, apart=apart)
+
+
+@pytest.mark.parametrize("upper_px", [np.zeros(3, np.int64), np.zeros(2, np.int32), np.zeros(6, np.int32)[::2]])
+def test_columns_of_another_kind_are_refused(upper_px: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="expected int32"):
+        Columns(np.zeros(3, np.int32), upper_px).nearest_px(0, 1, apart=1)
