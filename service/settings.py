@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     """Asked of each bundle's policy; ``None``: what the bundle was published with."""
     provider: Provider = "auto"
     worker_threads: _Count | None = None
-    """``None``: as many as the CPUs that this process may use; one more where processes prepare pages."""
+    """``None``: as many as the CPUs that this process may use, and as many more as processes prepare pages."""
     page_processes: Annotated[int, Field(ge=0)] | None = None
     """``None``: as many as the CPUs or `worker_threads`, whatever is less; none if that is one."""
     inference_threads: _Count | None = None
@@ -104,8 +104,8 @@ class Settings(BaseSettings):
         return busy if busy > 1 else 0
 
     def pages_at_once(self, cpus: int) -> int:
-        """How many threads work on pages; one more than CPUs, as a process must not wait for what is done here."""
-        return self.worker_threads or cpus + (self.processes_for_pages(cpus) > 0)
+        """How many threads work on pages; while some wait for processes, as many others do what is done here."""
+        return self.worker_threads or cpus + self.processes_for_pages(cpus)
 
     def threads_of_one_inference(self, cpus: int) -> int:
         """How many threads an inference gets where this process may use ``cpus``."""

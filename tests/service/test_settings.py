@@ -99,7 +99,7 @@ def test_an_inference_gets_what_the_workers_leave(workers: int | None, threads: 
 @pytest.mark.parametrize(
     ("cpus", "workers", "processes", "expected"),
     [
-        (8, None, None, (8, 9)),
+        (8, None, None, (8, 16)),
         (1, None, None, (0, 1)),
         (8, 1, None, (0, 1)),
         (8, 3, None, (3, 3)),
