@@ -33,6 +33,7 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
         host=settings.host,
         port=settings.port,
         backlog=ACCEPTED_AT_ONCE,
+        loop="asyncio",  # uvicorn takes uvloop where it is installed, which does not read into a protocol's own buffer
         http=cast("type[asyncio.Protocol]", protocol),
         lifespan="on",
         ws="none",

@@ -135,6 +135,12 @@ def test_it_needs_nothing_of_the_training_stack(models_dir: Path) -> None:
         assert process.client.post("/classify", content=page_jpeg()).is_success
 
 
+def test_another_event_loop_that_is_installed_beside_it_changes_nothing(models_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "uvloop.py").write_text("def new_event_loop():\n    raise AssertionError('uvloop was taken')\n")
+    with running(environment(models_dir, PYTHONPATH=str(tmp_path))) as process:
+        assert process.client.post("/classify", content=page_jpeg()).is_success
+
+
 def test_importing_it_reads_no_setting() -> None:
     subprocess.run([sys.executable, "-c", READING_NO_ENVIRONMENT], check=True, cwd=REPOSITORY)
 
