@@ -1,12 +1,17 @@
 """Twice as many requests as the service can answer, for a minute: what is answered, what is refused, what else suffers.
 
-    python -m benchmarks.overload [--seconds 60] [--times 2.0] [--pages 24] [--registry models] [--model production]
+    python -m benchmarks.overload [--seconds 60] [--times 2.0] [--rounds 6] [--pages 24] [--registry models]
+                                  [--model production]
 
 Starts the service with its default settings and measures its capacity: answers a second to eight clients that each
 send one page after the other. Then pages come at a constant rate of so many times that, whatever becomes of them
-(`benchmarks.open_loop`), while a process beside asks for /health 20 times a second. Then the capacity again: if it is
-not what it was, the machine had other work. Generator and service share the cores, and the generator sends twice as
-much as it did for the capacity; the row "CPUs used" says what that takes, and what is left for others on the machine.
+(`benchmarks.open_loop`). All the while a process beside asks for /health 20 times a second.
+
+A machine that is shared does not have the same capacity a minute later. So both are measured once more, in turn, in
+rounds of ten seconds.
+
+Generator and service share the cores, and the generator sends twice as much as it did for the capacity; the row "CPUs
+used" says what that takes, and what is left for others on the machine.
 """
 
 import argparse
@@ -14,23 +19,25 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.closed_loop import closed_loop
 from benchmarks.exchange import HEALTH, OK, Body, as_raw
-from benchmarks.measuring import busy_cpu_s, synthetic_pages, table
+from benchmarks.measuring import Spread, busy_cpu_s, synthetic_pages, table
 from benchmarks.open_loop import NO_ANSWER, Load, open_loop
 from benchmarks.server_process import ServerProcess
 from benchmarks.service_process import service_process
 
-__all__ = ["Overload", "overload"]
+__all__ = ["Overload", "overload", "side_by_side"]
 
 CLIENTS = 8
 HEALTH_HZ = 20.0
 DEADLINE_MS = 60_000
 """The service's default, `ECG_REQUEST_DEADLINE_S`."""
 REFUSED = 503
+ROUND_S = 10.0
 _EARLY_SHARE = 1 / 6
 """Of the time, until memory is looked at for the first time: 10 s of a minute."""
 
@@ -81,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--times", type=float, default=2.0, help="the capacity")
+    parser.add_argument("--rounds", type=int, default=6, help="of both in turn, at least one")
     parser.add_argument("--pages", type=int, default=24, help="different pages, sent in turn")
     parser.add_argument("--registry", type=Path, default=Path("models"))
     parser.add_argument("--model", default="production")
@@ -88,28 +96,50 @@ def main() -> None:
     bodies = [as_raw(page) for page in synthetic_pages(options.pages)]
     with service_process(options.registry, options.model) as service:
         done = overload(service, bodies, times=options.times, seconds=options.seconds)
-    print(table(["", "measured", "wanted"], done.rows()))
+        shares = side_by_side(service, bodies, times=options.times, rounds=options.rounds)
+    in_turn = "goodput of capacity, measured in turn", f"{shares}", "at least 0.95"
+    print(table(["", "measured", "wanted"], [*done.rows(), in_turn]))
 
 
 def overload(
     service: ServerProcess, bodies: Sequence[Body], *, times: float, seconds: float, requests: int = 1000
 ) -> Overload:
     """Measure the capacity with so many requests, send ``times`` as many a second for some time, and measure again."""
-    closed_loop(service.port, bodies, concurrency=CLIENTS, requests=requests // 4)  # warms up
-    before_hz = _capacity_hz(service, bodies, requests)
     with ProcessPoolExecutor(1, get_context("spawn")) as beside, ThreadPoolExecutor(1) as threads:
         beside.submit(time.sleep, 0).result()  # it has started
+        warm_hz = _answers_hz(service, bodies, requests // 4)
+
+        def capacity_hz() -> float:
+            beside.submit(_ask_health, service.port, requests / warm_hz)
+            return _answers_hz(service, bodies, requests)
+
+        before_hz = capacity_hz()
         health = beside.submit(_ask_health, service.port, seconds)
         memory = threads.submit(_memory_mib, service, seconds)
         service_s, all_s = service.cpu_s(), busy_cpu_s()
         load = open_loop(service.port, bodies, rate_hz=times * before_hz, duration_s=seconds)
         service_s, all_s = service.cpu_s() - service_s, busy_cpu_s() - all_s
         ended_s = max(one.answered_s for one in load.arrivals)
-        capacity_hz = before_hz, _capacity_hz(service, bodies, requests)
-        return Overload(capacity_hz, load, health.result(), memory.result(), service_s / ended_s, all_s / ended_s)
+        after_hz = capacity_hz()
+    cpus = service_s / ended_s, all_s / ended_s
+    return Overload((before_hz, after_hz), load, health.result(), memory.result(), *cpus)
 
 
-def _capacity_hz(service: ServerProcess, bodies: Sequence[Body], requests: int) -> float:
+def side_by_side(
+    service: ServerProcess, bodies: Sequence[Body], *, times: float, rounds: int, round_s: float = ROUND_S
+) -> Spread:
+    """Give the goodput of so many rounds, each as a share of the capacity, which is measured before and after it."""
+    hz = _answers_hz(service, bodies, len(bodies))
+    capacities_hz, goodputs_hz = [_answers_hz(service, bodies, round(hz * round_s))], []
+    for _ in range(rounds):
+        load = open_loop(service.port, bodies, rate_hz=times * capacities_hz[-1], duration_s=round_s)
+        goodputs_hz.append(load.goodput_hz)
+        capacities_hz.append(_answers_hz(service, bodies, round(hz * round_s)))
+    means_hz = [sum(both) / 2 for both in pairwise(capacities_hz)]
+    return Spread.of(goodput / mean for goodput, mean in zip(goodputs_hz, means_hz, strict=True))
+
+
+def _answers_hz(service: ServerProcess, bodies: Sequence[Body], requests: int) -> float:
     started_s = time.perf_counter()
     closed_loop(service.port, bodies, concurrency=CLIENTS, requests=requests)
     return requests / (time.perf_counter() - started_s)

@@ -10,7 +10,7 @@ from benchmarks.closed_loop import closed_loop
 from benchmarks.exchange import HEALTH, Body, as_form, as_raw
 from benchmarks.measuring import Spread, busy_cpu_s, synthetic_pages, table
 from benchmarks.open_loop import MOST_REQUESTS, NO_ANSWER, open_loop
-from benchmarks.overload import overload
+from benchmarks.overload import overload, side_by_side
 from benchmarks.server_process import ServerProcess, family, free_port, server_process
 from benchmarks.service_process import service_process
 from model_registry.registry import Registry
@@ -112,6 +112,11 @@ def test_under_twice_the_load_there_are_answers_refusals_and_health(service: Ser
     rows = {name: value for name, value, _ in done.rows()}
     assert rows["answers"].endswith("x 503")
     assert done.memory_mib[1] < done.memory_mib[0] + 64
+
+
+def test_goodput_and_capacity_are_measured_in_turn(service: ServerProcess, pages: list[bytes]) -> None:
+    shares = side_by_side(service, [as_raw(page) for page in pages], times=2, rounds=2, round_s=1)
+    assert 0.2 < shares.low <= shares.median <= shares.high < 2
 
 
 def test_a_service_that_ends_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
