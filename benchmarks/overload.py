@@ -116,8 +116,10 @@ def overload(
         warm_hz = _answers_hz(service, bodies, requests // 4)
 
         def capacity_hz() -> float:
-            beside.submit(_ask_health, service.port, requests / warm_hz)
-            return _answers_hz(service, bodies, requests)
+            asked = beside.submit(_ask_health, service.port, requests / warm_hz)
+            hz = _answers_hz(service, bodies, requests)
+            asked.result()  # or the next phase would begin without it
+            return hz
 
         before_hz = capacity_hz()
         health = beside.submit(_ask_health, service.port, seconds)

@@ -19,7 +19,7 @@ _SWITCH_S = 0.05
 """For how long a thread waits until Python takes the interpreter's lock from another one; 5 ms, unless told otherwise.
 
 Who has it gives it up by itself with every page that is read or classified. Where it is taken instead, both lose what
-they had in the caches: at twice the load, 2 to 4 % of the pages.
+they had in the caches: some per cent of the pages at twice the load (decision 7).
 """
 
 logger = logging.getLogger(__name__)
