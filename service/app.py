@@ -1,13 +1,14 @@
 """The application: its parts put together. Reads no environment; knows neither how a page is classified nor sent."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import BaseRoute
 
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
@@ -35,7 +36,7 @@ from service.model_loader import ModelLoader
 from service.model_pool import Budget, ModelPool
 from service.page_processes import PageProcesses
 from service.problems import handle_errors, problem_responses
-from service.request_context import FRAMEWORK_TELEMETRY, RequestContext
+from service.request_context import FRAMEWORK_TELEMETRY, RequestContext, Telemetry
 from service.routes import classify, health, models, open_inference, reading, web
 from service.routes import metrics as metrics_route
 from service.settings import Settings
@@ -59,10 +60,10 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         StartupError: ONNX Runtime, the audit or OpenTelemetry cannot do what the settings demand, or they leave the
             service open to anyone.
     """
-    access, metrics, spans = make_access(settings), Metrics(), _open_spans(settings)
+    access, telemetry = make_access(settings), Telemetry(Metrics(), _open_spans(settings))
     opener = open_classifier or onnx_opener(settings.provider, settings.threads_of_one_inference(available_cpus()))
-    opener = batching_opener(opener, _batching(settings), metrics.count_run)
-    make_service = partial(_service, settings, opener, access, metrics, open_audit(settings))
+    opener = batching_opener(opener, _batching(settings), telemetry.metrics.count_run)
+    make_service = partial(_service, settings, opener, access, telemetry.metrics, open_audit(settings))
     app = FastAPI(
         title="ECG report classifier",
         summary="Reads a 12-lead ECG report page and says how probable each class is, for each lead and for the page.",
@@ -75,9 +76,8 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         # A redirect would be built from the client's Host header.
         redirect_slashes=False,
         telemetry=FRAMEWORK_TELEMETRY,
-        lifespan=_lifespan(make_service, spans),
+        lifespan=_lifespan(make_service, telemetry),
     )
-    app.add_middleware(Doorway, routes=app.routes)  # which are all there when it is made: with the first request
     app.add_middleware(TrustedHosts, names=trusted_hosts(settings, settings.host))
     handle_errors(app)
     for routes in (classify, reading, health, models, open_inference, web):
@@ -88,7 +88,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         app.include_router(web.docs_router)
     app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")
     _offer_metrics(app, settings)
-    app.add_middleware(RequestContext, metrics=metrics, spans=spans)  # the last is the outermost
+    app.add_middleware(RequestContext, telemetry=telemetry)  # the last is the outermost
     return app
 
 
@@ -117,10 +117,10 @@ def _open_spans(settings: Settings) -> "Spans | None":
 
 
 def _lifespan(
-    make_service: Callable[[], Service], spans: "Spans | None"
+    make_service: Callable[[], Service], telemetry: Telemetry
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[LifespanState]:
         service = make_service()
         service.metrics.watch(ServiceGauges(service))
         if service.audit is not None:
@@ -132,7 +132,7 @@ def _lifespan(
             await asyncio.to_thread(processes.start)
             if processes.count:
                 service.prepare = processes.prepare
-            yield {"service": service}
+            yield {"service": service, "doorway": _doorway(service, app.routes, telemetry)}
         finally:
             following.cancel()
             service.loader.close()
@@ -140,8 +140,8 @@ def _lifespan(
             service.admission.workers.close()
             if service.audit is not None:
                 service.audit.close()
-            if spans is not None:
-                spans.close()
+            if telemetry.spans is not None:
+                telemetry.spans.close()
 
     return lifespan
 
@@ -170,6 +170,14 @@ def _service(
         metrics=metrics,
         audit=audit,
         answers=Answers(metrics, audit, kept),
+    )
+
+
+def _doorway(service: Service, routes: Sequence[BaseRoute], telemetry: Telemetry) -> Doorway:
+    settings = service.settings
+    names = trusted_hosts(settings, settings.host)
+    return Doorway(
+        service.admission.workers, routes, names=names, telemetry=telemetry, other_port=settings.metrics_port
     )
 
 

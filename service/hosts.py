@@ -16,7 +16,7 @@ from service.loopback import LOOPBACK_NAME, is_loopback
 from service.problems import refusal
 from service.settings import Settings
 
-__all__ = ["ANY_HOST", "TrustedHosts", "trusted_hosts"]
+__all__ = ["ANY_HOST", "TrustedHosts", "is_trusted", "trusted_hosts"]
 
 ANY_HOST = "*"
 
@@ -31,12 +31,25 @@ def trusted_hosts(settings: Settings, host: str) -> frozenset[str]:
     return frozenset({LOOPBACK_NAME if is_loopback(host) else ANY_HOST})
 
 
-class TrustedHosts:
-    """ASGI middleware, inside `RequestContext`; refuses what is called by another name.
+def is_trusted(scope: Scope, names: frozenset[str]) -> bool:
+    """Say whether a request is made to one of ``names``; path and Host are put where others look for them.
 
     The address that the connection came to is trusted in any case: rebinding needs a name, and the probes of an
     orchestrator know no other.
     """
+    _read_absolute_form(scope)
+    if ANY_HOST in names:
+        return True
+    given = [value for name, value in scope["headers"] if name == b"host"]
+    match = _HOST.fullmatch(given[0].decode("latin-1")) if len(given) == 1 else None
+    if match is None:
+        return False
+    name = (match["address"] or match["name"]).lower()
+    return name in names or name == (scope.get("server") or ("",))[0]
+
+
+class TrustedHosts:
+    """ASGI middleware, inside `RequestContext`; refuses what is called by another name."""
 
     def __init__(self, app: ASGIApp, *, names: frozenset[str]) -> None:
         self._app = app
@@ -44,20 +57,10 @@ class TrustedHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one exchange."""
-        if scope["type"] == "http":
-            _read_absolute_form(scope)
-        if scope["type"] != "http" or ANY_HOST in self._names or self._trusts(scope):
+        if scope["type"] != "http" or is_trusted(scope, self._names):
             await self._app(scope, receive, send)
         else:
             await refusal(UntrustedHostError(), scope["state"]["request_id"])(scope, receive, send)
-
-    def _trusts(self, scope: Scope) -> bool:
-        given = [value for name, value in scope["headers"] if name == b"host"]
-        match = _HOST.fullmatch(given[0].decode("latin-1")) if len(given) == 1 else None
-        if match is None:
-            return False
-        name = (match["address"] or match["name"]).lower()
-        return name in self._names or name == (scope.get("server") or ("",))[0]
 
 
 def _read_absolute_form(scope: Scope) -> None:

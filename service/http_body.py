@@ -63,6 +63,10 @@ class AnnouncedBody:
         self._rest_bytes -= len(piece)
         return piece, data[len(piece) :]
 
+    def leave_out(self, size_bytes: int) -> None:
+        """Count what came of it and was not even read: no more than `sure_bytes`."""
+        self._rest_bytes -= size_bytes
+
 
 class ChunkedBody:
     """A body in chunks, of which only so many may be small: of one byte each, 500 kB a second keep a core busy.

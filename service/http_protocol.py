@@ -8,18 +8,21 @@ found beforehand, where its body ends is `http_body`'s to say, and what comes af
 
 import asyncio
 import re
-import socket
 from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
 import h11
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.responses import Response
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from service.connections import Connections
+from service.doorway import Doorway
 from service.http_body import AnnouncedBody, ChunkedBody, body_of
 from service.joined_writes import JoinedWrites
+from service.unread import Unread
 
 __all__ = ["READ_BYTES", "PatientProtocol"]
 
@@ -51,15 +54,16 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     ) -> None:
         super().__init__(**of_uvicorn)
         self._room: Connections = self.app_state["service"].connections
+        self._doorway: Doorway = self.app_state["doorway"]
         self._read_buffer = read_buffer
         self._head = bytearray()
         """What came so far of the head that is being read."""
+        self._head_is_read = False
+        """The parser has seen its end."""
         self._body: AnnouncedBody | ChunkedBody | None = None
         """What is still to come of the last request's body."""
         self._ahead = bytearray()
         """What came before the answer to the request before it."""
-        self._ready_bytes = 1
-        """How many have to be there until they are read."""
         self._head_timeout_s = head_timeout_s
         self._head_timer: asyncio.TimerHandle | None = None
         self._answer_timeout_s = answer_timeout_s
@@ -68,6 +72,7 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in HttpToolsProtocol
         """Start the clock."""
         super().connection_made(JoinedWrites(transport, self.loop))
+        self._unread = Unread(transport, self._read_buffer)
         self._watch_head()
         self._room.enter(self)
 
@@ -77,6 +82,7 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._unset_keepalive_if_required()  # uvicorn leaves it running where the client reset the connection
         self._stop_clock()
         self.resume_writing()
+        self._unread.end()
         self._room.leave(self)
 
     def eof_received(self) -> None:
@@ -84,7 +90,12 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         self.transport.close()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's own argument
-        """Say where to put what is read: of a body as much as there is room for, else no more than a head may have."""
+        """Say where to put what is read: of a body as much as there is room for, else no more than a head may have.
+
+        What nobody is going to read is dropped before.
+        """
+        if self._body is not None and self.is_waiting:
+            self._go_on()
         return self._read_buffer[: _MOST_HEAD_BYTES if self._body is None else READ_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -122,14 +133,16 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         """Begin to answer, if this can be read in one way only."""
         line, version = _REQUEST_LINE.match(self._head), self.parser.get_http_version()
         hosts = sum(name == b"host" for name, _ in self.headers)
-        if line is None or not self.is_waiting or hosts > 1 or (not hosts and version == "1.1"):
+        if line is None or self._head_is_read or hosts > 1 or (not hosts and version == "1.1"):
             raise HttpParserError("a second head, no request line, or not one Host")
+        self._head_is_read = True
         self._body = body_of(self.headers, version)
         self.expect_100_continue = self.expect_100_continue and version == "1.1"
-        target, self.url = line[1], b"/"  # uvicorn would drop the host from http://host/path, and fail at http://host
+        self._target, self.url = (
+            line[1],
+            b"/",
+        )  # uvicorn would drop the host from http://host/path, and fail at http://host
         super().on_headers_complete()
-        raw_path, _, query = target.partition(b"?")
-        self.scope.update({"path": unquote(raw_path.decode()), "raw_path": raw_path, "query_string": query})
 
     def on_message_complete(self) -> None:
         """Do nothing: it is the end of the head alone, since the parser gets no more."""
@@ -139,9 +152,7 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._room.answered(self)
         self.cycle.body.clear()  # what came of a refused one, or it is kept until the next request
         super().on_response_complete()
-        ahead, self._ahead = self._ahead, bytearray()
-        if ahead and not self.transport.is_closing():
-            self._take(memoryview(ahead))
+        self._take_ahead()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; whoever is at work on the request's head is told that the client has gone.
@@ -156,35 +167,70 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Have the application answer, where the request is not refused at once."""
+        raw_path, _, query = self._target.partition(b"?")
+        scope: Any = cycle.scope  # uvicorn's type is not Starlette's
+        scope.update({"path": unquote(raw_path.decode()), "raw_path": raw_path, "query_string": query})
+        # The application waits with its answer where the one before it is not read.
+        refusal = None if self.flow.write_paused else self._doorway.refusal(scope)
+        if refusal is None:
+            super()._start_asgi_task(cycle, app)
+        else:
+            self._answer(cycle, refusal)
+
+    def _answer(self, cycle: RequestResponseCycle, response: Response) -> None:
+        """Send what is whole already."""
+        headers = [*cycle.default_headers, *response.raw_headers]
+        if not cycle.keep_alive:
+            headers.append((b"connection", b"close"))
+        fields = [b"%b: %b\r\n" % header for header in headers]
+        self.transport.writelines((STATUS_LINE[response.status_code], *fields, b"\r\n", response.body))
+        cycle.response_started = cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
     def _take(self, data: memoryview) -> None:
         self._unset_keepalive_if_required()
         try:
-            while data:
-                if self._body is not None:
-                    data = self._take_body(self._body, data)
-                elif self.is_waiting:
-                    data = self._take_head(data)
-                else:
-                    self._ahead += data
-                    self.flow.pause_reading()
-                    break
+            if data and self._body is None and self.is_waiting:
+                data = self._take_head(data)
+            if data and self._body is not None:
+                data = self._take_body(self._body, data)
+            if data:
+                self._wait_with(data)
         except (HttpParserError, h11.RemoteProtocolError):
             self.logger.warning("Invalid HTTP request received.")
             self.send_400_response("Invalid HTTP request received.")
-        self._watch_head()
-        self._read_once_there(1 if self._body is None else min(self._body.sure_bytes, READ_BYTES))
+        self._go_on()
 
-    def _read_once_there(self, ready_bytes: int) -> None:
-        """Leave less than that to the kernel, unless it is the last: a page of 600 KB comes in ten pieces."""
-        if ready_bytes != self._ready_bytes and not self.transport.is_closing():
-            self._ready_bytes = ready_bytes
-            connection: socket.socket = self.transport.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, ready_bytes)
+    def _wait_with(self, data: memoryview) -> None:
+        """Keep what belongs to the next request until this one is answered, and at least for a turn of the loop."""
+        self._ahead += data
+        self.flow.pause_reading()
+        if self.is_waiting:
+            self.loop.call_soon(self._take_ahead)
+
+    def _take_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, bytearray()
+        if ahead and not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._take(memoryview(ahead))
+
+    def _go_on(self) -> None:
+        """Wait for what comes next."""
+        if self.is_waiting and isinstance(self._body, AnnouncedBody):
+            self._drop(self._body)
+        self._watch_head()
+        if not self.transport.is_closing():
+            # A page of 600 KB comes in ten pieces.
+            self._unread.wake_at(1 if self._body is None else min(self._body.sure_bytes, READ_BYTES))
 
     def _take_head(self, data: memoryview) -> memoryview:
         """Give the parser what belongs to a head, and return the rest."""
         if not self._head:
-            self.parser = HttpRequestParser(self)
+            self.parser, self._head_is_read = HttpRequestParser(self), False
         before = len(self._head)
         if before == _MOST_HEAD_BYTES:
             raise HttpParserError("a head beyond all measure")
@@ -193,11 +239,12 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         taken = (len(self._head) if end < 0 else end + len(_END_OF_HEAD)) - before
         with suppress(HttpParserUpgrade):  # to another protocol, which nobody has to accept
             self.parser.feed_data(data[:taken])
-        if self.is_waiting != (end < 0):
+        if self._head_is_read != (end >= 0):
             raise HttpParserError("the parser sees another end of the head")
         if end >= 0:
             self._head.clear()
-            self._hand_on(b"")
+            if not self.is_waiting:
+                self._hand_on(b"")
         return data[taken:]
 
     def _take_body(self, body: AnnouncedBody | ChunkedBody, data: memoryview) -> memoryview:
@@ -208,6 +255,12 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         if not self.is_waiting:
             self._hand_on(piece)
         return rest
+
+    def _drop(self, body: AnnouncedBody) -> None:
+        """Be rid of what is there of a body that nobody reads any more."""
+        body.leave_out(self._unread.drop(body.sure_bytes))
+        if body.is_complete:
+            self._body = None
 
     def _hand_on(self, piece: bytes | memoryview) -> None:
         cycle = self.cycle

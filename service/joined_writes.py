@@ -5,6 +5,7 @@ client woken twice.
 """
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 __all__ = ["JoinedWrites"]
@@ -31,6 +32,11 @@ class JoinedWrites(asyncio.Transport):
         else:
             self._held = data
             self._loop.call_soon(self._send_held)
+
+    def writelines(self, list_of_data: Iterable[_Bytes]) -> None:
+        """Send all of it, which is in one piece already, behind what is held."""
+        held, self._held = self._held, b""
+        self._transport.writelines((held, *list_of_data))
 
     def close(self) -> None:
         """Send what is held, and then close."""

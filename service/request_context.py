@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,7 +20,7 @@ from service.trace_context import TRACE_HEADER, TraceContext
 if TYPE_CHECKING:
     from service.spans import Spans
 
-__all__ = ["FRAMEWORK_TELEMETRY", "REQUEST_ID_HEADER", "RequestContext"]
+__all__ = ["FRAMEWORK_TELEMETRY", "REQUEST_ID_HEADER", "Exchange", "RequestContext", "Telemetry"]
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
@@ -50,13 +50,20 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 logger = logging.getLogger(__name__)
 
 
+class Telemetry(NamedTuple):
+    """What is told of every exchange, beside the log."""
+
+    metrics: Metrics
+    spans: "Spans | None"
+    """None where none are sent."""
+
+
 class RequestContext:
     """ASGI middleware; the id is in ``request.state.request_id``."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, spans: "Spans | None") -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self._app = app
-        self._metrics = metrics
-        self._spans = spans
+        self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one exchange."""
@@ -67,24 +74,33 @@ class RequestContext:
         if method == "HEAD":
             # Routed as GET in a scope of ours: the server, which looks at its own, then leaves out the body.
             scope = {**scope, "method": "GET"}
-        exchange = _Exchange(scope, send, method, self._spans)
+        exchange = Exchange(scope, method, self._telemetry)
+
+        async def send_completed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = exchange.begin_answer(message["status"], message["headers"])
+            await send(message)
+
         try:
-            await self._app(scope, receive, exchange.send)
+            await self._app(scope, receive, send_completed)
         except Exception:
             logger.exception("internal_error", extra={"fields": exchange.identity})
             if exchange.status is None:
-                await internal_error(exchange.request_id)(scope, receive, exchange.send)
+                await internal_error(exchange.request_id)(scope, receive, send_completed)
         finally:
-            exchange.end(self._metrics)
+            exchange.end()
 
 
-class _Exchange:
-    def __init__(self, scope: Scope, send: Send, method: str, spans: "Spans | None") -> None:
+class Exchange:
+    """One request and what becomes of it, from when it is made; ``method`` is the client's own."""
+
+    def __init__(self, scope: Scope, method: str, telemetry: Telemetry) -> None:
         self._started_s = perf_counter()
+        self._metrics, spans = telemetry
         self._scope = scope
-        self._send = send
         self._method = method if method in _METHODS else "other"
         self.status: int | None = None
+        """Of the answer, once it has begun."""
         given = dict(reversed(scope["headers"]))  # of several of one name, the first
         self.request_id = _request_id(given.get(_REQUEST_ID))
         parent = TraceContext.parse(given[_TRACE].decode("latin-1")) if _TRACE in given else None
@@ -99,13 +115,9 @@ class _Exchange:
         trace = {} if self._trace is None else {"trace_id": self._trace.trace_id}
         return {"request_id": self.request_id, **trace}
 
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            message["headers"] = self._completed(message["headers"])
-        await self._send(message)
-
-    def _completed(self, of_route: Iterable[_Header]) -> list[_Header]:
+    def begin_answer(self, status: int, of_route: Iterable[_Header]) -> list[_Header]:
+        """Note the status, and give the route's headers with those that every answer has."""
+        self.status = status
         headers = [*of_route, (_REQUEST_ID, self.request_id.encode())]
         if self._trace is not None:
             headers.append((_TRACE, self._trace.header.encode()))
@@ -114,7 +126,8 @@ class _Exchange:
         headers += _AS_SENT
         return headers  # no route has any of them, but for Cache-Control
 
-    def end(self, metrics: Metrics) -> None:
+    def end(self) -> None:
+        """Count and log it."""
         ended_s = perf_counter()
         duration_s = ended_s - self._started_s
         status = NONE if self.status is None else self.status
@@ -125,7 +138,7 @@ class _Exchange:
             code=self._state.get("problem_code", NONE),
             bundle=self._state.get("bundle", NONE),
         )
-        metrics.count_request(facts, duration_s)
+        self._metrics.count_request(facts, duration_s)
         if self._span is not None:
             self._span.end(facts, self.request_id, ended_s)
         line = {

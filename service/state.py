@@ -9,6 +9,7 @@ from service.answers import Answers
 from service.audit import AuditLog
 from service.catalog import Catalog
 from service.connections import Connections
+from service.doorway import Doorway
 from service.errors import NotReadyError
 from service.metrics import Metrics
 from service.model_loader import ModelLoader
@@ -60,3 +61,4 @@ class LifespanState(TypedDict):
     """What the lifespan gives to the framework, which gives it to each request as ``request.state``."""
 
     service: Service
+    doorway: Doorway

@@ -209,7 +209,9 @@ def test_without_room_the_name_in_the_target_is_looked_at_all_the_same(
 def whole_answer(connection: socket.socket) -> bytes:
     answer = b""
     while not answer.endswith(b"}"):
-        answer += connection.recv(65536)
+        more = connection.recv(65536)
+        assert more, "closed before the answer was whole"
+        answer += more
     return answer
 
 

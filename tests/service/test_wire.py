@@ -82,7 +82,9 @@ def test_a_head_that_does_not_end(models_dir: Path) -> None:
 def whole_answer(connection: socket.socket) -> bytes:
     answer = b""
     while not answer.endswith(b"}"):
-        answer += connection.recv(65536)
+        more = connection.recv(65536)
+        assert more, "closed before the answer was whole"
+        answer += more
     return answer
 
 
