@@ -9,6 +9,7 @@ found beforehand, where its body ends is `http_body`'s to say, and what comes af
 import asyncio
 import re
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,10 +19,10 @@ from starlette.responses import Response
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from service.connections import Connections
 from service.doorway import Doorway
 from service.http_body import AnnouncedBody, ChunkedBody, body_of
 from service.joined_writes import JoinedWrites
+from service.state import Service
 from service.unread import Unread
 
 __all__ = ["READ_BYTES", "PatientProtocol"]
@@ -53,7 +54,8 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         **of_uvicorn: Any,  # noqa: ANN401 - uvicorn's own arguments
     ) -> None:
         super().__init__(**of_uvicorn)
-        self._room: Connections = self.app_state["service"].connections
+        self._service: Service = self.app_state["service"]
+        self._room = self._service.connections
         self._doorway: Doorway = self.app_state["doorway"]
         self._read_buffer = read_buffer
         self._head = bytearray()
@@ -71,7 +73,8 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in HttpToolsProtocol
         """Start the clock."""
-        super().connection_made(JoinedWrites(transport, self.loop))
+        self._answers = JoinedWrites(transport, self.loop, self._is_sending)
+        super().connection_made(self._answers)
         self._unread = Unread(transport, self._read_buffer)
         self._watch_head()
         self._room.enter(self)
@@ -87,7 +90,7 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     def eof_received(self) -> None:
         """Send what is held before asyncio closes."""
-        self.transport.close()
+        self._answers.close(at_once=True)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's own argument
         """Say where to put what is read: of a body as much as there is room for, else no more than a head may have.
@@ -149,18 +152,18 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     def on_response_complete(self) -> None:
         """Note it, and go on to the next request, which may have come already."""
-        self._room.answered(self)
-        self.cycle.body.clear()  # what came of a refused one, or it is kept until the next request
-        super().on_response_complete()
-        self._take_ahead()
+        self._end_answer()
+        self._go_on()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; whoever is at work on the request's head is told that the client has gone.
 
         Otherwise its answer would come after this one, and fail, with a traceback that any client could ask for.
         """
-        if self._body is not None and self.cycle.response_started:  # an answer is on its way already
-            self.transport.close()
+        is_late = self._body is not None and self.cycle.response_started  # an answer is on its way already
+        self._body = None
+        if is_late:
+            self._answers.close(at_once=True)
         else:
             super().send_400_response(msg)
         if self.cycle is not None:
@@ -189,12 +192,23 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:
             self.transport.close()
-        self.on_response_complete()
+        self._end_answer()
+
+    def _end_answer(self) -> None:
+        self._room.answered(self)
+        self.cycle.body.clear()  # what came of a refused one, or it is kept until the next request
+        super().on_response_complete()
+        self.flow.resume_reading()  # which uvicorn does not where it has closed
+        self._take_ahead()
+
+    def _is_sending(self) -> bool:
+        """Whether there is more to come of a request; of no interest to a service that stops."""
+        return self._body is not None and not self._service.draining
 
     def _take(self, data: memoryview) -> None:
         self._unset_keepalive_if_required()
         try:
-            if data and self._body is None and self.is_waiting:
+            if data and self._body is None and self.is_waiting and not self._answers.is_closing():
                 data = self._take_head(data)
             if data and self._body is not None:
                 data = self._take_body(self._body, data)
@@ -222,8 +236,10 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         """Wait for what comes next."""
         if self.is_waiting and isinstance(self._body, AnnouncedBody):
             self._drop(self._body)
+        if self._answers.lingers and self._body is None:
+            self._answers.close(at_once=True)
         self._watch_head()
-        if not self.transport.is_closing():
+        if self._answers.lingers or not self._answers.is_closing():
             # A page of 600 KB comes in ten pieces.
             self._unread.wake_at(1 if self._body is None else min(self._body.sure_bytes, READ_BYTES))
 
@@ -278,7 +294,7 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
             self._stop_clock()
             self._wait_for_next_request()
         elif self._head_timer is None:  # not started anew: bytes that trickle buy no time
-            self._head_timer = self.loop.call_later(self._head_timeout_s, self.transport.close)
+            self._head_timer = self.loop.call_later(self._head_timeout_s, partial(self._answers.close, at_once=True))
 
     def _wait_for_next_request(self) -> None:
         """Start uvicorn's clock again: the end of a body that was refused half way has stopped it."""

@@ -1,12 +1,13 @@
 """Too much at once, too slow, too late, or gone: what is left is answered all the same."""
 
+import re
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -197,6 +198,49 @@ def test_who_is_refused_for_want_of_room_is_not_asked_for_the_body_and_keeps_the
             connection.sendall(b"page" + asking)
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+def test_without_room_a_page_that_is_sent_all_the_same_is_dropped_and_the_next_request_is_read(
+    models_dir: Path, slow: CountingClassifier, keeps: bool
+) -> None:
+    size_bytes = 3 * 2**20 + 7
+    fields = (
+        f"Host: localhost\r\nContent-Length: {size_bytes}{'' if keeps else chr(13) + chr(10) + 'Connection: close'}"
+    )
+    asking = f"POST /classify HTTP/1.1\r\n{fields}\r\n\r\n".encode() + bytes(size_bytes)
+    with occupied(models_dir, slow, max_waiting_requests=0) as client, connect(client.base_url, asking) as connection:
+        assert whole_answer(connection).startswith(b"HTTP/1.1 503 ")
+        if keeps:
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert whole_answer(connection).startswith(b"HTTP/1.1 200 ")
+        else:
+            assert connection.recv(1) == b""
+
+
+def test_without_room_many_requests_at_once_are_refused_one_by_one_and_health_goes_on(
+    models_dir: Path, slow: CountingClassifier
+) -> None:
+    asking = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\npage" * 500
+    with occupied(models_dir, slow, max_waiting_requests=0) as client, connect(client.base_url, asking) as connection:
+        started_s = time.monotonic()
+        assert client.get("/health/live").is_success
+        assert time.monotonic() - started_s < 0.2
+        answers = b""
+        while answers.count(b"HTTP/1.1 503 ") < 500 or not answers.endswith(b"}"):
+            more = connection.recv(65536)
+            assert more, "closed before all were refused"
+            answers += more
+        ids = re.findall(rb'"request_id":"([0-9a-f]{32})"', answers)
+    assert len(set(ids)) == 500
+
+
+def test_refusals_that_nobody_reads_take_no_memory_without_end(models_dir: Path, slow: CountingClassifier) -> None:
+    asking = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n" * 1000
+    with occupied(models_dir, slow, max_waiting_requests=0) as client, connect(client.base_url, b"") as connection:
+        connection.settimeout(1.0)
+        assert taken_bytes(connection, asking, most_bytes=64 * 2**20) < 64 * 2**20
+        assert client.get("/health/live").is_success
+
+
 @pytest.mark.parametrize(("host", "status"), [("localhost", 503), ("evil.example", 421)])
 def test_without_room_the_name_in_the_target_is_looked_at_all_the_same(
     models_dir: Path, slow: CountingClassifier, host: str, status: int
@@ -204,6 +248,15 @@ def test_without_room_the_name_in_the_target_is_looked_at_all_the_same(
     asking = f"POST http://{host}/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode()
     with occupied(models_dir, slow, max_waiting_requests=0) as client, connect(client.base_url, asking) as connection:
         assert whole_answer(connection).startswith(b"HTTP/1.1 %d " % status)
+
+
+def taken_bytes(connection: socket.socket, piece: bytes, *, most_bytes: int) -> int:
+    """How much the other side takes of one piece after the other."""
+    sent_bytes = 0
+    with suppress(TimeoutError):
+        while sent_bytes < most_bytes:
+            sent_bytes += connection.send(piece)
+    return sent_bytes
 
 
 def whole_answer(connection: socket.socket) -> bytes:

@@ -127,6 +127,37 @@ def test_what_follows_a_refused_body_is_the_next_request(models_dir: Path) -> No
             assert whole_answer(connection).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize(("target", "status"), [("/nowhere", 404), ("/classify?model=none", 404), ("/classify", 413)])
+@pytest.mark.parametrize("last", [b"HTTP/1.0\r\nHost: localhost", b"HTTP/1.1\r\nHost: localhost\r\nConnection: close"])
+def test_who_sends_all_before_listening_gets_the_refusal_though_the_connection_ends(
+    client: httpx.Client, target: str, status: int, last: bytes
+) -> None:
+    size_bytes = 20 * MB
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
+        connection.sendall(b"POST %b %b\r\nContent-Length: %d\r\n\r\n" % (target.encode(), last, size_bytes))
+        connection.sendall(bytes(size_bytes))  # a proxy that is reset here tells its client of a bad gateway
+        assert whole_answer(connection).startswith(b"HTTP/1.1 %d " % status)
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("body", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+def test_who_never_ends_is_not_listened_to_for_ever(models_dir: Path, body: str) -> None:
+    head = f"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{body}\r\n\r\n".encode()
+    with (
+        serving(settings_for(models_dir, header_timeout_s=0.5)) as client,
+        socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection,
+    ):
+        connection.sendall(head)
+        assert whole_answer(connection).startswith(b"HTTP/1.1 404 ")
+        assert connection.recv(1) == b"", "the answer is over, and the client may go"
+        started_s = time.monotonic()
+        with suppress(ConnectionError):
+            while time.monotonic() - started_s < 5:
+                connection.sendall(b"1\r\nx\r\n")
+                time.sleep(0.02)
+        assert time.monotonic() - started_s < 2
+
+
 def test_an_answer_comes_in_one_piece(client: httpx.Client) -> None:
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
         for _ in range(20):
