@@ -54,7 +54,8 @@ class Doorway:
         return None
 
     def _route(self, scope: Scope) -> WorkRoute | None:
-        if scope["server"][1] == self._other_port or not is_trusted(scope, self._names):
+        _, port = scope["server"] or (None, None)
+        if port == self._other_port or not is_trusted(scope, self._names):
             return None
         for route in self._work:
             # Any other method is told so. Not `matches`, which works out what only a route that is gone to needs.

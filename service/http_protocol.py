@@ -7,7 +7,6 @@ found beforehand, where its body ends is `http_body`'s to say, and what comes af
 """
 
 import asyncio
-import re
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -16,11 +15,11 @@ from urllib.parse import unquote
 import h11
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.responses import Response
-from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from service.doorway import Doorway
 from service.http_body import AnnouncedBody, ChunkedBody, body_of
+from service.http_head import MOST_HEAD_BYTES, RequestHead
 from service.joined_writes import JoinedWrites
 from service.state import Service
 from service.unread import Unread
@@ -29,17 +28,15 @@ __all__ = ["READ_BYTES", "PatientProtocol"]
 
 READ_BYTES = 256 * 2**10
 """What is read at once, and how much of a body may wait to be taken before no more is read."""
-_MOST_HEAD_BYTES = 64 * 2**10
 _MOST_FIELDS = 100  # what Apache takes; the application goes through all of them for each that it looks up
-_END_OF_HEAD = b"\r\n\r\n"
-_REQUEST_LINE = re.compile(rb"(?!CONNECT )[!-~]+ ([!-~]+) HTTP/1\.[01]\r\n")
 
 
 class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     """Closes a connection on which no head of a request is complete ``head_timeout_s`` after its first bytes.
 
     For the first request the clock starts with the connection; between requests uvicorn's `timeout_keep_alive` holds.
-    It is closed as well when an answer waits, and ``answer_timeout_s`` long nothing of it is read.
+    It is closed as well when an answer waits, and ``answer_timeout_s`` long nothing of it is read. Where it is to be
+    closed and the client still sends, that is received first, for at most ``head_timeout_s``.
 
     All connections of an event loop read into the same ``read_buffer``, of `READ_BYTES`: it is used up before the next
     one is asked for it.
@@ -58,8 +55,8 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._room = self._service.connections
         self._doorway: Doorway = self.app_state["doorway"]
         self._read_buffer = read_buffer
-        self._head = bytearray()
-        """What came so far of the head that is being read."""
+        self._head = RequestHead()
+        """The one that is being read, or the next one."""
         self._head_is_read = False
         """The parser has seen its end."""
         self._body: AnnouncedBody | ChunkedBody | None = None
@@ -99,7 +96,7 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         """
         if self._body is not None and self.is_waiting:
             self._go_on()
-        return self._read_buffer[: _MOST_HEAD_BYTES if self._body is None else READ_BYTES]
+        return self._read_buffer[: MOST_HEAD_BYTES if self._body is None else READ_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read."""
@@ -134,17 +131,14 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin to answer, if this can be read in one way only."""
-        line, version = _REQUEST_LINE.match(self._head), self.parser.get_http_version()
+        self._target, version = self._head.target, self.parser.get_http_version()
         hosts = sum(name == b"host" for name, _ in self.headers)
-        if line is None or self._head_is_read or hosts > 1 or (not hosts and version == "1.1"):
-            raise HttpParserError("a second head, no request line, or not one Host")
+        if self._head_is_read or hosts > 1 or (not hosts and version == "1.1"):
+            raise HttpParserError("a second head, or not one Host")
         self._head_is_read = True
         self._body = body_of(self.headers, version)
         self.expect_100_continue = self.expect_100_continue and version == "1.1"
-        self._target, self.url = (
-            line[1],
-            b"/",
-        )  # uvicorn would drop the host from http://host/path, and fail at http://host
+        self.url = b"/"  # uvicorn would drop the host from http://host/path, and fail at http://host
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -170,7 +164,7 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's own argument
         """Have the application answer, where the request is not refused at once."""
         raw_path, _, query = self._target.partition(b"?")
         scope: Any = cycle.scope  # uvicorn's type is not Starlette's
@@ -245,23 +239,18 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     def _take_head(self, data: memoryview) -> memoryview:
         """Give the parser what belongs to a head, and return the rest."""
-        if not self._head:
+        if not self._head.has_begun:
             self.parser, self._head_is_read = HttpRequestParser(self), False
-        before = len(self._head)
-        if before == _MOST_HEAD_BYTES:
-            raise HttpParserError("a head beyond all measure")
-        self._head += data[: _MOST_HEAD_BYTES - before]
-        end = self._head.find(_END_OF_HEAD, max(0, before + 1 - len(_END_OF_HEAD)))
-        taken = (len(self._head) if end < 0 else end + len(_END_OF_HEAD)) - before
+        piece, rest = self._head.take(data)
         with suppress(HttpParserUpgrade):  # to another protocol, which nobody has to accept
-            self.parser.feed_data(data[:taken])
-        if self._head_is_read != (end >= 0):
+            self.parser.feed_data(piece)
+        if self._head_is_read != self._head.is_complete:
             raise HttpParserError("the parser sees another end of the head")
-        if end >= 0:
-            self._head.clear()
+        if self._head.is_complete:
+            self._head = RequestHead()
             if not self.is_waiting:
                 self._hand_on(b"")
-        return data[taken:]
+        return rest
 
     def _take_body(self, body: AnnouncedBody | ChunkedBody, data: memoryview) -> memoryview:
         """Hand on what belongs to the body, or drop it where nobody reads it any more, and return the rest."""
@@ -290,7 +279,7 @@ class PatientProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
     def _watch_head(self) -> None:
         if not self.is_waiting:
             self._stop_clock()
-        elif self.cycle is not None and self._body is None and not self._head:
+        elif self.cycle is not None and self._body is None and not self._head.has_begun:
             self._stop_clock()
             self._wait_for_next_request()
         elif self._head_timer is None:  # not started anew: bytes that trickle buy no time
