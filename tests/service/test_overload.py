@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from benchmarks.server_process import free_port
 from service.classifier import Probabilities
 from shared_preproc.tensor import Tensor
 from tests.factories import page_jpeg
@@ -20,6 +21,7 @@ from tests.service.classifiers import GatedClassifier
 from tests.service.process import environment, running
 from tests.service.scrape import Scrape
 from tests.service.serving import problem, serving, settings_for, wait_until
+from tests.service.test_request_context import request_logged
 
 SLOW_CLIENTS = 200
 PAGE = page_jpeg()
@@ -178,6 +180,28 @@ def test_without_room_nothing_of_a_request_is_looked_at(models_dir: Path, slow: 
         assert Scrape(client).value("ecg_requests_total", route=route, code="overloaded") == 1
         problem(client.get(path), 405, "method_not_allowed")
         assert client.get("/models").status_code == 200
+
+
+def test_without_room_the_refusal_has_what_every_answer_has(
+    models_dir: Path, slow: CountingClassifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with occupied(models_dir, slow, max_waiting_requests=0) as client:
+        refused = classify(client, **{"X-Request-ID": "PACS-17", "traceparent": trace})
+        assert problem(refused, 503, "overloaded")["request_id"] == "PACS-17"
+        assert refused.headers["traceparent"][:36] == trace[:36]
+        everywhere = client.get("/health").headers.keys() - {"content-length", "content-type"}
+        assert everywhere <= refused.headers.keys()
+    line = request_logged(caplog, "PACS-17")
+    assert (line["route"], line["status"], line["trace_id"]) == ("/classify", 503, trace[3:35])
+
+
+def test_without_room_another_port_has_its_own_answers(models_dir: Path, slow: CountingClassifier) -> None:
+    port = free_port()
+    with occupied(models_dir, slow, max_waiting_requests=0, metrics_port=port) as client:
+        assert classify(client).status_code == 503
+        assert httpx.post(f"http://127.0.0.1:{port}/classify", content=PAGE).status_code == 404
 
 
 def test_without_room_the_open_protocol_refuses_in_its_own_form(models_dir: Path, slow: CountingClassifier) -> None:
