@@ -52,7 +52,7 @@ class JoinedWrites(asyncio.Transport):
     def close(self, *, at_once: bool = False) -> None:
         """Send what is held, and then close: not yet where the client is still sending, unless that does not matter."""
         self._send_held()
-        self.lingers = not at_once and self._is_sending()
+        self.lingers = not (at_once or self._transport.is_closing()) and self._is_sending()
         if self.lingers:
             self._transport.write_eof()
         else:
@@ -62,7 +62,7 @@ class JoinedWrites(asyncio.Transport):
 
     def abort(self) -> None:
         """Close at once, whatever is held."""
-        self._held = b""
+        self._held, self.lingers = b"", False
         self._transport.abort()
 
     def is_closing(self) -> bool:
