@@ -1,4 +1,4 @@
-"""What a bundle says about itself. Knows no file and no graph."""
+"""What a bundle says about itself."""
 
 from typing import Annotated, Literal, Self
 
@@ -11,7 +11,7 @@ from shared_preproc.spec import PreprocSpec
 
 __all__ = [
     "CARD_FILE",
-    "EMBEDDING_DISTANCE",
+    "FINDING_PROBABILITIES",
     "FINGERPRINT_MISMATCH",
     "HISTORY_FILE",
     "LEAD_PROBABILITIES",
@@ -20,9 +20,11 @@ __all__ = [
     "METRICS_FILE",
     "MODEL_FILE",
     "PAGE_PROBABILITIES",
+    "READER_PROBABILITIES",
     "TRAINING_PAGES_FILE",
     "BundleDraft",
     "BundleManifest",
+    "FindingSpec",
     "TensorSpec",
 ]
 
@@ -40,8 +42,10 @@ TRAINING_PAGES_FILE = "training-pages.sha256"
 """SHA-256 (hex) of every file that was trained on, one a line."""
 LEAD_PROBABILITIES = "lead_probabilities"
 PAGE_PROBABILITIES = "page_probabilities"
-EMBEDDING_DISTANCE = "embedding_distance"
-"""Optional output (pages,): how far a page lies from the nearest training page, as the network sees them."""
+READER_PROBABILITIES = "reader_probabilities"
+"""Optional output (pages, 2, classes): what the class network and the findings network each say by themselves."""
+FINDING_PROBABILITIES = "finding_probabilities"
+"""Optional output (pages, findings): each finding by itself, in the order of the manifest's `findings`."""
 FINGERPRINT_MISMATCH = "fingerprint_mismatch"
 """Type of the validation error that a changed preprocessing number causes."""
 
@@ -67,6 +71,21 @@ class TensorSpec(BaseModel):
         return self
 
 
+class FindingSpec(BaseModel):
+    """One finding that the graph gives a probability of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    code: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_/]{2,12}$")]
+    """SCP-ECG statement or PTB-XL diagnostic class."""
+    name: Text
+    """The same in words."""
+    sentence: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    """What it means, for people."""
+    threshold: Annotated[float, Field(ge=0, le=1)]
+    """From this probability on the finding counts as present; chosen out of fold."""
+
+
 class BundleDraft(BaseModel):
     """The part of a manifest that the publisher knows."""
 
@@ -83,6 +102,8 @@ class BundleDraft(BaseModel):
     """Headline figures, for people."""
     calibration: dict[str, JsonValue] | None
     """How the probabilities inside the graph were calibrated, and what that gave; None: not at all."""
+    findings: tuple[FindingSpec, ...] = ()
+    """In the order of the last axis of `FINDING_PROBABILITIES`; empty where the graph has none."""
     decision: DecisionPolicy | None = None
     """None: no thresholds were measured, so that every page is referred."""
     origin: dict[str, JsonValue]
@@ -108,13 +129,27 @@ class BundleDraft(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _findings_match_their_output(self) -> Self:
+        sizes = [output.shape[-1] for output in self.outputs if output.name == FINDING_PROBABILITIES]
+        if sizes != ([len(self.findings)] if self.findings else []):
+            raise ValueError(f"{len(self.findings)} findings are named, but {FINDING_PROBABILITIES} gives {sizes}")
+        if len({finding.code for finding in self.findings}) < len(self.findings):
+            raise ValueError("findings must have distinct codes")
+        return self
+
+    @model_validator(mode="after")
     def _decision_is_about_these_outputs(self) -> Self:
         if self.decision is None:
             return self
         if self.decision.critical_class not in self.class_names:
             raise ValueError(f"the critical class {self.decision.critical_class} is not among class_names")
-        if self.decision.largest_distance is not None and EMBEDDING_DISTANCE not in {o.name for o in self.outputs}:
-            raise ValueError(f"largest_distance is given, but outputs do not contain {EMBEDDING_DISTANCE}")
+        readers = self.decision.readers
+        if readers is None:
+            return self
+        if READER_PROBABILITIES not in {output.name for output in self.outputs}:
+            raise ValueError(f"the decision has rules for readers, but outputs do not contain {READER_PROBABILITIES}")
+        if unknown := {readers.normal_class, *readers.infarction_classes} - set(self.class_names):
+            raise ValueError(f"the rules for readers name {', '.join(sorted(unknown))}, not among class_names")
         return self
 
 

@@ -1,17 +1,20 @@
-"""When an answer may stand without a person's look at the page. Knows no page and no graph.
+"""Thresholds that say when an answer may stand without a person's look at the page.
 
-Every threshold is on the graph's calibrated page probabilities and was chosen on pages the network had not seen (out of
-fold); what it gave there stands beside it.
+Every threshold is on the graph's calibrated probabilities and was chosen on pages that the networks had not seen.
 """
 
+from datetime import datetime
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
-__all__ = ["DecisionPolicy", "OperatingPoint"]
+__all__ = ["DecisionPolicy", "Leading", "OperatingPoint", "ReaderRules", "SitePolicy"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0, le=400)]
+Leading = Literal["fused", "class_network", "findings_network"]
+"""Whose probabilities are the page's answer."""
 
 
 class OperatingPoint(BaseModel):
@@ -28,17 +31,39 @@ class OperatingPoint(BaseModel):
     """Share of the other classes' pages that were flagged."""
 
 
+class ReaderRules(BaseModel):
+    """What two readers of one page, the class network and the findings network, must agree on.
+
+    Classes count as three kinds: normal, infarction, and anything else.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    normal_class: str
+    infarction_classes: tuple[str, ...] = Field(min_length=1)
+    agree_from: Share
+    """Each reader gives the kind of the answer at least this probability."""
+    normal_from: Share
+    """The same, where the answer is normal."""
+    infarction_from: Share
+    """From this probability on, infarction in either reader is a sign of it, and the page is not reported as normal."""
+    rate_band_bpm: tuple[Rate, Rate] = (60.0, 100.0)
+    """Heart rates that are normal by themselves: an answer that rests on such a rate alone is not reported."""
+    reference_rate_bpm: Rate = 75.0
+    """The rate at which the same curves are read again to find out."""
+
+
 class DecisionPolicy(BaseModel):
     """Which pages are referred to a person.
 
     Those whose most probable class is less probable than `report_from`; those that are flagged for the critical class
-    although another one is more probable; those further than `largest_distance` from every training page.
+    although another one is more probable; those on which the readers break one of the `readers` rules.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     target_accuracy: Share
-    """Accuracy of reported pages that `report_from` was chosen for."""
+    """Accuracy of reported pages that the thresholds were chosen for."""
     report_from: Share
     accuracy: Share
     """Of the pages reported under this policy with its default sensitivity, out of fold."""
@@ -50,8 +75,9 @@ class DecisionPolicy(BaseModel):
     """What is asked of `operating_points` where a site asks for nothing else."""
     operating_points: tuple[OperatingPoint, ...] = Field(min_length=1)
     """Ascending in sensitivity; the last flags every page of the critical class."""
-    largest_distance: Annotated[float, Field(gt=0)] | None = None
-    """Of the graph's output `embedding_distance`; None where the graph has none."""
+    leading: Leading = "fused"
+    readers: ReaderRules | None = None
+    """None where the graph has one reader only."""
 
     def operating_point(self, sensitivity: float) -> OperatingPoint:
         """The point of fewest flags that reached ``sensitivity`` (0 to 1)."""
@@ -63,3 +89,18 @@ class DecisionPolicy(BaseModel):
         if points[-1].sensitivity < 1 or any(a.sensitivity >= b.sensitivity for a, b in pairwise(points)):
             raise ValueError("operating_points must ascend in sensitivity and end at 1")
         return self
+
+
+class SitePolicy(BaseModel):
+    """A policy that one hospital chose on its own labelled pages, for one bundle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    schema_version: Literal[1] = 1
+    site: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    created_at: datetime
+    model_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """Of the graph whose answers the thresholds were chosen on; the policy holds for no other."""
+    decision: DecisionPolicy
+    figures: dict[str, JsonValue]
+    """What the policy gave on the site's pages, for people."""

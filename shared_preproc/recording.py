@@ -1,0 +1,120 @@
+"""A twelve-lead recording as samples, and the model input that its printed page would give."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared_preproc.layout import Box
+from shared_preproc.leads import LEADS, Lead
+from shared_preproc.spec import PreprocSpec, TraceTensor
+
+__all__ = ["RECORDED_LEADS", "Recording", "recording_tensor", "resample_time"]
+
+RECORDED_LEADS: tuple[Lead, ...] = tuple(lead for lead in LEADS if lead is not Lead.RHYTHM_STRIP)
+"""Rows of `Recording.signal_mv`: I II III aVR aVL aVF V1 to V6."""
+
+_STEPS = 4  # instants between two samples at which the curve is looked at for its extremes
+_ROLL_OFF = 0.3  # width of a filter's edge, as a share of its frequency
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Twelve leads on one clock.
+
+    Attributes:
+        signal_mv: float (12, samples), millivolt, rows as `RECORDED_LEADS`; NaN where nothing was recorded.
+        rate_hz: samples a second.
+    """
+
+    signal_mv: Floats
+    rate_hz: float
+
+    def __post_init__(self) -> None:
+        """Check the shape.
+
+        Raises:
+            ValueError: the array does not have twelve rows, or the rate is not positive.
+        """
+        if self.signal_mv.ndim != 2 or len(self.signal_mv) != len(RECORDED_LEADS):  # noqa: PLR2004 - leads and time
+            raise ValueError(f"signal_mv has the shape {self.signal_mv.shape}; expected (12, samples)")
+        if not self.rate_hz > 0:
+            raise ValueError(f"rate_hz is {self.rate_hz}; expected a positive number")
+
+    def band_passed(self, low_hz: float, high_hz: float) -> "Recording":
+        """Keep one frequency band, without shifting phases; the cart prints 0.67 to 25 Hz.
+
+        Leads with a gap (NaN) are filtered with the gap at 0 mV, and keep it.
+        """
+        gap = np.isnan(self.signal_mv)
+        frequency_hz = np.fft.rfftfreq(self.signal_mv.shape[1], 1 / self.rate_hz)
+        low, high = (np.clip((frequency_hz / edge - 1) / _ROLL_OFF + 0.5, 0, 1) for edge in (low_hz, high_hz))
+        gain = 0.5 * (np.cos(np.pi * high) - np.cos(np.pi * low))
+        spectrum = np.fft.rfft(np.where(gap, 0.0, self.signal_mv)) * gain
+        filtered = np.fft.irfft(spectrum, self.signal_mv.shape[1])
+        return Recording(np.where(gap, np.nan, filtered), self.rate_hz)
+
+
+def recording_tensor(
+    recording: Recording, spec: PreprocSpec, rhythm_lead: Lead | None = Lead.II
+) -> NDArray[np.float32]:
+    """Arrange a recording as ``spec.layout`` prints it, without the detour over a page.
+
+    Column k of the page shows seconds 2.5 k to 2.5 (k + 1) of its leads; the strip shows 10 s of ``rhythm_lead``
+    (``None``: no strip). Agrees with a printed and read page within the width of the pen.
+
+    Returns:
+        float32 ``spec.tensor_shape``: signal, top and bottom in millivolt, page order; NaN where nothing was recorded.
+
+    Raises:
+        TypeError: ``spec`` makes no traces.
+    """
+    if not isinstance(spec.tensor, TraceTensor):
+        raise TypeError(f"a recording has traces, but this model takes {spec.tensor.kind}")
+    return np.concatenate([_window(recording, lead, box, spec, rhythm_lead) for lead, box in spec.layout.lead_boxes])
+
+
+def _window(
+    recording: Recording, lead: Lead, box: Box, spec: PreprocSpec, rhythm_lead: Lead | None
+) -> NDArray[np.float32]:
+    """One lead's samples as its box shows them: float32 (samples, 3)."""
+    trace, layout = spec.trace, spec.layout
+    samples = trace.samples(box, layout)
+    source = rhythm_lead if lead is Lead.RHYTHM_STRIP else lead
+    if source is None:
+        return np.full((samples, 3), np.nan, np.float32)
+    px_per_s = layout.px_per_mm * layout.mm_per_s
+    start_s = round((box.left - trace.start_px) / (trace.column_s * px_per_s)) * trace.column_s
+    at_s = start_s + np.arange(samples) / trace.rate_hz
+    around_s = np.arange(-_STEPS, _STEPS + 1) / (_STEPS * trace.rate_hz)
+    seen_s = np.clip(at_s[:, np.newaxis] + around_s, at_s[0], at_s[-1])
+    signal_mv = recording.signal_mv[RECORDED_LEADS.index(source)]
+    clock_s = np.arange(len(signal_mv)) / recording.rate_hz
+    seen_mv = np.interp(seen_s, clock_s, signal_mv, right=np.nan)
+    curve = np.stack([seen_mv[:, _STEPS], seen_mv.max(axis=1), seen_mv.min(axis=1)], axis=1)
+    return curve.astype(np.float32)
+
+
+def resample_time(tensor: NDArray[np.float32], spec: PreprocSpec, factor: float) -> NDArray[np.float32]:
+    """Play every lead of a traces tensor at ``factor`` times its speed, from its first sample on.
+
+    A rate of 90/min becomes 75/min at ``factor`` 75/90. A faster copy ends early and is NaN from there on.
+
+    Args:
+        tensor: float32 ``spec.tensor_shape``, page order.
+        spec: the preprocessing that made it.
+        factor: positive.
+
+    Returns:
+        A new tensor of the same shape.
+    """
+    parts, start = [], 0
+    for _, box in spec.layout.lead_boxes:
+        samples = spec.trace.samples(box, spec.layout)
+        curve, start = tensor[start : start + samples], start + samples
+        place = np.arange(samples) * factor
+        columns = [np.interp(place, np.arange(samples), curve[:, edge], right=np.nan) for edge in range(3)]
+        parts.append(np.stack(columns, axis=1).astype(np.float32))
+    return np.concatenate(parts)
