@@ -36,8 +36,6 @@ class OutOfFold:
     """(repeats, pages, classes) log probabilities before calibration."""
     lead_logits: NDArray[np.float64] | None = None
     """(repeats, pages, leads, classes), leads in page order."""
-    distances: NDArray[np.float64] | None = None
-    """(repeats, pages) from the nearest training page, in the network's embedding."""
 
     def __post_init__(self) -> None:
         counts = {len(self.labels), len(self.groups), len(self.pages), *(a.shape[1] for a in self._by_repeat())}
@@ -47,7 +45,7 @@ class OutOfFold:
                 f"arrays of {sorted(counts)} pages and {sorted(repeats)} repeats; they must be one number each"
             )
         if not all(np.isfinite(array).all() for array in self._by_repeat()):
-            raise RunError("a logit or a distance is not finite; floor the probabilities before taking the logarithm")
+            raise RunError("a logit is not finite; floor the probabilities before taking the logarithm")
         for fold in self.folds:
             if len(set(zip(self.groups, fold.tolist(), strict=True))) > len(set(self.groups)):
                 raise RunError(
@@ -55,18 +53,13 @@ class OutOfFold:
                 )
 
     def _by_repeat(self) -> list[NDArray[np.generic]]:
-        arrays = (self.folds, self.page_logits, self.lead_logits, self.distances)
+        arrays = (self.folds, self.page_logits, self.lead_logits)
         return [array for array in arrays if array is not None]
 
     @property
     def mean_logits(self) -> NDArray[np.float64]:
         """(pages, classes) mean over repeats: what the served ensemble takes the softmax of."""
         return np.asarray(self.page_logits.mean(axis=0))
-
-    @property
-    def mean_distances(self) -> NDArray[np.float64] | None:
-        """(pages,) mean over repeats."""
-        return None if self.distances is None else np.asarray(self.distances.mean(axis=0))
 
 
 def pack_out_of_fold(out_of_fold: OutOfFold) -> bytes:
@@ -95,4 +88,4 @@ def load_out_of_fold(path: Path) -> OutOfFold:
         raise RunError(f"{path.name} does not hold out-of-fold answers; run the cross-validation again") from error
 
 
-_ARRAYS = ("labels", "folds", "page_logits", "lead_logits", "distances")
+_ARRAYS = ("labels", "folds", "page_logits", "lead_logits")

@@ -24,8 +24,6 @@ class Prediction:
     """(pages, classes)."""
     lead_logits: NDArray[np.float64] | None = None
     """(pages, leads, classes), page order."""
-    distances: NDArray[np.float64] | None = None
-    """(pages,) from the nearest page fitted on, in the network's embedding."""
     history: NDArray[np.float64] | None = None
     """(epochs, 4) how it learned: `trainer.history.FIGURES` after each epoch; None where that was not watched."""
 
