@@ -92,7 +92,7 @@ class FindingsConfig:
     epochs: float = 46.0
     """Views of each recording."""
     batch_size: int = 32
-    schedule: Schedule = field(default_factory=Schedule)
+    schedule: Schedule = field(default_factory=lambda: Schedule(weight_decay=5e-2))
     finding_loss_weight: float = 3.0
     class_loss_weight: float = 0.5
     rhythm_weight: float = 2.0

@@ -14,10 +14,10 @@ __all__ = ["CLASS_LOGITS", "FINDING_LOGITS", "build_findings_network"]
 
 FINDING_LOGITS, CLASS_LOGITS = "finding_logits", "class_logits"
 
-_LEAD_FILTERS = (24, 32, 48)
+_LEAD_FILTERS = (16, 24, 32)
 _STRIP_FILTERS = (24, 32, 48, 64)
 _LEAD_FEATURES, _TOGETHER_FEATURES, _STRIP_FEATURES, _REGULARITY_FEATURES = 64, 96, 64, 32
-_STRIP_DROPOUT, _REGULARITY_DROPOUT, _LEADS_DROPOUT, _HEAD_DROPOUT = 0.3, 0.2, 0.5, 0.4
+_STRIP_DROPOUT, _REGULARITY_DROPOUT, _LEADS_DROPOUT, _HEAD_DROPOUT = 0.3, 0.2, 0.5, 0.5
 _INTERVALS_S = (0.2, 2.5)  # between beats: 300 to 24 a minute
 _SMOOTHING_S = 0.1  # width of a QRS
 _CLIPPED_AT = 4.0  # standard deviations, so that one tall beat does not outweigh the rest
