@@ -10,7 +10,8 @@ import pytest
 from tests.trainer.signal_files import write_ptbxl
 from trainer.classes import CLASS_NAMES
 from trainer.errors import DatasetError
-from trainer.ptbxl import is_ptbxl, label_classes, read_ptbxl
+from trainer.ptbxl import is_ptbxl, read_ptbxl
+from trainer.statements import label_classes
 
 ABNORMAL, OLD, ACUTE, NORMAL = CLASS_NAMES
 
