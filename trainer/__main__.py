@@ -107,9 +107,12 @@ def _validate(options: argparse.Namespace) -> None:
 
     if (options.policy is None) != (options.site is None):
         options.refuse("a site policy needs both --site NAME and --policy FILE")
-    bundle, band_hz = Registry(options.registry).load(options.reference), _band_hz(options)
+    band_hz = _band_hz(options)
+    bundle = Registry(options.registry).load(options.reference)
     source = Source(options.data, options.labels, options.mapping, options.groups, band_hz, options.limit)
     inputs = read_inputs(source, bundle.manifest.preprocessing)
+    if inputs.kind == "pages" and options.groups is None:
+        print("no table of groups given: pages of one patient count as patients of their own", file=sys.stderr)
     asked = ask(bundle, inputs)
     refusal, policy = None, None
     if options.policy is not None:

@@ -1,6 +1,7 @@
 """A bundle's answers to inputs, and what its policy decides: the graph, and the second look at the reference rate."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from shared_preproc.tensor import Tensor
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
 from trainer.session import run_outputs
-from trainer.validation.figures import READERS, Answers
+from trainer.validation.figures import Answers
 from trainer.validation.inputs import Inputs
 
 __all__ = ["GraphAnswers", "answers", "ask"]
@@ -37,9 +38,8 @@ class GraphAnswers:
     @property
     def readers(self) -> Floats | None:
         """(rows, 2, 4) class network, findings network; None where the graph has one reader."""
-        if len(self.by_leading) < len(READERS):
-            return None
-        return np.stack([self.by_leading["class_network"], self.by_leading["findings_network"]], axis=1)
+        one, other = self.by_leading.get("class_network"), self.by_leading.get("findings_network")
+        return None if one is None or other is None else np.stack([one, other], axis=1)
 
     def page_answer(self, row: int, leading: Leading) -> PageAnswer:
         """Give one row as `decide` takes it."""
@@ -88,11 +88,19 @@ def ask(bundle: Bundle, inputs: Inputs) -> GraphAnswers:
     return GraphAnswers(by_leading, at_reference_rate, findings, inputs)
 
 
-def answers(asked: GraphAnswers, bundle: Bundle, policy: DecisionPolicy | None) -> Answers:
-    """Decide every answer by ``policy``, as the service does; a page's own doubts are reasons too."""
+def answers(
+    asked: GraphAnswers, policy: DecisionPolicy | None, thresholds: Mapping[str, float] | None = None
+) -> Answers:
+    """Decide every answer by ``policy``, as the service does; a page's own doubts are reasons too.
+
+    ``thresholds`` are those of the findings, by code and in the order of ``asked.findings``.
+
+    Raises:
+        RunError: the policy follows a reader that the graph does not have.
+    """
     leading: Leading = "fused" if policy is None else policy.leading
     if leading not in asked.by_leading:
-        raise RunError(f"the policy follows the {leading}, but {bundle.manifest.ref} has one reader only")
+        raise RunError(f"the policy follows the {leading}, but the bundle has one reader only")
     return Answers(
         asked.by_leading[leading],
         tuple(
@@ -102,15 +110,13 @@ def answers(asked: GraphAnswers, bundle: Bundle, policy: DecisionPolicy | None) 
         asked.inputs.heart_rates_bpm,
         asked.readers,
         asked.findings,
-        {finding.code: finding.threshold for finding in bundle.manifest.findings},
+        thresholds or {},
     )
 
 
 def _decided(answer: PageAnswer, policy: DecisionPolicy | None) -> PageAnswer:
     """Leave the second look out where the service takes none: every reader's was asked for."""
-    if rests_on_rate(answer, policy):
-        return answer
-    return PageAnswer(answer.probabilities, answer.readers, answer.heart_rate_bpm)
+    return answer if rests_on_rate(answer, policy) else replace(answer, at_reference_rate=None)
 
 
 def _run(bundle: Bundle, inputs: Inputs, tensors: Tensor, progress: str) -> tuple[dict[Leading, Floats], Floats | None]:

@@ -19,7 +19,8 @@ from trainer.validation.resampling import Resampling
 
 __all__ = ["READERS", "Answers", "Labels", "external_figures"]
 
-READERS = ("fused", "class_network", "findings_network")
+READERS = ("answer", "class_network", "findings_network")
+"""Whose AUROC is given: the page's answer, by whichever reader leads, and each reader by itself."""
 _RATE_EDGES_BPM = (0.0, 50.0, 60.0, 75.0, 90.0, 100.0, 120.0, np.inf)
 _ABNORMAL, _OLD, _ACUTE, _NORMAL = range(len(CLASS_NAMES))
 _POSSIBLE = frozenset({"possible_critical_class", "possible_infarction"})
@@ -225,7 +226,7 @@ def _operating_point(answers: Answers, labels: Labels, policy: DecisionPolicy, d
 
 def _comparisons(answers: Answers, labels: Labels, draw: Resampling) -> dict[str, dict[str, Any]]:
     """AUROC of each comparison by each reader; a comparison without recordings on one side is left out."""
-    by_reader = {"fused": answers.probabilities}
+    by_reader = {READERS[0]: answers.probabilities}
     if answers.readers is not None:
         by_reader |= {name: answers.readers[:, place] for place, name in enumerate(READERS[1:])}
     normal, infarction = labels.pure_normal, labels.infarction

@@ -31,7 +31,7 @@ from shared_preproc.tensor import Tensor
 from shared_preproc.traces import Trace
 from trainer.dataset import LabelledPage, read_known_pages
 from trainer.errors import DatasetError
-from trainer.signals import SignalSet, class_row, spread
+from trainer.signals import SignalSet, class_row, recording_sha256, spread
 from trainer.validation.figures import Labels
 
 __all__ = ["Inputs", "page_inputs", "signal_inputs"]
@@ -56,7 +56,7 @@ class Inputs:
     """``pages`` or ``recordings``."""
     ids: tuple[str, ...]
     sha256: tuple[str, ...]
-    """Of each page's file, hex; empty for recordings."""
+    """Of each page's file, or of each recording's samples (`recording_sha256`); hex."""
     tensors: Tensor
     heart_rates_bpm: NDArray[np.float64]
     """NaN where no rate was found."""
@@ -120,7 +120,7 @@ def signal_inputs(signals: SignalSet, spec: PreprocSpec, band_hz: tuple[float, f
         signals.name,
         "recordings",
         signals.ids,
-        (),
+        tuple(recording_sha256(signal_mv) for signal_mv in signals.signal_mv),
         tensors,
         rates,
         ((),) * len(signals),

@@ -61,7 +61,8 @@ def _draw_auroc(comparisons: Mapping[str, Mapping[str, Any]], folder: Path) -> P
         values = [cell["auroc"] for cell in cells]
         axes.errorbar(values, places, xerr=_whiskers(cells, "auroc"), fmt="o", capsize=3, label=words(reader))
     axes.set_yticks(range(len(comparisons)), [words(name) for name in comparisons])
-    axes.set(xlabel="AUROC", xlim=(0.45, 1.0), ylim=(len(comparisons) - 0.5, -0.5))
+    axes.set_xlim(right=1.0)
+    axes.set(xlabel="AUROC", ylim=(len(comparisons) - 0.5, -0.5))
     axes.grid(axis="x", alpha=0.3)
     axes.legend(fontsize=8)
     return _save(figure, folder / "auroc.png")

@@ -74,7 +74,8 @@ def write_validation(
     The figures follow the bundle's own policy; ``site_policy`` adds its cross-fitted ones.
     """
     inputs, manifest = asked.inputs, bundle.manifest
-    decided = answers(asked, bundle, manifest.decision)
+    thresholds = {finding.code: finding.threshold for finding in manifest.findings}
+    decided = answers(asked, manifest.decision, thresholds)
     report: dict[str, Any] = {
         "bundle": {
             "ref": manifest.ref,

@@ -39,15 +39,18 @@ def choose_site_policy(
     class alone, the bundle's otherwise. ``accuracy`` is asked of reported answers; None: what the bundle asks.
 
     Raises:
-        RunError: the bundle has no policy, there are too few pages, or no threshold reaches the accuracy.
+        RunError: the bundle has no policy or was trained on a page, there are too few pages, or no threshold reaches
+            the accuracy.
     """
     base = bundle.manifest.decision
     if base is None:
         raise RunError(f"{bundle.manifest.ref} has no measured thresholds that a site policy could start from")
+    if seen := len((bundle.training_pages or frozenset()).intersection(asked.inputs.sha256)):
+        raise RunError(f"the bundle was trained on {seen} of these {asked.inputs.kind}: choose a policy on others")
     labels = asked.inputs.labels
     _refuse_few(labels, asked.inputs.kind)
     base = base if accuracy is None else base.model_copy(update={"target_accuracy": accuracy})
-    fit = _Fit(asked, bundle, base, draws)
+    fit = _Fit(asked, base, draws)
     fitted = fit.policy(labels.judged)
     if fitted is None:
         raise RunError(
@@ -96,7 +99,6 @@ class _Fit:
     """Choosing a policy on some of the rows and judging it on others."""
 
     asked: GraphAnswers
-    bundle: Bundle
     base: DecisionPolicy
     draws: int
 
@@ -116,7 +118,7 @@ class _Fit:
         if self.enough_critical(rows):
             update["operating_points"] = self._points(rows, leading)
         trial = self.base.model_copy(update=update)
-        decided = answers(self.asked, self.bundle, trial)
+        decided = answers(self.asked, trial)
         right = np.take_along_axis(self.asked.inputs.labels.classes, decided.top[:, np.newaxis], axis=1)[:, 0]
         candidates = rows & decided.reported
         report_from = _report_from(
@@ -133,7 +135,7 @@ class _Fit:
         for fold in range(_FOLDS):
             policy = self.policy(labels.judged & (folds != fold))
             if policy is not None:
-                decided = answers(self.asked, self.bundle, policy)
+                decided = answers(self.asked, policy)
                 for row in np.flatnonzero(folds == fold):
                     probabilities[row], reasons[row] = decided.probabilities[row], decided.reasons[row]
         return Answers(probabilities, tuple(reasons), self.asked.inputs.heart_rates_bpm)
