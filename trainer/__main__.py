@@ -100,6 +100,48 @@ def _evaluation(options: argparse.Namespace) -> Any:  # noqa: ANN401 - imported 
     return Evaluation(pages, options.runs, repeats=options.repeats, quick=options.quick)
 
 
+def _validate(options: argparse.Namespace) -> None:
+    from trainer.validation.decisions import ask
+    from trainer.validation.run import Source, read_inputs, write_validation
+    from trainer.validation.site_policy import choose_site_policy
+
+    if (options.policy is None) != (options.site is None):
+        options.refuse("a site policy needs both --site NAME and --policy FILE")
+    band_hz = _band_hz(options)
+    bundle = Registry(options.registry).load(options.reference)
+    source = Source(options.data, options.labels, options.mapping, options.groups, band_hz, options.limit)
+    inputs = read_inputs(source, bundle.manifest.preprocessing)
+    if inputs.kind == "pages" and options.groups is None:
+        print("no table of groups given: pages of one patient count as patients of their own", file=sys.stderr)
+    asked = ask(bundle, inputs)
+    refusal, policy = None, None
+    if options.policy is not None:
+        try:
+            policy = choose_site_policy(asked, bundle, options.site, options.accuracy)
+        except TrainerError as error:
+            refusal = error  # the report is worth having all the same
+    write_validation(bundle, asked, options.out, band_hz=band_hz, site_policy=policy)
+    print(f"{options.out / 'report.md'}: {len(inputs.ids)} {inputs.kind} of {inputs.name}")
+    if refusal is not None:
+        raise refusal
+    if policy is not None:
+        options.policy.write_text(policy.model_dump_json(indent=1) + "\n")
+        print(f"{options.policy}: site policy of {options.site}; serve with ECG_SITE_POLICY={options.policy}")
+
+
+def _band_hz(options: argparse.Namespace) -> tuple[float, float] | None:
+    words = options.band
+    if words == ["none"]:
+        return None
+    try:
+        low_hz, high_hz = (float(word) for word in words)
+    except ValueError:
+        low_hz = high_hz = 0.0
+    if not 0 < low_hz < high_hz:
+        options.refuse(f"--band {' '.join(words)}: expected two frequencies in Hz, the lower first, or none")
+    return low_hz, high_hz
+
+
 def _promote(options: argparse.Namespace) -> None:
     Registry(options.registry).promote(options.reference, options.alias)
     print(f"{options.alias} -> {options.reference}")
@@ -164,6 +206,16 @@ def _at_least_1(text: str) -> int:
     return number
 
 
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number between 0 and 1")
+    return share
+
+
 # An argument that means something else to one step stands under that step's name as well.
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "data": {"type": Path, "help": "folder of class folders"},
@@ -171,21 +223,33 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "prepared": {"type": Path, "help": "folder that prepare wrote"},
     "run": {"type": Path, "help": "run folder that train wrote"},
     "reference": {"help": "bundle, as name/version or name"},
+    "--accuracy": {"type": _share, "help": "of the answers that a site policy reports; the bundle's by default"},
     "--alias": {"default": "production", "help": "alias to move (%(default)s)"},
     "--arch": {"choices": ARCHITECTURES, "default": "crnn", "help": "network (%(default)s)"},
     "run --arch": {"choices": (*ARCHITECTURES, FUSION), "default": FUSION, "help": "network (%(default)s)"},
+    "--band": {
+        "nargs": "+",
+        "metavar": "HZ",
+        "default": ["0.67", "25"],
+        "help": "band of recordings, low and high, or none (0.67 25, as the cart prints)",
+    },
     "--candidates": {"nargs": "+", "help": "only these, by name; all by default"},
     "--count": {"type": _at_least_1, "default": 4, "help": "pages in all (%(default)s)"},
     "--epochs": {"type": _at_least_1, "default": TrainConfig.epochs, "help": "epochs at most (%(default)s)"},
     "--groups": {"type": Path, "help": "CSV with sha256 and record_id: a record stays on one side of the split"},
     "--json": {"type": Path, "help": "file for the same facts as JSON"},
+    "--labels": {"type": Path, "help": "CSV with the labels of recordings; needs --mapping"},
+    "--limit": {"type": _at_least_1, "help": "only so many, chosen evenly"},
+    "--mapping": {"type": Path, "help": "TOML that explains columns and labels of --labels"},
     "--name": {"help": "bundle name; the network's by default"},
     "--no-promote": {"action": "store_true", "help": "publish the bundle, leave the alias where it is"},
+    "--out": {"type": Path, "default": Path("validation"), "help": "folder for the report (%(default)s)"},
     "--patience": {
         "type": _at_least_1,
         "default": TrainConfig.patience_epochs,
         "help": "epochs without gain before the end (%(default)s)",
     },
+    "--policy": {"type": Path, "help": "file for a site policy, chosen on this data; needs --site"},
     "--protocol": {"choices": PROTOCOLS, "default": PROTOCOLS[0], "help": "how to split (%(default)s)"},
     "evaluate --protocol": {"choices": PROTOCOLS, "help": "only this one; both by default"},
     "--quick": {"action": "store_true", "help": "one repeat, fewer epochs, nothing slow: minutes instead of hours"},
@@ -195,6 +259,12 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "--run": {"type": Path, "required": True, "help": "run folder to write, or to continue"},
     "--runs": {"type": Path, "default": Path("runs"), "help": "folder of run folders (%(default)s)"},
     "--seed": {"type": _at_least_0, "default": 0, "help": "seed of every random choice (%(default)s)"},
+    "--site": {"help": "name of the hospital or ward that a site policy is for"},
+}
+
+_ARGUMENTS |= {
+    "validate data": {"type": Path, "help": "class folders of pages, PTB-XL, or recordings with --labels"},
+    "validate reference": {"help": "bundle, as name/version, name or alias"},
 }
 
 _OF_LEAD_IMAGES = ("--protocol", "--seed", "--epochs", "--patience")
@@ -230,6 +300,12 @@ _STEPS: tuple[tuple[str, Callable[[argparse.Namespace], None], str, str], ...] =
         _evaluate,
         "cross-validate every network and baseline, without copies and, beside it, as the literature does",
         "data --groups --protocol --candidates --repeats --quick --runs",
+    ),
+    (
+        "validate",
+        _validate,
+        "judge a bundle on labelled pages or recordings; the first thing to do in a new hospital",
+        "reference data --labels --mapping --groups --registry --out --band --limit --site --policy --accuracy",
     ),
     (
         "run",

@@ -2,14 +2,14 @@
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.classes import CLASS_FOLDERS
 from trainer.errors import DatasetError
 
-__all__ = ["LabelledPage", "read_pages"]
+__all__ = ["LabelledPage", "read_known_pages", "read_pages"]
 
 _PAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
@@ -39,11 +39,27 @@ def read_pages(data: Path, groups_csv: Path | None = None) -> list[LabelledPage]
         DatasetError: a class folder is missing or empty, two files of a class share a name, or the table lacks a
             column or a page.
     """
+    return _labelled({data / folder: class_name for folder, class_name in CLASS_FOLDERS.items()}, groups_csv)
+
+
+def read_known_pages(data: Path, groups_csv: Path | None = None) -> list[LabelledPage]:
+    """List the same where classes may be missing, and folders may have the classes' own names (`normal`).
+
+    Raises:
+        DatasetError: there is no class folder at all, or as `read_pages`.
+    """
+    names = {**CLASS_FOLDERS, **{name: name for name in CLASS_FOLDERS.values()}}
+    found = {data / folder: class_name for folder, class_name in names.items() if (data / folder).is_dir()}
+    if not found:
+        raise DatasetError(f"{data} holds no class folder; expected some of {', '.join(names)}")
+    return _labelled(found, groups_csv)
+
+
+def _labelled(folders: Mapping[Path, str], groups_csv: Path | None) -> list[LabelledPage]:
     groups = _read_groups(groups_csv) if groups_csv else None
     pages: list[LabelledPage] = []
-    for folder, class_name in CLASS_FOLDERS.items():
-        paths = _page_paths(data / folder)
-        for path in paths:
+    for folder, class_name in folders.items():
+        for path in _page_paths(folder):
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             pages.append(
                 LabelledPage(path, class_name, sha256, sha256 if groups is None else _group(groups, sha256, path))

@@ -4,14 +4,12 @@ The graph takes masks as the preprocessing leaves them, uint8 (pages, 13, height
 ``lead_probabilities`` and ``page_probabilities``: scaling, channels and aggregation are inside.
 """
 
-import os
 from importlib.metadata import version
 from typing import Any
 
 import keras
 import numpy as np
 import onnx
-import onnxruntime
 import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
@@ -34,6 +32,7 @@ from trainer.config import Architecture
 from trainer.errors import RunError
 from trainer.models import fold_channels
 from trainer.run import Run
+from trainer.session import run_outputs
 
 __all__ = ["LIBRARIES", "PARITY_LIMIT", "PARITY_PAGES", "convert", "export", "page_graph", "run_graph", "write_graph"]
 
@@ -43,7 +42,6 @@ PARITY_LIMIT = 1e-5
 
 _OPSET = 17  # 18 turns global pooling into slower nodes, and ONNX Runtime runs 17 everywhere it runs at all
 _MASKS = "masks"
-_PAGES_AT_ONCE = 8
 LIBRARIES = ("keras", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "tensorflow", "tf2onnx")
 
 
@@ -105,16 +103,8 @@ def run_graph(graph: bytes, tensors: Tensor) -> tuple[NDArray[np.float32], NDArr
 
     Gives lead probabilities float32 (pages, leads, classes) and page probabilities float32 (pages, classes).
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    (taken,) = session.get_inputs()
-    answers = [
-        session.run([LEAD_PROBABILITIES, PAGE_PROBABILITIES], {taken.name: tensors[start : start + _PAGES_AT_ONCE]})
-        for start in range(0, len(tensors), _PAGES_AT_ONCE)
-    ]
-    by_lead, by_page = zip(*answers, strict=True)
-    return np.concatenate(by_lead), np.concatenate(by_page)
+    by_lead, by_page = run_outputs(graph, tensors, (LEAD_PROBABILITIES, PAGE_PROBABILITIES))
+    return by_lead, by_page
 
 
 def _parity(model: keras.Model, graph: bytes, tensors: NDArray[np.uint8]) -> dict[str, Any]:

@@ -10,7 +10,17 @@ from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_f
 
 from trainer.intervals import DRAWS, SEED, group_weights, percentiles, wilson
 
-__all__ = ["SCALARS", "classification_metrics", "coverage_curve", "log_losses", "page_metrics", "reliability"]
+__all__ = [
+    "SCALARS",
+    "auroc",
+    "classification_metrics",
+    "coverage_curve",
+    "ece",
+    "log_losses",
+    "page_metrics",
+    "reliability",
+    "reliability_points",
+]
 
 SCALARS = ("accuracy", "balanced_accuracy", "f1_macro", "auroc_macro", "brier", "log_loss", "ece")
 """The figures of `page_metrics` that are one number."""
@@ -92,7 +102,7 @@ def page_metrics(
     values = _figures(labels, probabilities, pages, len(class_names))
     drawn = _figures(labels, probabilities, group_weights(groups, draws), len(class_names))
     top = probabilities.max(axis=1)
-    by_chance = _ece(top - (np.random.default_rng(SEED).random((max(draws, 1), len(top))) < top), pages.sum(), top)
+    by_chance = ece(top - (np.random.default_rng(SEED).random((max(draws, 1), len(top))) < top), pages.sum(), top)
     return {
         "rows": len(labels),
         "groups": len(set(groups)),
@@ -120,12 +130,16 @@ def reliability(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) 
     Each with its number of ``pages``, their mean ``probability`` of the most probable class, their ``accuracy`` and
     Wilson's ``accuracy_ci95``.
     """
-    top, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    place = _bin(top)
+    return reliability_points(probabilities.argmax(axis=1) == labels, probabilities.max(axis=1))
+
+
+def reliability_points(right: NDArray[np.bool_], probability: NDArray[np.floating]) -> list[dict[str, Any]]:
+    """Give the same points of any event: whether it was so (pages,), and its probability (pages,)."""
+    place = _bin(probability)
     return [
         {
             "pages": int(chosen.sum()),
-            "probability": float(top[chosen].mean()),
+            "probability": float(probability[chosen].mean()),
             "accuracy": float(right[chosen].mean()),
             "accuracy_ci95": wilson(int(right[chosen].sum()), int(chosen.sum())),
         }
@@ -153,32 +167,17 @@ def log_losses(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -
     return np.asarray(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], _SMALLEST_PROBABILITY)))
 
 
-def _figures(
-    labels: NDArray[np.int64], probabilities: NDArray[np.floating], weights: _Floats, classes: int
-) -> dict[str, _Floats]:
-    """Each figure for each row of ``weights`` (draws, pages): (draws,), by class (draws, classes); NaN: unknown."""
-    true, answered = np.eye(classes)[labels], np.eye(classes)[probabilities.argmax(axis=1)]
-    support, claimed, hits = weights @ true, weights @ answered, weights @ (true * answered)
-    recall, f1 = _ratio(hits, support, np.nan), _ratio(2 * hits, support + claimed, 0)
-    auroc = np.stack([_auroc(labels == place, probabilities[:, place], weights) for place in range(classes)], axis=1)
-    total, top = weights.sum(axis=1), probabilities.max(axis=1)
-    return {
-        "accuracy": hits.sum(axis=1) / total,
-        "balanced_accuracy": _mean_of_known(recall),
-        "f1_macro": f1.mean(axis=1),
-        "auroc_macro": _mean_of_known(auroc),
-        "brier": weights @ ((probabilities - true) ** 2).sum(axis=1) / total,
-        "log_loss": weights @ log_losses(labels, probabilities) / total,
-        "ece": _ece(weights * (top - (true * answered).sum(axis=1)), total, top),
-        "recall": recall,
-        "precision": _ratio(hits, claimed, 0),
-        "f1": f1,
-        "auroc": auroc,
-    }
+def auroc(positive: NDArray[np.bool_], probability: NDArray[np.floating], weights: _Floats) -> _Floats:
+    """Give the chance that a positive page stands above another one (Hanley and McNeil 1982).
 
+    Args:
+        positive: bool (pages,).
+        probability: (pages,).
+        weights: (draws, pages) how often each page counts.
 
-def _auroc(positive: NDArray[np.bool_], probability: NDArray[np.floating], weights: _Floats) -> _Floats:
-    """Chance that a positive page stands above another one (Hanley and McNeil 1982), for each row of ``weights``."""
+    Returns:
+        (draws,); NaN where one side has no page.
+    """
     order = np.argsort(probability, kind="stable")
     starts = np.flatnonzero(np.append(True, np.diff(probability[order]) > 0))
     above, below = (np.add.reduceat((weights * side)[:, order], starts, axis=1) for side in (positive, ~positive))
@@ -186,9 +185,39 @@ def _auroc(positive: NDArray[np.bool_], probability: NDArray[np.floating], weigh
     return _ratio(won, above.sum(axis=1) * below.sum(axis=1), np.nan)
 
 
-def _ece(excess: _Floats, total: _Floats | float, top: NDArray[np.floating]) -> _Floats:
-    """Of ``excess`` (draws, pages), probability less hit; ``total`` (draws,) pages."""
+def ece(excess: _Floats, total: _Floats | float, top: NDArray[np.floating]) -> _Floats:
+    """Give the expected calibration error, (draws,), in 15 bins of equal width.
+
+    Args:
+        excess: (draws, pages) probability less hit, times the page's weight.
+        total: (draws,) pages, weighted.
+        top: (pages,) the probability.
+    """
     return np.asarray(np.abs(excess @ np.eye(_BINS)[_bin(top)]).sum(axis=1) / total)
+
+
+def _figures(
+    labels: NDArray[np.int64], probabilities: NDArray[np.floating], weights: _Floats, classes: int
+) -> dict[str, _Floats]:
+    """Each figure for each row of ``weights`` (draws, pages): (draws,), by class (draws, classes); NaN: unknown."""
+    true, answered = np.eye(classes)[labels], np.eye(classes)[probabilities.argmax(axis=1)]
+    support, claimed, hits = weights @ true, weights @ answered, weights @ (true * answered)
+    recall, f1 = _ratio(hits, support, np.nan), _ratio(2 * hits, support + claimed, 0)
+    aurocs = np.stack([auroc(labels == place, probabilities[:, place], weights) for place in range(classes)], axis=1)
+    total, top = weights.sum(axis=1), probabilities.max(axis=1)
+    return {
+        "accuracy": hits.sum(axis=1) / total,
+        "balanced_accuracy": _mean_of_known(recall),
+        "f1_macro": f1.mean(axis=1),
+        "auroc_macro": _mean_of_known(aurocs),
+        "brier": weights @ ((probabilities - true) ** 2).sum(axis=1) / total,
+        "log_loss": weights @ log_losses(labels, probabilities) / total,
+        "ece": ece(weights * (top - (true * answered).sum(axis=1)), total, top),
+        "recall": recall,
+        "precision": _ratio(hits, claimed, 0),
+        "f1": f1,
+        "auroc": aurocs,
+    }
 
 
 def _bin(top: NDArray[np.floating]) -> NDArray[np.int64]:

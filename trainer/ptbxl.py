@@ -15,28 +15,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from shared_preproc.recording import RECORDED_LEADS
-from trainer.classes import CLASS_NAMES
 from trainer.errors import DatasetError
 from trainer.signals import SignalSet, class_row, conform, spread
+from trainer.statements import SUPERCLASSES, label_classes
 from trainer.wfdb_record import read_wfdb
 
-__all__ = ["SUPERCLASSES", "is_ptbxl", "label_classes", "read_ptbxl"]
-
-SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
+__all__ = ["is_ptbxl", "read_ptbxl"]
 
 _PACKED = ("ptbxl-100hz.npz", "ptbxl-100hz.npz.xz")
 _PACKED_LABELS = "ptbxl_labels.csv"
 _DATABASE, _STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
-_ARRHYTHMIAS = frozenset({"AFIB", "AFLT", "BIGU", "PACE", "PSVT", "PVC", "SVARR", "SVTAC", "TRIGU"})
-_DOUBTFUL_NORMAL = frozenset({"PAC", "SBRAD", "STACH"})
-_ABNORMAL, _OLD, _ACUTE, _NORMAL = CLASS_NAMES
-_STAGES = {
-    "Stadium I": (_ACUTE,),
-    "Stadium I-II": (_ACUTE,),
-    "Stadium II": (_ACUTE,),
-    "Stadium II-III": (_OLD,),
-    "Stadium III": (_OLD,),
-}
 
 
 def is_ptbxl(folder: Path) -> bool:
@@ -59,21 +47,6 @@ def read_ptbxl(folder: Path, limit: int | None = None) -> SignalSet:
     if packed is None:
         raise DatasetError(f"{folder} holds neither {_DATABASE} nor {' or '.join(_PACKED)}; name PTB-XL's own folder")
     return _packed(packed, folder / _PACKED_LABELS, limit)
-
-
-def label_classes(statements: Collection[str], stage: str = "") -> tuple[str, ...]:
-    """Give the classes that a recording may rightly be answered as; empty: it is not judged.
-
-    An infarction follows PTB-XL's ``stage`` (`infarction_stadium1`): up to II acute, from II-III on old, otherwise
-    either. Of the others, an arrhythmia is abnormal, NORM alone is normal, and anything else is abnormal. NORM with
-    PAC, bradycardia or tachycardia is not judged: the data set of the pages draws that line elsewhere.
-    """
-    codes = frozenset(statements)
-    if "MI" in codes:
-        return _STAGES.get(stage, (_OLD, _ACUTE))
-    if codes & _ARRHYTHMIAS or codes.isdisjoint({"NORM"}) or codes & {"STTC", "CD", "HYP"}:
-        return (_ABNORMAL,)
-    return () if codes & _DOUBTFUL_NORMAL else (_NORMAL,)
 
 
 def _packed(signals: Path, labels: Path, limit: int | None) -> SignalSet:

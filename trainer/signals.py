@@ -1,5 +1,6 @@
 """Labelled twelve-lead recordings in memory, on one clock and in one order of leads."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +13,7 @@ from shared_preproc.recording import RECORDED_LEADS
 from trainer.classes import CLASS_NAMES
 from trainer.errors import DatasetError
 
-__all__ = ["DURATION_S", "RATE_HZ", "SignalSet", "class_row", "conform", "spread"]
+__all__ = ["DURATION_S", "RATE_HZ", "SignalSet", "class_row", "conform", "recording_sha256", "spread"]
 
 RATE_HZ = 100.0
 DURATION_S = 10.0
@@ -95,6 +96,17 @@ def conform(signals: Mapping[str, NDArray[np.floating]], rate_hz: float, units: 
             samples = _resampled(np.asarray(signals[name], np.float64) * _factor(units[name], name), rate_hz)
             conformed[row, : len(samples)] = samples[: conformed.shape[1]]
     return conformed
+
+
+def recording_sha256(signal_mv: Floats) -> str:
+    """Give the SHA-256 (hex) of one recording in whole microvolts: the same however it is stored.
+
+    A bundle's `training-pages.sha256` may list it, so that a validation can say what the bundle was trained on.
+    ``signal_mv`` is (12, samples).
+    """
+    limits = np.iinfo(np.int16)
+    signal_uv = np.clip(np.round(signal_mv.astype(np.float64) * 1000), limits.min + 1, limits.max)
+    return hashlib.sha256(np.nan_to_num(signal_uv, nan=limits.min).astype("<i2").tobytes()).hexdigest()
 
 
 def spread(count: int, limit: int | None) -> NDArray[np.int64]:

@@ -10,8 +10,15 @@ import pytest
 from tests.trainer.signal_files import write_ptbxl
 from trainer.classes import CLASS_NAMES
 from trainer.errors import DatasetError
-from trainer.ptbxl import is_ptbxl, label_classes, read_ptbxl
+from trainer.ptbxl import is_ptbxl, read_ptbxl
+from trainer.signals import recording_sha256
+from trainer.statements import label_classes
 
+PACKED = """ecg_id,patient_id,NORM,MI,STTC,CD,HYP,infarction_stage,statements
+1,11,1,0,0,0,0,,NORM|r:SR
+2,11,0,1,1,0,0,Stadium III,IMI|NST|f:NST|r:AFIB
+3,12,0,0,0,1,0,,AVB|f:ABQRS
+"""
 ABNORMAL, OLD, ACUTE, NORMAL = CLASS_NAMES
 
 
@@ -34,6 +41,18 @@ def test_physionet_folder_gives_labels(tmp_path: Path) -> None:
         frozenset({"CD", "AVB", "ABQRS"}),
     )
     assert [CLASS_NAMES[row.argmax()] for row in read.classes] == [NORMAL, OLD, ABNORMAL]
+
+
+def test_packed_part_reads_as_the_same_recordings(tmp_path: Path) -> None:
+    write_ptbxl(tmp_path)
+    read = read_ptbxl(tmp_path)
+    signal_uv = np.round(read.signal_mv.astype(np.float64) * 1000).astype(np.int16)
+    np.savez(tmp_path / "ptbxl-100hz.npz", signal_uv=signal_uv, ecg_id=np.array([1, 2, 3]))
+    (tmp_path / "ptbxl_labels.csv").write_text(PACKED)
+    (tmp_path / "ptbxl_database.csv").unlink()
+    packed = read_ptbxl(tmp_path)
+    assert packed.statements == read.statements
+    assert [recording_sha256(one) for one in packed.signal_mv] == [recording_sha256(one) for one in read.signal_mv]
 
 
 def test_limit_reads_fewer_recordings(tmp_path: Path) -> None:

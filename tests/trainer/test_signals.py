@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from trainer.errors import DatasetError
-from trainer.signals import SignalSet, class_row, conform, spread
+from trainer.signals import SignalSet, class_row, conform, recording_sha256, spread
 
 
 def _sine(rate_hz: float, duration_s: float = 10.0) -> NDArray[np.float64]:
@@ -83,3 +83,9 @@ def test_limit_spreads_over_all_rows() -> None:
     assert spread(5, None).tolist() == [0, 1, 2, 3, 4]
     assert spread(5, 9).tolist() == [0, 1, 2, 3, 4]
     assert spread(101, 3).tolist() == [0, 50, 100]
+
+
+def test_checksum_is_of_microvolts() -> None:
+    signal_mv = conform({"II": _sine(100)}, 100, {"II": "mV"})
+    assert recording_sha256(signal_mv) == recording_sha256((signal_mv + 1e-5).astype(np.float32))
+    assert recording_sha256(signal_mv) != recording_sha256((signal_mv + 2e-3).astype(np.float32))

@@ -1,0 +1,181 @@
+"""A decision policy chosen on one site's labelled pages, and what it gives on pages that it was not chosen on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_registry.bundle import Bundle
+from model_registry.policy import DecisionPolicy, Leading, SitePolicy
+from trainer.classes import CLASS_NAMES
+from trainer.errors import RunError
+from trainer.intervals import SEED
+from trainer.policy import operating_points
+from trainer.validation.decisions import GraphAnswers, answers
+from trainer.validation.figures import Answers, Labels, external_figures
+from trainer.validation.resampling import Resampling
+
+__all__ = ["FEWEST_OF_A_KIND", "FEWEST_PAGES", "choose_site_policy"]
+
+FEWEST_PAGES = 100
+FEWEST_OF_A_KIND = 10
+"""Pages of normal, of infarction and of other abnormality each."""
+_FOLDS = 5
+_SMALLEST_PROBABILITY = 1e-7
+
+_Rows = NDArray[np.bool_]
+
+
+def choose_site_policy(
+    asked: GraphAnswers, bundle: Bundle, site: str, accuracy: float | None = None, *, draws: int = 2000
+) -> SitePolicy:
+    """Choose which reader leads and from which probability on answers are reported.
+
+    The rules for readers stay the bundle's. Another reader leads only if its log loss is lower with the whole 95 %
+    interval over patients. The operating points are the site's where it has `FEWEST_OF_A_KIND` pages of the critical
+    class alone, the bundle's otherwise. ``accuracy`` is asked of reported answers; None: what the bundle asks.
+
+    Raises:
+        RunError: the bundle has no policy or was trained on a page, there are too few pages, or no threshold reaches
+            the accuracy.
+    """
+    base = bundle.manifest.decision
+    if base is None:
+        raise RunError(f"{bundle.manifest.ref} has no measured thresholds that a site policy could start from")
+    if seen := len((bundle.training_pages or frozenset()).intersection(asked.inputs.sha256)):
+        raise RunError(f"the bundle was trained on {seen} of these {asked.inputs.kind}: choose a policy on others")
+    labels = asked.inputs.labels
+    _refuse_few(labels, asked.inputs.kind)
+    base = base if accuracy is None else base.model_copy(update={"target_accuracy": accuracy})
+    fit = _Fit(asked, base, draws)
+    fitted = fit.policy(labels.judged)
+    if fitted is None:
+        raise RunError(
+            f"no threshold reports answers of {labels.judged.sum()} {asked.inputs.kind} with the accuracy "
+            f"{base.target_accuracy:.3f}; ask for less with --accuracy, or leave every answer to a person"
+        )
+    crossed = external_figures(fit.cross_fitted(), labels, draws=draws)
+    reported = crossed["reported"]
+    if not reported["accuracy"]["of"]:
+        raise RunError(f"cross-fitted, nothing is reported at the accuracy {base.target_accuracy:.3f}; ask for less")
+    decision = fitted.model_copy(
+        update={
+            "accuracy": reported["accuracy"]["share"],
+            "accuracy_ci95": tuple(reported["accuracy"]["share_ci95"]),
+            "coverage": reported["coverage"]["share"],
+        }
+    )
+    return SitePolicy(
+        site=site,
+        created_at=datetime.now(UTC),
+        model_sha256=bundle.manifest.model_sha256,
+        decision=DecisionPolicy.model_validate(decision.model_dump()),
+        figures={
+            "kind": asked.inputs.kind,
+            "recordings": crossed["recordings"],
+            "log_loss": {name: float(fit.losses[name][labels.judged].mean()) for name in fit.losses},
+            "operating_points_of": "site" if fit.enough_critical(labels.judged) else "bundle",
+            "cross_fitted": {name: crossed[name] for name in ("failures", "reported", "referred")},
+        },
+    )
+
+
+def _refuse_few(labels: Labels, kind: str) -> None:
+    other = labels.judged & ~labels.normal & ~labels.infarction
+    counts = {"normal": labels.normal, "infarction": labels.infarction, "other abnormality": other}
+    judged, numbers = int(labels.judged.sum()), {name: int(rows.sum()) for name, rows in counts.items()}
+    words = ", ".join(f"{number} {name}" for name, number in numbers.items())
+    if judged < FEWEST_PAGES:
+        raise RunError(f"{judged} judged {kind} ({words}); a site policy needs at least {FEWEST_PAGES}: label more")
+    if min(numbers.values()) < FEWEST_OF_A_KIND:
+        raise RunError(f"{words}; a site policy needs at least {FEWEST_OF_A_KIND} {kind} of each: label more")
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Choosing a policy on some of the rows and judging it on others."""
+
+    asked: GraphAnswers
+    base: DecisionPolicy
+    draws: int
+
+    @property
+    def losses(self) -> dict[Leading, NDArray[np.float64]]:
+        """Log loss (rows,) of each reader, of the classes that are right; in nat."""
+        right = self.asked.inputs.labels.classes
+        return {
+            leading: -np.log(np.maximum((probabilities * right).sum(axis=1), _SMALLEST_PROBABILITY))
+            for leading, probabilities in self.asked.by_leading.items()
+        }
+
+    def policy(self, rows: _Rows) -> DecisionPolicy | None:
+        """Choose on ``rows``; None: no threshold reaches the accuracy."""
+        leading = self._leading(rows)
+        update: dict[str, Any] = {"leading": leading, "report_from": 0.0}
+        if self.enough_critical(rows):
+            update["operating_points"] = self._points(rows, leading)
+        trial = self.base.model_copy(update=update)
+        decided = answers(self.asked, trial)
+        right = np.take_along_axis(self.asked.inputs.labels.classes, decided.top[:, np.newaxis], axis=1)[:, 0]
+        candidates = rows & decided.reported
+        report_from = _report_from(
+            decided.probabilities.max(axis=1)[candidates], right[candidates], self.base.target_accuracy
+        )
+        return None if report_from is None else trial.model_copy(update={"report_from": report_from})
+
+    def cross_fitted(self) -> Answers:
+        """Answer each fold of patients by the policy that was chosen on the other folds."""
+        labels = self.asked.inputs.labels
+        folds = _folds(labels.patients)
+        probabilities = self.asked.by_leading[self.base.leading].copy()
+        reasons: list[tuple[str, ...]] = [("uncertain",)] * len(folds)
+        for fold in range(_FOLDS):
+            policy = self.policy(labels.judged & (folds != fold))
+            if policy is not None:
+                decided = answers(self.asked, policy)
+                for row in np.flatnonzero(folds == fold):
+                    probabilities[row], reasons[row] = decided.probabilities[row], decided.reasons[row]
+        return Answers(probabilities, tuple(reasons), self.asked.inputs.heart_rates_bpm)
+
+    def enough_critical(self, rows: _Rows) -> bool:
+        """Say whether ``rows`` give operating points of their own."""
+        return int((rows & self._critical).sum()) >= FEWEST_OF_A_KIND
+
+    @property
+    def _critical(self) -> _Rows:
+        """Rows that can only be of the critical class."""
+        classes = self.asked.inputs.labels.classes
+        alone: _Rows = classes[:, CLASS_NAMES.index(self.base.critical_class)] & (classes.sum(axis=1) == 1)
+        return alone
+
+    def _leading(self, rows: _Rows) -> Leading:
+        losses = {leading: loss[rows] for leading, loss in self.losses.items()}
+        draw = Resampling(np.array(self.asked.inputs.labels.patients)[rows].tolist(), self.draws)
+        better = [name for name in losses if draw.lower(losses[name], losses[self.base.leading])]
+        return min([self.base.leading, *better], key=lambda name: float(losses[name].mean()))
+
+    def _points(self, rows: _Rows, leading: Leading) -> Sequence[Any]:
+        place, classes = CLASS_NAMES.index(self.base.critical_class), self.asked.inputs.labels.classes
+        clear = rows & (self._critical | ~classes[:, place])
+        return operating_points(self._critical[clear], self.asked.by_leading[leading][clear, place])
+
+
+def _report_from(probability: NDArray[np.float64], right: _Rows, target: float) -> float | None:
+    """Give the lowest threshold that leaves ``target`` accuracy with one more reported page counted, a wrong one.
+
+    That page is the finite-sample term of conformal risk control (Angelopoulos et al. 2022).
+    """
+    order = np.argsort(-probability, kind="stable")
+    last = np.flatnonzero(np.diff(probability[order], append=-np.inf))
+    cautious = np.cumsum(right[order])[last] / (last + 2)
+    reaching = np.flatnonzero(cautious >= target)
+    return float(probability[order][last[reaching[-1]]]) if reaching.size else None
+
+
+def _folds(patients: Sequence[str]) -> NDArray[np.int64]:
+    """Deal whole patients into folds: (rows,)."""
+    names, place = np.unique(np.asarray(patients), return_inverse=True)
+    return np.asarray(np.random.default_rng(SEED).permutation(len(names))[place] % _FOLDS)
