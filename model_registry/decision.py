@@ -83,25 +83,31 @@ def _reader_reasons(answer: PageAnswer, readers: Sequence[Probabilities], rules:
     kind = _kind(top, rules)
     least = rules.normal_from if normal else rules.agree_from
     of_kind = [sum(reader[name] for name in reader if _kind(name, rules) == kind) for reader in readers]
-    if not min(of_kind) >= least:
+    if not all(probability >= least for probability in of_kind):  # NaN disagrees
         yield Reason(
             "readers_disagree",
             f"The class network gives {kind} the probability {of_kind[0]:.4f}, the findings network {of_kind[1]:.4f}; "
             f"both must give at least {least:.4f}.",
         )
-    infarction = max(sum(reader[name] for name in rules.infarction_classes) for reader in readers)
-    if normal and not infarction < rules.infarction_from:
+    signs = [sum(reader[name] for name in rules.infarction_classes) for reader in readers]
+    if normal and not all(sign < rules.infarction_from for sign in signs):  # NaN is a sign
         yield Reason(
             "possible_infarction",
-            f"One reader gives infarction the probability {infarction:.4f}; from {rules.infarction_from:.4f} on a page "
-            "is not reported as normal.",
+            f"The class network gives infarction the probability {signs[0]:.4f}, the findings network {signs[1]:.4f}; "
+            f"from {rules.infarction_from:.4f} on in either a page is not reported as normal.",
         )
-    other = answer.at_reference_rate
-    if other is not None and _kind(max(other, key=other.__getitem__), rules) != kind:
+    if answer.at_reference_rate is not None:
+        yield from _rate_reasons(kind, answer.at_reference_rate, rules)
+
+
+def _rate_reasons(kind: str, at_reference_rate: Probabilities, rules: ReaderRules) -> Iterator[Reason]:
+    other = max(at_reference_rate, key=at_reference_rate.__getitem__)
+    stays = at_reference_rate[other] > 0 and _kind(other, rules) == kind  # NaN does not stay
+    if not stays:
         yield Reason(
             "rate_alone",
             f"The answer rests on the heart rate alone: the same curves at {rules.reference_rate_bpm:.0f}/min "
-            f"are answered {_words(max(other, key=other.__getitem__))}.",
+            f"are answered {_words(other)}.",
         )
 
 

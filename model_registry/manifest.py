@@ -137,19 +137,31 @@ class BundleDraft(BaseModel):
             raise ValueError("findings must have distinct codes")
         return self
 
-    @model_validator(mode="after")
-    def _decision_is_about_these_outputs(self) -> Self:
-        if self.decision is None:
-            return self
-        if self.decision.critical_class not in self.class_names:
-            raise ValueError(f"the critical class {self.decision.critical_class} is not among class_names")
-        readers = self.decision.readers
+    def check_decision(self, decision: DecisionPolicy) -> None:
+        """Check that a policy can decide about this graph's answers.
+
+        Raises:
+            ValueError: it names classes or needs outputs that the graph does not have.
+        """
+        if decision.critical_class not in self.class_names:
+            raise ValueError(f"the critical class {decision.critical_class} is not among class_names")
+        two_readers = READER_PROBABILITIES in {output.name for output in self.outputs}
+        if decision.leading != "fused" and not two_readers:
+            raise ValueError(f"{decision.leading} leads, but outputs do not contain {READER_PROBABILITIES}")
+        readers = decision.readers
         if readers is None:
-            return self
-        if READER_PROBABILITIES not in {output.name for output in self.outputs}:
+            return
+        if not two_readers:
             raise ValueError(f"the decision has rules for readers, but outputs do not contain {READER_PROBABILITIES}")
         if unknown := {readers.normal_class, *readers.infarction_classes} - set(self.class_names):
             raise ValueError(f"the rules for readers name {', '.join(sorted(unknown))}, not among class_names")
+        if self.preprocessing.tensor.kind != "traces":
+            raise ValueError(f"the rules for readers resample traces, but the graph takes {self.input.name}")
+
+    @model_validator(mode="after")
+    def _decision_is_about_these_outputs(self) -> Self:
+        if self.decision is not None:
+            self.check_decision(self.decision)
         return self
 
 

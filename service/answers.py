@@ -16,7 +16,7 @@ from service.classify import ClassificationResult
 from service.idempotency import KeptAnswers, RepeatKey
 from service.metrics import Metrics
 from service.problems import KINDS
-from service.schemas import Classification
+from service.schemas import Classification, most_probable
 from shared_preproc.errors import PreprocError
 
 __all__ = ["Answer", "Answers", "Asked", "RefusedPageError"]
@@ -131,11 +131,11 @@ class Answers:
 
 
 def _record_of(result: ClassificationResult) -> dict[str, object]:
-    thresholds = result.thresholds
-    point = thresholds and {
-        "critical_class": thresholds.policy.critical_class,
-        "target": thresholds.target,
-        "threshold": thresholds.point.threshold,
+    policy = None if result.in_force is None else result.in_force.policy
+    point = policy and {
+        "critical_class": policy.critical_class,
+        "target": policy.default_sensitivity,
+        "threshold": policy.operating_point(policy.default_sensitivity).threshold,
     }
     return {
         "code": "ok",
@@ -145,6 +145,9 @@ def _record_of(result: ClassificationResult) -> dict[str, object]:
         "decision": result.decision.status,
         "reasons": [reason.code for reason in result.decision.reasons],
         "operating_point": point,
+        "policy": None if result.in_force is None else result.in_force.source,
+        "readers": result.readers and {name: most_probable(said) for name, said in vars(result.readers).items()},
+        "findings": [finding.spec.code for finding in result.findings if finding.present],
     }
 
 

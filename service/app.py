@@ -40,6 +40,7 @@ from service.request_context import FRAMEWORK_TELEMETRY, RequestContext, Telemet
 from service.routes import classify, health, models, open_inference, reading, web
 from service.routes import metrics as metrics_route
 from service.settings import Settings
+from service.site_policy import read_site_rules
 from service.state import LifespanState, Service
 from service.workers import Workers
 
@@ -57,13 +58,14 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     """Build the service; ``open_classifier`` is ONNX Runtime unless something else is given.
 
     Raises:
-        StartupError: ONNX Runtime, the audit or OpenTelemetry cannot do what the settings demand, or they leave the
-            service open to anyone.
+        StartupError: ONNX Runtime, the audit or OpenTelemetry cannot do what the settings demand, the site policy
+            cannot be used, or the settings leave the service open to anyone.
     """
     access, telemetry = make_access(settings), Telemetry(Metrics(), _open_spans(settings))
     opener = open_classifier or onnx_opener(settings.provider, settings.threads_of_one_inference(available_cpus()))
     opener = batching_opener(opener, _batching(settings), telemetry.metrics.count_run)
-    make_service = partial(_service, settings, opener, access, telemetry.metrics, open_audit(settings))
+    make_loader = partial(ModelLoader, open_classifier=opener, rules=read_site_rules(settings))
+    make_service = partial(_service, settings, make_loader, access, telemetry.metrics, open_audit(settings))
     app = FastAPI(
         title="ECG report classifier",
         summary="Reads a 12-lead ECG report page and says how probable each class is, for each lead and for the page.",
@@ -152,10 +154,14 @@ async def _follow(service: Service) -> None:
 
 
 def _service(
-    settings: Settings, open_classifier: ClassifierOpener, access: Access, metrics: Metrics, audit: AuditLog | None
+    settings: Settings,
+    make_loader: Callable[[Catalog], ModelLoader],
+    access: Access,
+    metrics: Metrics,
+    audit: AuditLog | None,
 ) -> Service:
     catalog = Catalog(Registry(settings.models_dir))
-    loader = ModelLoader(catalog, open_classifier)
+    loader = make_loader(catalog)
     default = DefaultModel(catalog, loader, settings.default_model)
     budget = Budget(settings.max_loaded_models, settings.max_loaded_model_bytes)
     kept = KeptAnswers[Answer](window_s=settings.idempotency_window_s, capacity=settings.idempotency_entries)

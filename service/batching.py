@@ -96,7 +96,7 @@ class BatchingClassifier:
                 batch.answer.set_result(self._run(batch.tensors))
             except BaseException as error:  # noqa: BLE001 - those who wait must not wait for ever, whatever it is
                 batch.answer.set_exception(error)
-        return _rows(batch.answer.result(), slice(first, first + len(tensor)))
+        return batch.answer.result().rows(slice(first, first + len(tensor)))
 
     def _join(self, tensor: Tensor) -> tuple[_Batch, int, bool]:
         """Give the batch that takes ``tensor``, its first row there, and whether it is the caller who runs it."""
@@ -125,11 +125,6 @@ class BatchingClassifier:
         together: Tensor = tensors[0] if len(tensors) == 1 else np.concatenate(tensors)
         self._count_run(len(together))
         return self._classifier.run(together)
-
-
-def _rows(answer: Probabilities, rows: slice) -> Probabilities:
-    distances = None if answer.distances is None else answer.distances[rows]
-    return Probabilities(leads=answer.leads[rows], pages=answer.pages[rows], distances=distances)
 
 
 def _warm_up(classifier: Classifier, bundle: Bundle, most_pages: int) -> None:

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from model_registry.bundle import Bundle
-from model_registry.manifest import EMBEDDING_DISTANCE, LEAD_PROBABILITIES, PAGE_PROBABILITIES, BundleManifest
+from model_registry.manifest import (
+    FINDING_PROBABILITIES,
+    LEAD_PROBABILITIES,
+    PAGE_PROBABILITIES,
+    READER_PROBABILITIES,
+    BundleManifest,
+)
+from model_registry.policy import Leading
 from service.errors import BrokenModelError, StartupError
 from service.settings import Provider
 from shared_preproc.tensor import Tensor
@@ -25,6 +32,9 @@ __all__ = ["Classifier", "OnnxClassifier", "Probabilities", "blank_pages", "choo
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
 _SHORT_NAMES = {_CPU: "cpu", _CUDA: "cuda"}
+_READERS: tuple[Leading, ...] = ("class_network", "findings_network")
+_ROUNDING = 1e-3
+_OPTIONAL = (READER_PROBABILITIES, FINDING_PROBABILITIES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +45,21 @@ class Probabilities:
     """(pages, leads, classes), leads in the order of the tensor."""
     pages: NDArray[np.float32]
     """(pages, classes)."""
-    distances: NDArray[np.float32] | None = None
-    """(pages,), from 0: how far each lies from the nearest training page; None where the graph does not say."""
+    readers: NDArray[np.float32] | None = None
+    """(pages, 2, classes): the class network's own answer, then the findings network's; None: one reader only."""
+    findings: NDArray[np.float32] | None = None
+    """(pages, findings), in the order of the manifest; None where the graph gives none."""
+
+    def led_by(self, leading: Leading) -> NDArray[np.float32]:
+        """The pages' answers by whoever leads: (pages, classes)."""
+        if leading == "fused" or self.readers is None:
+            return self.pages
+        return self.readers[:, _READERS.index(leading)]
+
+    def rows(self, rows: slice) -> "Probabilities":
+        """What is said about some of the pages."""
+        readers, findings = (None if part is None else part[rows] for part in (self.readers, self.findings))
+        return Probabilities(self.leads[rows], self.pages[rows], readers, findings)
 
 
 class Classifier(Protocol):
@@ -127,8 +150,13 @@ class OnnxClassifier:
             binding.bind_output(name)
         binding.synchronize_inputs()
         self._session.run_with_iobinding(binding)
-        leads, pages, *distances = binding.copy_outputs_to_cpu()
-        return Probabilities(leads=leads, pages=pages, distances=distances[0] if distances else None)
+        outputs = dict(zip(self._output_names, binding.copy_outputs_to_cpu(), strict=True))
+        return Probabilities(
+            leads=outputs[LEAD_PROBABILITIES],
+            pages=outputs[PAGE_PROBABILITIES],
+            readers=outputs.get(READER_PROBABILITIES),
+            findings=outputs.get(FINDING_PROBABILITIES),
+        )
 
 
 def _require_cuda() -> None:
@@ -152,29 +180,26 @@ def _options(threads: int) -> ort.SessionOptions:
 
 
 def _output_names(manifest: BundleManifest) -> list[str]:
-    optional = [EMBEDDING_DISTANCE] if any(output.name == EMBEDDING_DISTANCE for output in manifest.outputs) else []
-    return [LEAD_PROBABILITIES, PAGE_PROBABILITIES, *optional]
+    listed = {output.name for output in manifest.outputs}
+    return [LEAD_PROBABILITIES, PAGE_PROBABILITIES, *(name for name in _OPTIONAL if name in listed)]
 
 
 def _check_contract(answer: Probabilities, manifest: BundleManifest) -> None:
-    class_count = len(manifest.class_names)
+    classes, leads = len(manifest.class_names), len(manifest.preprocessing.layout.leads)
     for output, expected in (
-        (answer.leads, (1, len(manifest.preprocessing.layout.leads), class_count)),
-        (answer.pages, (1, class_count)),
+        (answer.leads, (1, leads, classes)),
+        (answer.pages, (1, classes)),
+        (answer.readers, (1, len(_READERS), classes)),
+        (answer.findings, (1, len(manifest.findings))),
     ):
+        if output is None:
+            continue
         if output.shape != expected:
             raise _broken(manifest, f"it gives an output of shape {output.shape}, expected {expected}")
-        if not (np.all(output >= 0) and np.allclose(output.sum(axis=-1), 1, atol=1e-3)):
+        # Findings do not exclude each other; classes do.
+        sums_to_1 = output is answer.findings or np.allclose(output.sum(axis=-1), 1, atol=_ROUNDING)
+        if not (np.all(output >= 0) and np.all(output <= 1 + _ROUNDING) and sums_to_1):
             raise _broken(manifest, "it gives numbers that are no probabilities")
-    if answer.distances is not None:
-        _check_distances(answer.distances, manifest)
-
-
-def _check_distances(distances: NDArray[np.float32], manifest: BundleManifest) -> None:
-    if distances.shape != (1,):
-        raise _broken(manifest, f"it gives distances of shape {distances.shape}, expected (1,)")
-    if not (np.isfinite(distances).all() and (distances >= 0).all()):
-        raise _broken(manifest, "it gives numbers that are no distances")
 
 
 def _broken(manifest: BundleManifest, found: str) -> BrokenModelError:

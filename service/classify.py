@@ -1,25 +1,31 @@
-"""The data's way through the service: bytes of a page to what the model says about it. Knows no HTTP.
+"""Classify one page: its bytes to what the model says about it, and what becomes of that.
 
-One plain function, to be called in a worker thread. Whether it is a page at all is settled before any class is given.
+`classify` is one plain function, to be called in a worker thread. It settles whether the picture is a page at all
+before any class is given.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_registry.manifest import BundleManifest
+from model_registry.decision import PageAnswer, rests_on_rate
+from model_registry.manifest import BundleManifest, FindingSpec
+from model_registry.policy import DecisionPolicy, Leading
 from service.classifier import Classifier, Probabilities
 from service.clock import Clock
-from service.decide import Decision, Thresholds, decide
+from service.decide import Decision, decide
 from service.examined import ImageFacts
 from service.explain import LeadEvidence, explain
-from service.prepared import Prepare, prepare
+from service.prepared import Prepare, PreparedPage, prepare
+from service.site_policy import PolicyInForce, SiteRules
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.quality import Quality
+from shared_preproc.recording import resample_time
 
-__all__ = ["ClassProbabilities", "ClassificationResult", "LoadedModel", "Timings", "classify"]
+__all__ = ["ClassProbabilities", "ClassificationResult", "Finding", "LoadedModel", "Readers", "Timings", "classify"]
 
 ClassProbabilities = dict[str, float]
 """By class name, in the order of the manifest; sums to 1."""
@@ -33,6 +39,33 @@ class LoadedModel:
     classifier: Classifier
     training_pages: frozenset[str] | None = None
     """SHA-256 (hex) of every file it was trained on; None where the bundle does not say."""
+    rules: SiteRules = field(default_factory=SiteRules)
+
+    @cached_property
+    def in_force(self) -> PolicyInForce | None:
+        """The policy that decides about its answers; None: it has no thresholds."""
+        return self.rules.in_force(self.manifest)
+
+
+@dataclass(frozen=True)
+class Readers:
+    """What each of a graph's two networks says about the page by itself."""
+
+    class_network: ClassProbabilities
+    findings_network: ClassProbabilities
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How probable one finding is on the page."""
+
+    spec: FindingSpec
+    probability: float
+
+    @property
+    def present(self) -> bool:
+        """Whether it reaches its threshold."""
+        return self.probability >= self.spec.threshold
 
 
 @dataclass(frozen=True)
@@ -53,13 +86,18 @@ class ClassificationResult:
     """What a model says about one page, and what it was told."""
 
     page: ClassProbabilities
+    """By whoever leads."""
     leads: dict[Lead, ClassProbabilities]
     """In clinical order."""
+    readers: Readers | None
+    """None where the graph has one reader."""
+    findings: tuple[Finding, ...]
+    """In the order of the manifest."""
     explanation: Mapping[Lead, LeadEvidence] | None
     """What speaks for the most probable class of the page; None where it was not asked for."""
     decision: Decision
-    thresholds: Thresholds | None
-    """What it was decided by; None where the bundle has no policy."""
+    in_force: PolicyInForce | None
+    """What it was decided by; None where there are no thresholds."""
     quality: Quality
     seen_in_training: bool | None
     """None where the bundle does not say what it was trained on."""
@@ -72,40 +110,76 @@ def classify(
     data: bytes,
     model: LoadedModel,
     *,
-    critical_sensitivity: float | None = None,
     explaining: bool = False,
     prepare: Prepare = prepare,
 ) -> ClassificationResult:
     """Decode, read, examine and classify one JPEG or PNG report page, and decide what becomes of the answer.
 
-    ``critical_sensitivity`` (0 to 1) is asked of the bundle's policy instead of its own default. ``prepare`` says where
-    the page is made ready for the model, if not here and now.
+    ``prepare`` says where the page is made ready for the model, if not here and now.
 
     Raises:
         PreprocError: the bytes are no report page that the model's preprocessing accepts, or one that cannot be read.
     """
     manifest, spec, clock = model.manifest, model.manifest.preprocessing, Clock()
     page = prepare(data, spec)
+    policy = None if model.in_force is None else model.in_force.policy
+    leading = "fused" if policy is None else policy.leading
     with clock.step("inference"):
-        answer = model.classifier.run(page.tensor[np.newaxis])
-    (by_class,) = _by_class(manifest, answer.pages[:1])
-    thresholds = Thresholds.of(manifest.decision, critical_sensitivity)
+        said = model.classifier.run(page.tensor[np.newaxis])
+        readers = _readers(manifest, said)
+        answer = PageAnswer(
+            probabilities=_led_by(leading, said, manifest),
+            readers=None if readers is None else (readers.class_network, readers.findings_network),
+            heart_rate_bpm=page.quality.heart_rate_bpm,
+        )
+        answer = _with_reference_rate(answer, page, model, policy)
     explanation = None
     if explaining:
         with clock.step("explain"):
-            explanation = explain(page.tensor, spec, model.classifier, int(answer.pages[0].argmax()))
+            class_place = manifest.class_names.index(answer.top)
+            explanation = explain(page.tensor, spec, model.classifier, class_place, leading)
     return ClassificationResult(
-        page=by_class,
-        leads=_by_lead(manifest, answer),
+        page=dict(answer.probabilities),
+        leads=_by_lead(manifest, said),
+        readers=readers,
+        findings=_findings(manifest, said),
         explanation=explanation,
-        decision=decide(by_class, thresholds, _distance(answer), page.doubts),
-        thresholds=thresholds,
+        decision=decide(answer, policy, page.doubts),
+        in_force=model.in_force,
         quality=page.quality,
         seen_in_training=None if model.training_pages is None else page.image.sha256 in model.training_pages,
         manifest=manifest,
         image=page.image,
         timings_ms=Timings(**page.timings_ms | clock.timings_ms()),
     )
+
+
+def _with_reference_rate(
+    answer: PageAnswer, page: PreparedPage, model: LoadedModel, policy: DecisionPolicy | None
+) -> PageAnswer:
+    """Read the same curves at the policy's reference rate as well, where the answer may rest on the rate."""
+    if policy is None or policy.readers is None or not rests_on_rate(answer, policy) or not answer.heart_rate_bpm:
+        return answer
+    factor = policy.readers.reference_rate_bpm / answer.heart_rate_bpm
+    resampled = resample_time(page.tensor.astype(np.float32, copy=False), model.manifest.preprocessing, factor)
+    again = model.classifier.run(resampled[np.newaxis])
+    return replace(answer, at_reference_rate=_led_by(policy.leading, again, model.manifest))
+
+
+def _led_by(leading: Leading, said: Probabilities, manifest: BundleManifest) -> ClassProbabilities:
+    (by_class,) = _by_class(manifest, said.led_by(leading)[:1])
+    return by_class
+
+
+def _readers(manifest: BundleManifest, said: Probabilities) -> Readers | None:
+    return None if said.readers is None else Readers(*_by_class(manifest, said.readers[0]))
+
+
+def _findings(manifest: BundleManifest, said: Probabilities) -> tuple[Finding, ...]:
+    if said.findings is None:
+        return ()
+    probabilities = said.findings[0].astype(np.float64).clip(0, 1).tolist()  # float32 may round above 1
+    return tuple(map(Finding, manifest.findings, probabilities))
 
 
 def _by_lead(manifest: BundleManifest, answer: Probabilities) -> dict[Lead, ClassProbabilities]:
@@ -119,7 +193,3 @@ def _by_class(manifest: BundleManifest, probabilities: NDArray[np.float32]) -> I
     exact = probabilities.astype(np.float64)
     for row in (exact / exact.sum(axis=1, keepdims=True)).tolist():
         yield dict(zip(manifest.class_names, row, strict=True))
-
-
-def _distance(answer: Probabilities) -> float | None:
-    return None if answer.distances is None else float(answer.distances[0])

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model_registry.policy import Leading
 from service.classifier import Classifier
 from service.wanted import check_wanted
 from shared_preproc.leads import Lead
@@ -70,11 +71,14 @@ _TRACE_SCAN = _Scan(window_cells=1, pages_at_once=32)
 _MASK_SCAN = _Scan(window_cells=3, pages_at_once=2)
 
 
-def explain(tensor: Tensor, spec: PreprocSpec, classifier: Classifier, class_place: int) -> dict[Lead, LeadEvidence]:
+def explain(
+    tensor: Tensor, spec: PreprocSpec, classifier: Classifier, class_place: int, leading: Leading = "fused"
+) -> dict[Lead, LeadEvidence]:
     """Find what speaks for one class on one page: every lead in page order.
 
-    ``tensor`` is one page as ``spec`` makes it; ``class_place`` is the class's place among the classifier's. Where the
-    class rests on nothing that can be wiped, all leads weigh the same and the curves are 0.
+    ``tensor`` is one page as ``spec`` makes it; ``class_place`` is the class's place among the classifier's;
+    ``leading`` says whose answer is explained. Where the class rests on nothing that can be wiped, all leads weigh the
+    same and the curves are 0.
 
     Raises:
         UnwantedError: nobody waits for it any more; told within a few of the classifications that it takes.
@@ -88,7 +92,7 @@ def explain(tensor: Tensor, spec: PreprocSpec, classifier: Classifier, class_pla
     for start in range(0, len(variants), scan.pages_at_once):
         check_wanted()
         some = _variants(tensor, spec, variants[start : start + scan.pages_at_once])
-        found.append(_log_odds(classifier, some, class_place))
+        found.append(_log_odds(classifier.run(some).led_by(leading), class_place))
     intact, *rest = np.concatenate(found)
     lost = intact - np.array(rest)
     weights, curves = _weights(lost[: len(leads)]), _curves(windows, lost[len(leads) :], lengths)
@@ -153,9 +157,9 @@ def _wipe(lead: Tensor, start: int, stop: int) -> None:
         lead[start:stop] = before + way[:, np.newaxis] * (after - before)
 
 
-def _log_odds(classifier: Classifier, pages: Tensor, class_place: int) -> NDArray[np.float64]:
+def _log_odds(pages: NDArray[np.float32], class_place: int) -> NDArray[np.float64]:
     """Log-odds of a class on each page: (pages,). Against the sum of the others, as 1 - p has no digits near p = 1."""
-    probabilities = np.maximum(classifier.run(pages).pages.astype(np.float64), _SMALLEST_PROBABILITY)
+    probabilities = np.maximum(pages.astype(np.float64), _SMALLEST_PROBABILITY)
     others = np.delete(probabilities, class_place, axis=1).sum(axis=1)
     odds: NDArray[np.float64] = np.log(probabilities[:, class_place] / others)
     return odds

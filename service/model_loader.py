@@ -19,12 +19,14 @@ from service.catalog import Catalog
 from service.classifier import Classifier
 from service.classify import LoadedModel
 from service.errors import BrokenModelError
+from service.site_policy import SiteRules
 from shared_preproc.page import Page
 from shared_preproc.pipeline import read_page
 
 __all__ = ["ModelLoader"]
 
 _PAPER = 255
+_NO_RULES = SiteRules()
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +34,12 @@ logger = logging.getLogger(__name__)
 class ModelLoader:
     """Loads models, in a thread of its own."""
 
-    def __init__(self, catalog: Catalog, open_classifier: Callable[[Bundle], Classifier]) -> None:
+    def __init__(
+        self, catalog: Catalog, open_classifier: Callable[[Bundle], Classifier], rules: SiteRules = _NO_RULES
+    ) -> None:
         self._catalog = catalog
         self._open_classifier = open_classifier
+        self.rules = rules
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="load-model")
 
     async def load(self, reference: str) -> LoadedModel:
@@ -53,15 +58,18 @@ class ModelLoader:
         started = perf_counter()
         bundle = self._catalog.load(reference)
         _check_preprocessing(bundle.manifest)
+        self.rules.check(bundle.manifest)
         classifier = self._open_classifier(bundle)
         _check_golden(bundle, classifier)
+        model = LoadedModel(bundle.manifest, classifier, bundle.training_pages, self.rules)
         facts = {
             "model": bundle.manifest.ref,
             "provider": classifier.provider,
+            "policy": model.in_force.source if model.in_force else "none",
             "duration_ms": (perf_counter() - started) * 1000,
         }
         logger.info("model_loaded", extra={"fields": facts})
-        return LoadedModel(bundle.manifest, classifier, bundle.training_pages)
+        return model
 
 
 def _check_preprocessing(manifest: BundleManifest) -> None:

@@ -6,9 +6,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from model_registry.bundle import Card
+from model_registry.classes import CLASS_MEANINGS
 from model_registry.figures import Figures
 from model_registry.history import History
-from model_registry.manifest import CARD_FILE, BundleManifest
+from model_registry.manifest import CARD_FILE, BundleManifest, FindingSpec
 from model_registry.policy import DecisionPolicy
 
 __all__ = ["BrokenModel", "DefaultEntry", "ModelCard", "ModelEntry", "ModelList"]
@@ -30,7 +31,9 @@ class ModelEntry(BaseModel):
     has_card: Annotated[bool, Field(description="Has a model card for programs; `GET /models/…/card` gives it.")]
 
     @classmethod
-    def of(cls, manifest: BundleManifest, aliases: dict[str, str], default_ref: str | None) -> "ModelEntry":
+    def of(
+        cls, manifest: BundleManifest, aliases: dict[str, str], default_ref: str | None, *, reports: bool
+    ) -> "ModelEntry":
         """Give a manifest the form in which it is listed; ``aliases`` and ``default_ref`` mean ``name/version``."""
         return cls(
             name=manifest.name,
@@ -42,7 +45,7 @@ class ModelEntry(BaseModel):
             preprocessing=manifest.preprocessing_fingerprint,
             sha256=manifest.model_sha256,
             metrics=manifest.metrics,
-            reports=manifest.decision is not None,
+            reports=reports,
             has_card=CARD_FILE in manifest.files,
         )
 
@@ -80,6 +83,8 @@ class ModelCard(BaseModel):
     version: str
     description: str
     class_names: tuple[str, ...]
+    class_meanings: Annotated[dict[str, str], Field(description="What a class means, for people, by class name.")]
+    findings: Annotated[tuple[FindingSpec, ...], Field(description="In the order of an answer's `findings`.")]
     created_at: datetime
     metrics: dict[str, JsonValue]
     calibration: Annotated[dict[str, JsonValue] | None, Field(description="Null: the probabilities are as they came.")]
@@ -108,6 +113,8 @@ class ModelCard(BaseModel):
             version=manifest.version,
             description=manifest.description,
             class_names=manifest.class_names,
+            class_meanings={name: CLASS_MEANINGS[name] for name in manifest.class_names if name in CLASS_MEANINGS},
+            findings=manifest.findings,
             created_at=manifest.created_at,
             metrics=manifest.metrics,
             calibration=manifest.calibration,

@@ -1,17 +1,20 @@
-"""Answers and problems, as they are sent. Knows nothing of how they came about."""
+"""Answers and problems, as they are sent."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.classify import ClassificationResult, ClassProbabilities
-from service.decide import Status, Thresholds
+from model_registry.policy import DecisionPolicy
+from service.classify import ClassificationResult, ClassProbabilities, Finding
+from service.decide import Status
 from service.explain import LeadEvidence
+from service.site_policy import PolicySource
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.page import ImageFormat
+from shared_preproc.quality import RateBand
 
-__all__ = ["Classification", "Health", "Image", "Liveness", "Milliseconds", "Positive", "Problem"]
+__all__ = ["Classification", "Health", "Image", "Liveness", "Milliseconds", "Positive", "Problem", "most_probable"]
 
 # Not a number would be sent as null; so it is an error here.
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -50,6 +53,23 @@ class Reason(_FromOurs):
     message: str
 
 
+class ReaderAnswers(_FromOurs):
+    """What the model's two networks say about the page, each by itself."""
+
+    class_network: Annotated[Probabilities, Field(description="Trained on this data set's classes.")]
+    findings_network: Annotated[Probabilities, Field(description="Trained on other hospitals' findings.")]
+
+
+class PageFinding(BaseModel):
+    """One finding; several can be present on a page."""
+
+    code: Annotated[str, Field(description="SCP-ECG statement or diagnostic class.", examples=["AFIB"])]
+    name: str
+    probability: Share
+    threshold: Share
+    present: Annotated[bool, Field(description="Whether the probability reaches the threshold.")]
+
+
 class OperatingPoint(BaseModel):
     """From which probability on a page is flagged for the critical class, and what that gave where it was chosen.
 
@@ -71,6 +91,13 @@ class PageQuality(BaseModel):
 
     heart_rate_bpm: Annotated[
         Positive | None, Field(description="From the rhythm strip; null: fewer than three beats found.")
+    ]
+    rate: Annotated[
+        RateBand | None,
+        Field(description="`slow`: below 60 a minute; `fast`: above 100, tachycardia; null: no heart rate."),
+    ]
+    regular: Annotated[
+        bool | None, Field(description="Whether the intervals between beats are even; null: fewer than four beats.")
     ]
     einthoven_residual_mv: Annotated[
         float, Field(ge=0, allow_inf_nan=False, description="RMS of II - I - III, 0 but for noise.")
@@ -116,6 +143,12 @@ class Classification(BaseModel):
     decision: Annotated[Status, Field(description="`referred`: a person has to look, for each of `reasons`.")]
     reasons: list[Reason]
     operating_point: Annotated[OperatingPoint | None, Field(description="Null: the model has no measured thresholds.")]
+    policy: Annotated[
+        PolicySource | None,
+        Field(description="Whose thresholds decided: the model's or this site's; null: there are none."),
+    ]
+    readers: Annotated[ReaderAnswers | None, Field(description="Null: the model has one network only.")]
+    findings: Annotated[list[PageFinding], Field(description="In the model's order; empty: the model gives none.")]
     seen_in_training: Annotated[
         bool | None, Field(description="Whether the model was trained on this file; null: it does not say on which.")
     ]
@@ -131,16 +164,19 @@ class Classification(BaseModel):
     @classmethod
     def of(cls, result: ClassificationResult, request_id: str) -> "Classification":
         """Give a result the form in which it is sent, leads in clinical order."""
-        manifest, quality, thresholds = result.manifest, result.quality, result.thresholds
+        manifest, quality, in_force = result.manifest, result.quality, result.in_force
         # One nested dictionary, validated at once: a model for each part costs a request as much as its routing.
         return cls.model_validate(
             {
                 "request_id": request_id,
-                "predicted_class": _most_probable(result.page),
+                "predicted_class": most_probable(result.page),
                 "probabilities": result.page,
                 "decision": result.decision.status,
                 "reasons": result.decision.reasons,
-                "operating_point": None if thresholds is None else _operating_point(thresholds),
+                "operating_point": None if in_force is None else _operating_point(in_force.policy),
+                "policy": None if in_force is None else in_force.source,
+                "readers": result.readers,
+                "findings": [_finding(finding) for finding in result.findings],
                 "seen_in_training": result.seen_in_training,
                 "quality": {**vars(quality), "coverage": {lead: quality.coverage[lead] for lead in LEADS}},
                 "leads": [_lead(lead, by_class, result.explanation) for lead, by_class in result.leads.items()],
@@ -167,7 +203,9 @@ class Health(BaseModel):
         str | None, Field(description="`name/version` that was promoted and does not answer yet, or is refused.")
     ]
     problem: Annotated[str | None, Field(description="Why it is refused, or why the registry cannot be read.")]
-    degraded: Annotated[list[str], Field(description="Parts that fail although the service answers, such as `audit`.")]
+    degraded: Annotated[
+        list[str], Field(description="Parts that fail although the service answers, `audit` or `site_policy`.")
+    ]
 
 
 class Liveness(BaseModel):
@@ -190,11 +228,24 @@ class Problem(BaseModel):
     request_id: str
 
 
-def _operating_point(thresholds: Thresholds) -> dict[str, object]:
+def most_probable(probabilities: ClassProbabilities) -> str:
+    """The class of the highest probability."""
+    return max(probabilities, key=probabilities.__getitem__)
+
+
+def _operating_point(policy: DecisionPolicy) -> dict[str, object]:
+    target = policy.default_sensitivity
+    return {"critical_class": policy.critical_class, "target": target, **vars(policy.operating_point(target))}
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    spec = finding.spec
     return {
-        "critical_class": thresholds.policy.critical_class,
-        "target": thresholds.target,
-        **vars(thresholds.point),
+        "code": spec.code,
+        "name": spec.name,
+        "probability": finding.probability,
+        "threshold": spec.threshold,
+        "present": finding.present,
     }
 
 
@@ -203,11 +254,7 @@ def _lead(
 ) -> dict[str, object]:
     return {
         "lead": lead,
-        "predicted_class": _most_probable(probabilities),
+        "predicted_class": most_probable(probabilities),
         "probabilities": probabilities,
         "explanation": None if explanation is None else explanation[lead],
     }
-
-
-def _most_probable(probabilities: ClassProbabilities) -> str:
-    return max(probabilities, key=probabilities.__getitem__)

@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     """Sum of the sizes of their model files."""
     critical_sensitivity: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     """Asked of each bundle's policy; ``None``: what the bundle was published with."""
+    site_policy: Path | None = None
+    """JSON of a `SitePolicy`; ``None``: each bundle's own policy decides."""
     provider: Provider = "auto"
     worker_threads: _Count | None = None
     """``None``: as many as the CPUs that this process may use, and as many more as processes prepare pages."""

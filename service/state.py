@@ -53,8 +53,12 @@ class Service:
 
     @property
     def degraded(self) -> list[str]:
-        """Parts that fail although requests are answered."""
-        return ["audit"] if self.audit is not None and self.audit.failing else []
+        """Parts that fail although requests are answered; `site_policy`: it is for another default model."""
+        audit_fails = self.audit is not None and self.audit.failing
+        rules, default = self.loader.rules, self.models.default
+        loaded = rules.policy is not None and default.state.model is not None
+        misses = loaded and not rules.has_policy_for(default.model.manifest)
+        return [name for name, failing in (("audit", audit_fails), ("site_policy", misses)) if failing]
 
 
 class LifespanState(TypedDict):

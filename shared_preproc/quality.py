@@ -1,15 +1,21 @@
-"""Measured facts about a page that a person may want beside its answer. Knows no model and refuses nothing."""
+"""Measure facts about a page that a person may want beside its answer."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from shared_preproc.leads import Lead
 from shared_preproc.pipeline import PageReading
-from shared_preproc.rhythm import find_beats, heart_rate_bpm
+from shared_preproc.rhythm import find_beats, heart_rate_bpm, is_regular
 from shared_preproc.spec import PreprocSpec
 
-__all__ = ["Quality", "measure_quality"]
+__all__ = ["Quality", "RateBand", "measure_quality"]
+
+RateBand = Literal["slow", "normal", "fast"]
+
+_SLOW_BELOW_BPM = 60.0  # sinus bradycardia, AHA/ACCF/HRS 2009
+_FAST_ABOVE_BPM = 100.0  # tachycardia, the same source
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,10 @@ class Quality:
 
     heart_rate_bpm: float | None
     """Beats a minute over the 10 s of the rhythm strip; ``None`` where fewer than three beats were found."""
+    rate: RateBand | None
+    """Below 60, 60 to 100 or above 100 beats a minute; ``None`` where no heart rate was measured."""
+    regular: bool | None
+    """Whether the intervals between beats are even; ``None`` where fewer than four beats were found."""
     einthoven_residual_mv: float
     """RMS of II - I - III over the first page column, 0 for a perfect print: 0.013 mV, a pixel, on good pages."""
     coverage: dict[Lead, float]
@@ -28,8 +38,20 @@ def measure_quality(reading: PageReading, spec: PreprocSpec) -> Quality:
     """Measure the facts of one page that was read with ``spec``."""
     strip, rate_hz = reading.traces[Lead.RHYTHM_STRIP], spec.trace.rate_hz
     first, second, third = (reading.traces[lead].signal_mv.astype(np.float64) for lead in (Lead.I, Lead.II, Lead.III))
+    beats = find_beats(strip, rate_hz)
+    heart_rate = heart_rate_bpm(beats, rate_hz)
     return Quality(
-        heart_rate_bpm=heart_rate_bpm(find_beats(strip, rate_hz), rate_hz),
+        heart_rate_bpm=heart_rate,
+        rate=_rate_band(heart_rate),
+        regular=is_regular(beats),
         einthoven_residual_mv=float(np.sqrt(np.square(second - first - third).mean())),
         coverage={lead: trace.coverage for lead, trace in reading.traces.items()},
     )
+
+
+def _rate_band(heart_rate: float | None) -> RateBand | None:
+    if heart_rate is None:
+        return None
+    if heart_rate < _SLOW_BELOW_BPM:
+        return "slow"
+    return "fast" if heart_rate > _FAST_ABOVE_BPM else "normal"

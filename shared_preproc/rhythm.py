@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared_preproc.traces import Trace
 
-__all__ = ["RHYTHM_FEATURES", "find_beats", "heart_rate_bpm", "rhythm_features"]
+__all__ = ["RHYTHM_FEATURES", "find_beats", "heart_rate_bpm", "is_regular", "rhythm_features"]
 
 Beats = NDArray[np.intp]
 _Signal = NDArray[np.float64]
@@ -25,6 +25,8 @@ _T_WAVE_ENERGY = 0.6  # of the peak before: in a high ST elevation, half of the 
 _LEAST_QRS_MV = 0.08  # six pixels of the page: what is lower cannot be told from noise
 _PEAK_S = 0.08  # how far from the energy's maximum the QRS's extreme lies
 _FEWEST = 3
+_FEWEST_FOR_RHYTHM = 4
+_MOST_EVEN_CV = 0.08  # tells atrial fibrillation from sinus rhythm: docs/api.md
 _RATES_BPM = (20.0, 300.0)
 _BEAT_S = (0.25, 0.4)  # before and after the QRS, for comparing beats
 _JUMP_S = 0.05  # as in pNN50
@@ -71,6 +73,14 @@ def heart_rate_bpm(beats: Beats, rate_hz: float) -> float | None:
         return None
     rate = 60 * rate_hz * (len(beats) - 1) / float(beats[-1] - beats[0])
     return rate if _RATES_BPM[0] <= rate <= _RATES_BPM[1] else None
+
+
+def is_regular(beats: Beats) -> bool | None:
+    """Whether the intervals' standard deviation is small against their mean; ``None`` with fewer than four beats."""
+    if len(beats) < _FEWEST_FOR_RHYTHM:
+        return None
+    intervals = np.diff(beats).astype(np.float64)
+    return _ratio(_sd(intervals), _mean(intervals)) <= _MOST_EVEN_CV
 
 
 def rhythm_features(beats: Beats, trace: Trace, rate_hz: float) -> NDArray[np.float32]:

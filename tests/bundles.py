@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,40 +12,108 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from model_registry.manifest import (
-    EMBEDDING_DISTANCE,
+    FINDING_PROBABILITIES,
     LEAD_PROBABILITIES,
     MANIFEST_FILE,
     MANIFEST_SEAL,
     MODEL_FILE,
     PAGE_PROBABILITIES,
+    READER_PROBABILITIES,
     BundleDraft,
+    FindingSpec,
     TensorSpec,
 )
-from model_registry.policy import DecisionPolicy, OperatingPoint
+from model_registry.policy import DecisionPolicy, OperatingPoint, ReaderRules
 from model_registry.registry import Registry
 from shared_preproc.masks import INK
-from shared_preproc.spec import MASKS_150
+from shared_preproc.spec import MASKS_150, TRACES_50_HZ
 
-__all__ = ["CLASS_NAMES", "CRITICAL", "draft", "policy", "publish_tiny", "rewrite_manifest", "tiny_model"]
+__all__ = [
+    "CLASS_NAMES",
+    "CRITICAL",
+    "FINDINGS",
+    "Said",
+    "draft",
+    "policy",
+    "publish_readers",
+    "publish_tiny",
+    "reader_draft",
+    "reader_model",
+    "reader_rules",
+    "rewrite_manifest",
+    "tiny_model",
+]
 
 CLASS_NAMES = ("abnormal_heartbeat", "history_of_mi", "myocardial_infarction", "normal")
 CRITICAL = "myocardial_infarction"
 _LEAD_COUNT = len(MASKS_150.layout.leads)
 _MASKS = MASKS_150.tensor_shape
+_TRACES = TRACES_50_HZ.tensor_shape
+
+FINDINGS = (
+    FindingSpec(code="NORM", name="normal ECG", sentence="Nothing abnormal was found.", threshold=0.5),
+    FindingSpec(code="AFIB", name="atrial fibrillation", sentence="No P waves, irregular beats.", threshold=0.4),
+    FindingSpec(code="MI", name="myocardial infarction", sentence="Signs of a damaged wall.", threshold=0.3),
+)
 
 
-def tiny_model(class_count: int = 4, *, sharpness: float = 8.0, with_distance: bool = False) -> bytes:
+@dataclass(frozen=True)
+class Said:
+    """What a `reader_model` says about a page; classes in the order of `CLASS_NAMES`."""
+
+    page: Sequence[float] = (0.02, 0.01, 0.01, 0.96)
+    class_network: Sequence[float] = (0.03, 0.01, 0.01, 0.95)
+    findings_network: Sequence[float] = (0.04, 0.02, 0.02, 0.92)
+    findings: Sequence[float] = (0.9, 0.05, 0.02)
+
+    @classmethod
+    def unanimous(cls, *by_class: float) -> "Said":
+        """Both readers and the page say the same."""
+        return cls(by_class, by_class, by_class)
+
+    def outputs(self) -> dict[str, Any]:
+        """Each output of the graph, for one page: nested lists."""
+        return {
+            LEAD_PROBABILITIES: [self.page] * _LEAD_COUNT,
+            PAGE_PROBABILITIES: self.page,
+            READER_PROBABILITIES: [self.class_network, self.findings_network],
+            FINDING_PROBABILITIES: self.findings,
+        }
+
+
+def reader_model(said: Said, resampled: Said | None = None) -> bytes:
+    """A graph that takes traces and always says the same, or something else about curves that end early (NaN)."""
+    other = (resampled or said).outputs()
+    nodes = [
+        helper.make_node("IsNaN", ["traces"], ["missing"]),
+        helper.make_node("Cast", ["missing"], ["missing_float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["missing_float"], ["ends_early"], axes=[1, 2], keepdims=0),
+    ]
+    constants, outputs = [], []
+    for name, value in said.outputs().items():
+        usual = np.array(value, np.float32)[np.newaxis]
+        change = np.array(other[name], np.float32)[np.newaxis] - usual
+        axes = np.arange(1, usual.ndim, dtype=np.int64)
+        for suffix, array in (("usual", usual), ("change", change), ("axes", axes)):
+            constants.append(numpy_helper.from_array(array, f"{name}_{suffix}"))
+        nodes += [
+            helper.make_node("Unsqueeze", ["ends_early", f"{name}_axes"], [f"{name}_flag"]),
+            helper.make_node("Mul", [f"{name}_flag", f"{name}_change"], [f"{name}_step"]),
+            helper.make_node("Add", [f"{name}_usual", f"{name}_step"], [name]),
+        ]
+        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["pages", *usual.shape[1:]]))
+    traces = helper.make_tensor_value_info("traces", TensorProto.FLOAT, ["pages", *_TRACES])
+    graph = helper.make_graph(nodes, "readers", [traces], outputs, initializer=constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def tiny_model(class_count: int = 4, *, sharpness: float = 8.0) -> bytes:
     """A graph whose lead probabilities depend on how much of each lead's mask is ink.
 
-    Models of different `sharpness` answer differently, so a test can tell which one it got. The distance, where it is
-    wanted, is the page's share of ink.
+    Models of different `sharpness` answer differently, so a test can tell which one it got.
     """
-    optional_nodes = [
-        helper.make_node("ReduceMean", ["ink"], ["mean_ink"], axes=[1], keepdims=0),
-        helper.make_node("Div", ["mean_ink", "full_ink"], [EMBEDDING_DISTANCE]),
-    ]
-    optional_constant = numpy_helper.from_array(np.array(INK, np.float32), "full_ink")
-    optional_output = helper.make_tensor_value_info(EMBEDDING_DISTANCE, TensorProto.FLOAT, ["pages"])
     slope = sharpness / INK
     weights = np.linspace(-slope, slope, class_count, dtype=np.float32).reshape(1, 1, class_count)
     bias = np.cos(np.arange(class_count, dtype=np.float32)).reshape(1, 1, class_count)
@@ -58,14 +127,12 @@ def tiny_model(class_count: int = 4, *, sharpness: float = 8.0, with_distance: b
             helper.make_node("Softmax", ["logits"], [LEAD_PROBABILITIES], axis=-1),
             helper.make_node("ReduceSum", [LEAD_PROBABILITIES, "lead_axis"], ["summed"], keepdims=0),
             helper.make_node("Div", ["summed", "lead_count"], [PAGE_PROBABILITIES]),
-            *(optional_nodes if with_distance else []),
         ],
         "tiny",
         [helper.make_tensor_value_info("masks", TensorProto.UINT8, ["pages", *_MASKS])],
         [
             helper.make_tensor_value_info(LEAD_PROBABILITIES, TensorProto.FLOAT, ["pages", _LEAD_COUNT, class_count]),
             helper.make_tensor_value_info(PAGE_PROBABILITIES, TensorProto.FLOAT, ["pages", class_count]),
-            *([optional_output] if with_distance else []),
         ],
         initializer=[
             numpy_helper.from_array(weights, "weights"),
@@ -73,7 +140,6 @@ def tiny_model(class_count: int = 4, *, sharpness: float = 8.0, with_distance: b
             numpy_helper.from_array(np.array([2], np.int64), "last_axis"),
             numpy_helper.from_array(np.array([1], np.int64), "lead_axis"),
             numpy_helper.from_array(np.array(_LEAD_COUNT, np.float32), "lead_count"),
-            *([optional_constant] if with_distance else []),
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -100,10 +166,21 @@ def policy(**overrides: Any) -> DecisionPolicy:
     return DecisionPolicy(**(fields | overrides))
 
 
-def draft(*, with_distance: bool = False, **overrides: Any) -> BundleDraft:
+def reader_rules(**overrides: Any) -> ReaderRules:
+    """Rules that `Said()` meets and a small change of it breaks."""
+    fields: dict[str, Any] = {
+        "normal_class": "normal",
+        "infarction_classes": ("history_of_mi", CRITICAL),
+        "agree_from": 0.5,
+        "normal_from": 0.7,
+        "infarction_from": 0.2,
+    }
+    return ReaderRules(**(fields | overrides))
+
+
+def draft(**overrides: Any) -> BundleDraft:
     """The draft that goes with `tiny_model()`; `class_names` alone also sets the size of the outputs."""
     class_names = overrides.get("class_names", CLASS_NAMES)
-    distance = TensorSpec(name=EMBEDDING_DISTANCE, dtype="float32", shape=("pages",))
     fields: dict[str, Any] = {
         "name": "tiny",
         "description": "Counts ink.",
@@ -113,7 +190,6 @@ def draft(*, with_distance: bool = False, **overrides: Any) -> BundleDraft:
         "outputs": (
             TensorSpec(name=LEAD_PROBABILITIES, dtype="float32", shape=("pages", _LEAD_COUNT, len(class_names))),
             TensorSpec(name=PAGE_PROBABILITIES, dtype="float32", shape=("pages", len(class_names))),
-            *([distance] if with_distance else []),
         ),
         "metrics": {"accuracy": 0.5},
         "calibration": None,
@@ -127,13 +203,41 @@ def publish_tiny(
     name: str = "tiny",
     *,
     files: Mapping[str, bytes] | None = None,
-    with_distance: bool = False,
     **overrides: Any,
 ) -> str:
     """Publish a tiny bundle with a card; give its `name/version`. `files` replace or join the two."""
-    described = draft(name=name, with_distance=with_distance, **overrides)
-    model = tiny_model(len(described.class_names), with_distance=with_distance)
+    described = draft(name=name, **overrides)
+    model = tiny_model(len(described.class_names))
     return registry.publish(described, {MODEL_FILE: model, "card.md": b"# Tiny\n", **(files or {})})
+
+
+def reader_draft(**overrides: Any) -> BundleDraft:
+    """The draft that goes with `reader_model()`: two readers, three findings, rules that both must meet."""
+    shapes = {name: np.shape(value) for name, value in Said().outputs().items()}
+    fields: dict[str, Any] = {
+        "name": "readers",
+        "description": "Always says the same.",
+        "preprocessing": TRACES_50_HZ,
+        "input": TensorSpec(name="traces", dtype="float32", shape=("pages", *_TRACES)),
+        "outputs": tuple(
+            TensorSpec(name=name, dtype="float32", shape=("pages", *shape)) for name, shape in shapes.items()
+        ),
+        "findings": FINDINGS,
+        "decision": policy(readers=reader_rules()),
+    }
+    return draft(**(fields | overrides))
+
+
+def publish_readers(
+    registry: Registry,
+    name: str = "readers",
+    said: Said | None = None,
+    resampled: Said | None = None,
+    **overrides: Any,
+) -> str:
+    """Publish a `reader_model`; give its `name/version`."""
+    model = reader_model(said or Said(), resampled)
+    return registry.publish(reader_draft(name=name, **overrides), {MODEL_FILE: model, "card.md": b"# Readers\n"})
 
 
 def rewrite_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:

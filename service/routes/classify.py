@@ -51,7 +51,6 @@ async def classify_page(
     work = partial(
         classify,
         model=model,
-        critical_sensitivity=service.settings.critical_sensitivity,
         explaining=query.explain,
         prepare=service.prepare,
     )

@@ -23,10 +23,13 @@ async def list_models(request: Request) -> ModelList:
     """Every bundle in the registry, those that are refused with the reason."""
     service = service_of(request)
     contents = await asyncio.to_thread(service.catalog.contents)
-    default = service.models.default.state
+    default, rules = service.models.default.state, service.loader.rules
     return ModelList(
         default=DefaultEntry.model_validate(default),
-        models=[ModelEntry.of(bundle, contents.aliases, default.model) for bundle in contents.bundles],
+        models=[
+            ModelEntry.of(bundle, contents.aliases, default.model, reports=rules.in_force(bundle) is not None)
+            for bundle in contents.bundles
+        ],
         broken=[BrokenModel(model=error.ref, reason=error.reason) for error in contents.broken],
     )
 

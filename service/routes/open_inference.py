@@ -185,9 +185,7 @@ async def infer(request: Request, asked: Annotated[_Asked, Depends(_asked)]) -> 
     if request.headers.get("content-encoding", "identity") != "identity":
         raise InvalidInferenceError("a compressed body")
     settings = service.settings
-    classified = partial(
-        classify, model=asked.model, critical_sensitivity=settings.critical_sensitivity, prepare=service.prepare
-    )
+    classified = partial(classify, model=asked.model, prepare=service.prepare)
     answer = await service.admission.serve(
         request,
         partial(read_raw, max_body_bytes=settings.max_body_bytes),

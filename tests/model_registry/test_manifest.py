@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from model_registry.manifest import BundleManifest, TensorSpec
+from model_registry.manifest import BundleManifest, FindingSpec, TensorSpec
+from model_registry.policy import DecisionPolicy
 from shared_preproc.layout import Box
 from shared_preproc.leads import Lead
 from shared_preproc.spec import MASKS_150
-from tests.bundles import draft
+from tests.bundles import FINDINGS, draft, policy, reader_draft, reader_rules
 
 SHA256 = "0" * 64
 
@@ -114,6 +115,38 @@ def test_an_input_that_the_preprocessing_does_not_make_is_refused(dtype: Any, sh
 def test_a_free_last_axis_fits_any_number_of_classes() -> None:
     outputs = (output("lead_probabilities", "pages", 13, "classes"), output("page_probabilities", "pages", "classes"))
     assert draft(outputs=outputs, class_names=("a", "b", "c")).class_names == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        pytest.param(policy(critical_class="asystole"), id="unknown critical class"),
+        pytest.param(policy(readers=reader_rules(normal_class="healthy")), id="unknown normal class"),
+        pytest.param(policy(readers=reader_rules(infarction_classes=("mi",))), id="unknown infarction class"),
+    ],
+)
+def test_a_decision_about_other_classes_is_refused(decision: DecisionPolicy) -> None:
+    with pytest.raises(ValidationError, match="not among class_names"):
+        reader_draft(decision=decision)
+
+
+@pytest.mark.parametrize("changes", [{"readers": reader_rules()}, {"leading": "class_network"}])
+def test_a_decision_by_readers_needs_their_output(changes: dict[str, Any]) -> None:
+    assert reader_draft(decision=policy(**changes)).decision
+    with pytest.raises(ValidationError, match="outputs do not contain reader_probabilities"):
+        draft(decision=policy(**changes))
+
+
+def test_rules_for_readers_need_traces() -> None:
+    outputs = (*draft().outputs, output("reader_probabilities", "pages", 2, 4))
+    with pytest.raises(ValidationError, match="resample traces"):
+        draft(outputs=outputs, decision=policy(readers=reader_rules()))
+
+
+@pytest.mark.parametrize("findings", [(), FINDINGS[:2], (*FINDINGS[:2], FINDINGS[0])])
+def test_findings_must_match_their_output(findings: tuple[FindingSpec, ...]) -> None:
+    with pytest.raises(ValidationError, match="finding"):
+        reader_draft(findings=findings)
 
 
 def test_is_frozen() -> None:

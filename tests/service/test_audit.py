@@ -21,7 +21,7 @@ from service.errors import AuditUnavailableError, StartupError
 from service.keys import new_key
 from service.settings import Settings
 from tests import factories
-from tests.bundles import policy, publish_tiny
+from tests.bundles import Said, policy, publish_readers, publish_tiny
 from tests.service.audits import answers, audit_files, audit_lines
 from tests.service.scrape import Scrape
 from tests.service.serving import problem, serving, settings_for, wait_until
@@ -32,7 +32,7 @@ FIELDS = {"schema", "type", "time", "request_id", "key_id", "replay_of", "code",
     "bundle_sha256",
     "preprocessing",
 }
-WHEN_CLASSIFIED = {"probabilities", "decision", "reasons", "operating_point"}
+WHEN_CLASSIFIED = {"probabilities", "decision", "reasons", "operating_point", "policy", "readers", "findings"}
 
 
 class FullDisk(AuditFiles):
@@ -116,6 +116,18 @@ def test_what_it_was_decided_by_is_recorded(tmp_path: Path) -> None:
         client.post("/classify", content=PAGE)
     (record,) = answers(tmp_path / "audit")
     assert record["operating_point"] == {"critical_class": "myocardial_infarction", "target": 0.9, "threshold": 0.25}
+    assert (record["policy"], record["readers"], record["findings"]) == ("bundle", None, [])
+
+
+def test_readers_and_present_findings_are_recorded(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "models")
+    said = Said(findings_network=(0.9, 0.03, 0.03, 0.04), findings=(0.49, 0.41, 0.31))
+    registry.promote(publish_readers(registry, said=said))
+    with serving(settings_for(tmp_path / "models", audit_dir=tmp_path / "audit")) as client:
+        client.post("/classify", content=PAGE)
+    (record,) = answers(tmp_path / "audit")
+    assert record["readers"] == {"class_network": "normal", "findings_network": "abnormal_heartbeat"}
+    assert record["findings"] == ["AFIB", "MI"]
 
 
 def test_a_file_says_when_it_begins_and_ends(models_dir: Path, tmp_path: Path) -> None:

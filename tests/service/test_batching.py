@@ -19,7 +19,7 @@ from service.classifier import Classifier, OnnxClassifier, Probabilities
 from service.errors import BrokenModelError
 from service.explain import explain
 from shared_preproc.tensor import Tensor
-from tests.bundles import publish_tiny
+from tests.bundles import Said, publish_readers, publish_tiny
 from tests.conftest import REPOSITORY
 from tests.service.classifiers import FailingClassifier, GatedClassifier
 from tests.service.process import environment, running
@@ -48,7 +48,13 @@ class Recorder:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     registry = Registry(tmp_path_factory.mktemp("models"))
-    return registry.load(publish_tiny(registry, with_distance=True))
+    return registry.load(publish_tiny(registry))
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    registry = Registry(tmp_path_factory.mktemp("models"))
+    return registry.load(publish_readers(registry, said=Said(), resampled=Said.unanimous(0.7, 0.1, 0.1, 0.1)))
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +90,11 @@ def check_same(found: Probabilities, expected: Probabilities) -> None:
         assert one.shape == other.shape
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
         np.testing.assert_allclose(one.sum(axis=-1), 1, atol=1e-6)
-    assert found.distances is not None
-    assert expected.distances is not None
-    np.testing.assert_allclose(found.distances, expected.distances, rtol=1e-6, atol=1e-6)
+    for name in ("readers", "findings"):
+        part, expected_part = getattr(found, name), getattr(expected, name)
+        assert (part is None) is (expected_part is None)
+        if part is not None:
+            np.testing.assert_allclose(part, expected_part, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["tiny", "fusion"])
@@ -97,10 +105,21 @@ def test_a_page_is_answered_alike_in_every_batch(name: str, request: pytest.Fixt
     alone = [model.run(page[np.newaxis]) for page in pages]
     for size in (2, 3, 8, 16):
         answer = model.run(pages[-size:])
-        assert answer.distances is not None
         for row, expected in enumerate(alone[-size:]):
-            rows = slice(row, row + 1)
-            check_same(Probabilities(answer.leads[rows], answer.pages[rows], answer.distances[rows]), expected)
+            check_same(answer.rows(slice(row, row + 1)), expected)
+
+
+def test_shared_runs_keep_readers_and_findings_apart(readers: Bundle) -> None:
+    model = opened(readers)
+    sharing, _ = shared(model, most_pages=2)
+    pages = golden_tensor(readers.manifest.preprocessing, seed=1, pages=2).astype(np.float32)
+    pages[1, -1] = np.nan  # the stub answers curves that end early otherwise
+    parts = [pages[:1], pages[1:]]
+    answers = together([partial(sharing.run, part) for part in parts])
+    assert model.sizes == [2]
+    for answer, part in zip(answers, parts, strict=True):
+        check_same(answer, model.run(part))
+    assert np.abs(answers[0].pages - answers[1].pages).max() > 0.1
 
 
 def test_a_complete_batch_goes_at_once_and_each_gets_its_own_rows(tiny: Bundle) -> None:

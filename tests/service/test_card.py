@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from model_registry.classes import CLASS_MEANINGS
 from model_registry.manifest import CARD_FILE, HISTORY_FILE
 from model_registry.registry import Registry
-from tests.bundles import CLASS_NAMES, policy, publish_tiny
+from tests.bundles import CLASS_NAMES, FINDINGS, policy, publish_readers, publish_tiny
 from tests.conftest import REPOSITORY
 from tests.service.serving import problem, serving, settings_for
 
@@ -43,8 +44,8 @@ def test_a_card_is_what_the_manifest_and_the_card_say(reader: httpx.Client, regi
     card = reader.get("/models/tiny/1/card").json()
     manifest = Registry(registry_dir).load("tiny/1").manifest
     assert list(card) == [
-        *("name", "version", "description", "class_names", "created_at", "metrics", "calibration", "decision"),
-        *("origin", "figures", "history", "card", "text"),
+        *("name", "version", "description", "class_names", "class_meanings", "findings", "created_at", "metrics"),
+        *("calibration", "decision", "origin", "figures", "history", "card", "text"),
     ]
     assert (card["name"], card["version"], card["class_names"]) == ("tiny", "1", list(CLASS_NAMES))
     assert (card["metrics"], card["calibration"]) == ({"accuracy": 0.5}, {"temperature": 1.5})
@@ -52,6 +53,17 @@ def test_a_card_is_what_the_manifest_and_the_card_say(reader: httpx.Client, regi
     assert card["created_at"] == json.loads(manifest.model_dump_json())["created_at"]
     assert (card["card"], card["text"]) == (CARD, "# Tiny\n")
     assert (card["figures"], card["history"]) == (None, HISTORY), "the card's figures have a form of their own"
+
+
+def test_card_says_what_classes_and_findings_mean(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    registry.promote(publish_readers(registry))
+    publish_tiny(registry, class_names=("normal", "odd"))
+    with serving(settings_for(tmp_path)) as client:
+        card, others = (client.get(f"/models/{ref}/card").json() for ref in ("readers/1", "tiny/1"))
+    assert card["class_meanings"] == CLASS_MEANINGS
+    assert card["findings"] == [finding.model_dump() for finding in FINDINGS]
+    assert (list(others["class_meanings"]), others["findings"]) == (["normal"], [])
 
 
 def test_a_bundle_without_a_card_for_programs_says_what_its_manifest_says(reader: httpx.Client) -> None:

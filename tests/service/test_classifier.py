@@ -1,5 +1,6 @@
 """ONNX Runtime behind the seam: real sessions on tiny graphs."""
 
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ import pytest
 from onnx import TensorProto, helper
 
 from model_registry.bundle import Bundle
-from model_registry.manifest import EMBEDDING_DISTANCE, LEAD_PROBABILITIES, MODEL_FILE, PAGE_PROBABILITIES
+from model_registry.manifest import LEAD_PROBABILITIES, MODEL_FILE, PAGE_PROBABILITIES
 from model_registry.registry import Registry
 from service import classifier
 from service.classifier import OnnxClassifier, choose_providers, onnx_opener
 from service.errors import BrokenModelError, StartupError
-from tests.bundles import publish_tiny
+from tests.bundles import Said, publish_readers, publish_tiny, reader_model
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
@@ -25,12 +26,10 @@ def bundle(tmp_path: Path) -> Bundle:
     return registry.load(publish_tiny(registry))
 
 
-def constant_model(
-    leads: list[int], pages: list[int], value: float = 0.25, distances: tuple[list[int], float] | None = None
-) -> bytes:
-    """A graph with the right signature whose outputs are constants: `distances` are a shape and their value."""
+def constant_model(leads: list[int], pages: list[int], value: float = 0.25) -> bytes:
+    """A graph with the right signature whose outputs are constants."""
 
-    def constant(name: str, shape: list[int], value: float = value) -> Any:
+    def constant(name: str, shape: list[int]) -> Any:
         size = int(np.prod(shape))
         tensor = helper.make_tensor(name, TensorProto.FLOAT, shape, [value] * size)
         return helper.make_node("Constant", [], [name], value=tensor)
@@ -39,18 +38,10 @@ def constant_model(
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["pages", *shape])
 
     graph = helper.make_graph(
-        [
-            constant(LEAD_PROBABILITIES, leads),
-            constant(PAGE_PROBABILITIES, pages),
-            *([constant(EMBEDDING_DISTANCE, *distances)] if distances else []),
-        ],
+        [constant(LEAD_PROBABILITIES, leads), constant(PAGE_PROBABILITIES, pages)],
         "constant",
         [helper.make_tensor_value_info("masks", TensorProto.UINT8, ["pages", 13, 150, 150])],
-        [
-            output(LEAD_PROBABILITIES, 13, 4),
-            output(PAGE_PROBABILITIES, 4),
-            *([output(EMBEDDING_DISTANCE)] if distances else []),
-        ],
+        [output(LEAD_PROBABILITIES, 13, 4), output(PAGE_PROBABILITIES, 4)],
     )
     model: bytes = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
@@ -67,33 +58,38 @@ def test_batches_of_any_size(bundle: Bundle) -> None:
     assert model.provider == "cpu"
 
 
-def test_the_distance_is_there_where_the_manifest_lists_it(bundle: Bundle, tmp_path: Path) -> None:
-    tensor = np.zeros((2, 13, 150, 150), np.uint8)
-    tensor[1, :, :, :75] = 255
-    assert OnnxClassifier(bundle, wanted="cpu", threads=1).run(tensor).distances is None
+def test_readers_and_findings_where_the_manifest_lists_them(bundle: Bundle, tmp_path: Path) -> None:
+    one_reader = OnnxClassifier(bundle, wanted="cpu", threads=1).run(np.zeros((2, 13, 150, 150), np.uint8))
+    assert (one_reader.readers, one_reader.findings) == (None, None)
     registry = Registry(tmp_path)
-    measuring = registry.load(publish_tiny(registry, "measuring", with_distance=True))
-    distances = OnnxClassifier(measuring, wanted="cpu", threads=1).run(tensor).distances
-    assert distances is not None
-    np.testing.assert_allclose(distances, [0.0, 0.5], atol=1e-6)
+    said = Said(findings=(0.1, 0.2, 0.3))
+    two = OnnxClassifier(registry.load(publish_readers(registry, said=said)), wanted="cpu", threads=1)
+    answer = two.run(np.zeros((2, 2000, 3), np.float32))
+    assert answer.readers is not None
+    assert answer.findings is not None
+    np.testing.assert_allclose(answer.readers, [[said.class_network, said.findings_network]] * 2, atol=1e-6)
+    np.testing.assert_allclose(answer.findings, [said.findings] * 2, atol=1e-6)
+    np.testing.assert_array_equal(answer.led_by("fused"), answer.pages)
+    np.testing.assert_array_equal(answer.led_by("class_network"), answer.readers[:, 0])
+    np.testing.assert_array_equal(answer.led_by("findings_network"), answer.readers[:, 1])
 
 
 @pytest.mark.parametrize(
-    ("distances", "reason"),
+    ("said", "reason"),
     [
-        (([1, 4], 1.0), "ONNX Runtime cannot run it|shape"),
-        (([2], 1.0), r"distances of shape \(2,\)"),
-        (([1], -0.001), "no distances"),
-        (([1], float("nan")), "no distances"),
-        (([1], float("inf")), "no distances"),
+        (Said(class_network=(0.5, 0.5, 0.5, 0.5)), "no probabilities"),
+        (Said(findings_network=(nan,) * 4), "no probabilities"),
+        (Said(findings=(0.5, 1.5, 0.5)), "no probabilities"),
+        (Said(findings=(0.5, -0.5, 0.5)), "no probabilities"),
+        (Said(findings=(0.5, nan, 0.5)), "no probabilities"),
+        (Said(findings=(0.5, 0.5)), "shape"),
     ],
 )
-def test_a_distance_that_is_none_is_refused(tmp_path: Path, distances: tuple[list[int], float], reason: str) -> None:
+def test_readers_or_findings_off_contract_are_refused(tmp_path: Path, said: Said, reason: str) -> None:
     registry = Registry(tmp_path)
-    manifest = registry.load(publish_tiny(registry, with_distance=True)).manifest
-    model = constant_model([1, 13, 4], [1, 4], distances=distances)
-    with pytest.raises(BrokenModelError, match=f"tiny/1: .*({reason})"):
-        OnnxClassifier(Bundle(manifest, model), wanted="cpu", threads=1)
+    manifest = registry.load(publish_readers(registry)).manifest
+    with pytest.raises(BrokenModelError, match=f"readers/1: .*{reason}"):
+        OnnxClassifier(Bundle(manifest, reader_model(said)), wanted="cpu", threads=1)
 
 
 def test_the_session_is_built_from_the_verified_bytes(bundle: Bundle, tmp_path: Path) -> None:

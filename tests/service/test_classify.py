@@ -26,8 +26,8 @@ from tests.service.serving import file_form
 LEAD_NAMES = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6", "rhythm_strip"]
 
 FIELDS = [
-    *("request_id", "predicted_class", "probabilities", "decision", "reasons", "operating_point"),
-    *("seen_in_training", "quality", "leads", "model", "image", "timings_ms"),
+    *("request_id", "predicted_class", "probabilities", "decision", "reasons", "operating_point", "policy"),
+    *("readers", "findings", "seen_in_training", "quality", "leads", "model", "image", "timings_ms"),
 ]
 
 
@@ -61,7 +61,8 @@ def test_the_whole_answer(client: httpx.Client, models_dir: Path) -> None:
     }
     digest = hashlib.sha256(page).hexdigest()
     assert answer["image"] == {"sha256": digest, "format": "JPEG", "width_px": 2213, "height_px": 1572}
-    assert list(answer["quality"]) == ["heart_rate_bpm", "einthoven_residual_mv", "coverage"]
+    assert list(answer["quality"]) == ["heart_rate_bpm", "rate", "regular", "einthoven_residual_mv", "coverage"]
+    assert (answer["readers"], answer["findings"], answer["policy"]) == (None, [], None)
     assert list(answer["quality"]["coverage"]) == LEAD_NAMES
     assert all(lead["explanation"] is None for lead in answer["leads"])
     timings = answer["timings_ms"]
@@ -74,6 +75,7 @@ def test_what_is_measured_on_the_page_is_sent_as_measured(client: httpx.Client) 
     sent = answered(client.post("/classify", content=page_jpeg()))["quality"]
     measured = measure_quality(read_page(decode_page(page_jpeg(), MASKS_150.layout), MASKS_150), MASKS_150)
     assert sent["heart_rate_bpm"] == measured.heart_rate_bpm
+    assert (sent["rate"], sent["regular"]) == (measured.rate, measured.regular)
     assert sent["einthoven_residual_mv"] == measured.einthoven_residual_mv
     assert sent["coverage"] == measured.coverage
 

@@ -27,8 +27,6 @@ def deciding_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry.promote(publish_tiny(registry, "without"))
     publish_tiny(registry, "lenient", decision=policy(report_from=0.0, operating_points=points((1.0, 0.5), (0.9, 1.0))))
     publish_tiny(registry, "strict", decision=policy(report_from=1.0))
-    publish_tiny(registry, "near", decision=policy(report_from=1.0, largest_distance=1.0), with_distance=True)
-    publish_tiny(registry, "far", decision=policy(report_from=1.0, largest_distance=1e-6), with_distance=True)
     publish_tiny(registry, "telling", files={TRAINING_PAGES_FILE: f"{'0' * 64}\n{digest}\n".encode()})
     return folder
 
@@ -77,11 +75,6 @@ def test_a_doubt_about_the_page_refers_it_whatever_the_model_says(deciding: http
     assert "scaled_page" in codes(answer)
 
 
-def test_a_page_is_unusual_beyond_the_largest_distance(deciding: httpx.Client) -> None:
-    assert "unusual_page" not in codes(answer_of(deciding, "near"))
-    assert "unusual_page" in codes(answer_of(deciding, "far"))
-
-
 @pytest.mark.parametrize(
     ("sensitivity", "target", "threshold", "reached"),
     [(None, 0.85, 0.25, 0.9), (0.5, 0.5, 0.5, 0.6), (1.0, 1.0, 0.05, 1.0), (0.0, 0.0, 0.5, 0.6)],
@@ -125,6 +118,6 @@ def test_seen_is_about_the_very_bytes(deciding: httpx.Client) -> None:
 def test_models_say_whether_they_report(deciding: httpx.Client) -> None:
     reports = {one["name"]: one["reports"] for one in deciding.get("/models").json()["models"]}
     assert reports == {
-        **dict.fromkeys(["far", "lenient", "near", "strict"], True),
+        **dict.fromkeys(["lenient", "strict"], True),
         **dict.fromkeys(["telling", "without"], False),
     }

@@ -16,6 +16,7 @@ WHEN_NOT_SET = {
     "page_processes": "CPUs",
     "batch_pages": "1; on CUDA 8",
     "critical_sensitivity": "the model's",
+    "site_policy": "the model's own",
     "metrics_port": "none",
     "audit_dir": "none",
     "otlp_endpoint": "none",
