@@ -1,7 +1,8 @@
 # The front door. Each target installs what it needs into .venv once, then says what it does.
 #   make serve     the service on http://127.0.0.1:8000, with the models that are shipped in models/
 #   make test      every test         make check   linters of code, images, compose and k8s; mypy --strict
-#   make train     DATA=folder of class folders [GROUPS_CSV=records.csv] [ARCH=fusion]: data to promoted bundle
+#   make train     DATA=folder of class folders SIGNALS=PTB-XL [GROUPS_CSV=records.csv] [ARCH=fusion] [FORCE=--force]
+#   make train-findings  DATA=PTB-XL: the findings network alone, which make train takes up
 #   make evaluate  DATA=… [GROUPS_CSV=…] [QUICK=--quick]: every network and baseline, leak-free, as the card says
 #   make test-deploy    images, compose and trainer on the Docker engine at hand (BASE_IMAGE=another base)
 #   make release-check  everything that has to hold before a version is given out
@@ -28,13 +29,15 @@ ARCH ?= fusion
 RUNS ?= runs
 DATA ?=
 GROUPS_CSV ?=
+SIGNALS ?=
+FORCE ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help native serve test check install train evaluate lock clean test-deploy release-check
+.PHONY: help native serve test check install train train-findings evaluate lock clean test-deploy release-check
 
 help:
-	@sed -n '2,9p' Makefile
+	@sed -n '2,10p' Makefile
 
 serve: $(SERVE) $(NATIVE)
 	@echo "serve: http://127.0.0.1:$${ECG_PORT:-8000} (Ctrl-C stops it)"
@@ -77,9 +80,13 @@ release-check: check test test-deploy
 install: $(DEV) $(NATIVE)
 
 train: $(TRAIN) $(NATIVE)
-	@test -n "$(DATA)" || { echo "train: name the pages: make train DATA=folder-of-class-folders [GROUPS_CSV=records.csv]"; exit 2; }
+	@test -n "$(DATA)" || { echo "train: name the pages: make train DATA=folder-of-class-folders SIGNALS=ptb-xl [GROUPS_CSV=records.csv]"; exit 2; }
 	@echo "train: $(ARCH) on $(DATA), runs in $(RUNS), bundle into models/"
-	@$(BIN)/python -m trainer run "$(DATA)" --arch $(ARCH) --runs "$(RUNS)" --registry models $(if $(GROUPS_CSV),--groups "$(GROUPS_CSV)")
+	@$(BIN)/python -m trainer run "$(DATA)" --arch $(ARCH) --runs "$(RUNS)" --registry models $(FORCE) $(if $(GROUPS_CSV),--groups "$(GROUPS_CSV)") $(if $(SIGNALS),--signals "$(SIGNALS)")
+
+train-findings: $(TRAIN) $(NATIVE)
+	@test -n "$(DATA)" || { echo "train-findings: name PTB-XL's folder: make train-findings DATA=ptb-xl"; exit 2; }
+	@$(BIN)/python -m trainer findings "$(DATA)" --runs "$(RUNS)"
 
 evaluate: $(TRAIN) $(NATIVE)
 	@test -n "$(DATA)" || { echo "evaluate: name the pages: make evaluate DATA=folder-of-class-folders [GROUPS_CSV=records.csv]"; exit 2; }

@@ -32,6 +32,7 @@ from model_registry.manifest import (
     MANIFEST_FILE,
     MANIFEST_SEAL,
     MODEL_FILE,
+    OUT_OF_FOLD_FILE,
     TRAINING_PAGES_FILE,
     BundleDraft,
     BundleManifest,
@@ -62,6 +63,8 @@ class Bundle:
     """SHA-256 (hex) of every file that was trained on; None where the bundle does not say."""
     golden: Golden | None = None
     """What the graph is known to answer; None where nothing was recorded."""
+    out_of_fold: bytes | None = None
+    """Content of `OUT_OF_FOLD_FILE`, in the trainer's own format; None where the bundle has none."""
 
 
 def make_manifest(draft: BundleDraft, version: int, files: Mapping[str, bytes]) -> BundleManifest:
@@ -126,7 +129,13 @@ def read_bundle(folder: Path, ref: str) -> Bundle:
     contents = {name: _verified(folder, name, manifest) for name in manifest.files}
     check_graph(contents[MODEL_FILE], manifest)
     parse_card(contents, manifest)
-    return Bundle(manifest, contents[MODEL_FILE], _training_pages(contents, ref), _golden(contents, manifest))
+    return Bundle(
+        manifest,
+        contents[MODEL_FILE],
+        _training_pages(contents, ref),
+        _golden(contents, manifest),
+        contents.get(OUT_OF_FOLD_FILE),
+    )
 
 
 def read_seal(folder: Path, ref: str) -> bytes:

@@ -19,6 +19,7 @@ __all__ = [
     "MANIFEST_SEAL",
     "METRICS_FILE",
     "MODEL_FILE",
+    "OUT_OF_FOLD_FILE",
     "PAGE_PROBABILITIES",
     "READER_PROBABILITIES",
     "TRAINING_PAGES_FILE",
@@ -40,6 +41,8 @@ HISTORY_FILE = "history.json"
 """How the networks learned, epoch by epoch: `model_registry.history`."""
 TRAINING_PAGES_FILE = "training-pages.sha256"
 """SHA-256 (hex) of every file that was trained on, one a line."""
+OUT_OF_FOLD_FILE = "out-of-fold.npz"
+"""Its networks' answers about what they were later trained on, by networks that had not seen it."""
 LEAD_PROBABILITIES = "lead_probabilities"
 PAGE_PROBABILITIES = "page_probabilities"
 READER_PROBABILITIES = "reader_probabilities"

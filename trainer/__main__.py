@@ -142,6 +142,21 @@ def _band_hz(options: argparse.Namespace) -> tuple[float, float] | None:
     return low_hz, high_hz
 
 
+def _findings(options: argparse.Namespace) -> Any:  # noqa: ANN401 - imported with its step
+    from trainer.config import FindingsConfig
+    from trainer.findings_run import FindingsDesign, FindingsRun
+    from trainer.ptbxl import read_ptbxl
+
+    quick = getattr(options, "quick", False)
+    signals = read_ptbxl(options.signals)
+    design = FindingsDesign(seeds=1) if quick else FindingsDesign()
+    config = FindingsConfig.quick() if quick else FindingsConfig()
+    run = FindingsRun(signals, options.runs / f"findings{'-quick' if quick else ''}", design, config)
+    run.run()
+    print(f"findings network: {len(signals)} recordings of {len(set(signals.patients))} patients in {run.folder}")
+    return run
+
+
 def _promote(options: argparse.Namespace) -> None:
     Registry(options.registry).promote(options.reference, options.alias)
     print(f"{options.alias} -> {options.reference}")
@@ -152,11 +167,13 @@ def _roll_back(options: argparse.Namespace) -> None:
 
 
 def _list(options: argparse.Namespace) -> None:
+    from trainer.promotion import figure_words
+
     registry = Registry(options.registry)
     listing, aliases = registry.list(), registry.aliases()
     for bundle in listing.bundles:
         pointing = ", ".join(alias for alias, reference in aliases.items() if reference == bundle.ref)
-        print(f"{bundle.ref:<24}{bundle.created_at:%Y-%m-%d %H:%M}  {pointing}")
+        print(f"{bundle.ref:<16}{bundle.created_at:%Y-%m-%d %H:%M}  {pointing:<12}{figure_words(bundle)}")
     for broken in listing.broken:
         print(f"{broken.ref:<24}broken: {broken.reason}")
 
@@ -174,15 +191,31 @@ def _run(options: argparse.Namespace) -> None:
     else:
         _run_lead_images(options)
     if not options.no_promote:
+        _promote_unless_worse(options)
+
+
+def _promote_unless_worse(options: argparse.Namespace) -> None:
+    from trainer.promotion import why_not_promote
+
+    reason = None if options.force else why_not_promote(Registry(options.registry), options.reference, options.alias)
+    if reason is None:
         _promote(options)
+    else:
+        print(f"not promoted: {reason}; --force promotes it all the same")
 
 
 def _run_fusion(options: argparse.Namespace) -> None:
+    from trainer.config import CLASS_NETWORK
     from trainer.fusion_bundle import publish_fusion
+    from trainer.fusion_evidence import FusionEvidence
 
+    if options.signals is None:
+        options.refuse("the fusion needs labelled recordings: name PTB-XL's folder with --signals")
+    findings = _findings(options)
     evaluation = _evaluation(options)
-    evaluation.run([FUSION], [PROTOCOLS[0]])
-    options.reference = publish_fusion(evaluation, Registry(options.registry), options.name or FUSION)
+    evaluation.run([CLASS_NETWORK], [PROTOCOLS[0]])
+    evidence = FusionEvidence(evaluation, findings)
+    options.reference = publish_fusion(evidence, Registry(options.registry), options.name or FUSION)
     print(f"published {options.reference} in {options.registry}")
 
 
@@ -255,6 +288,9 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "--quick": {"action": "store_true", "help": "one repeat, fewer epochs, nothing slow: minutes instead of hours"},
     "--reference": {"action": "store_true", "help": "scikit-image's road instead of the one that serving takes"},
     "--registry": {"type": Path, "default": Path("models"), "help": "registry folder (%(default)s)"},
+    "--force": {"action": "store_true", "help": "promote even a bundle that is worse or has no thresholds"},
+    "--signals": {"type": Path, "help": "PTB-XL, as PhysioNet ships it or the packed part of it"},
+    "signals": {"type": Path, "help": "PTB-XL, as PhysioNet ships it or the packed part of it"},
     "--repeats": {"type": _at_least_1, "default": 3, "help": "times that the pages are dealt anew (%(default)s)"},
     "--run": {"type": Path, "required": True, "help": "run folder to write, or to continue"},
     "--runs": {"type": Path, "default": Path("runs"), "help": "folder of run folders (%(default)s)"},
@@ -268,7 +304,7 @@ _ARGUMENTS |= {
 }
 
 _OF_LEAD_IMAGES = ("--protocol", "--seed", "--epochs", "--patience")
-_OF_FUSION = ("--repeats", "--quick")
+_OF_FUSION = ("--signals", "--repeats", "--quick")
 """Arguments of `run` that only one of its two roads knows; ``None`` where they are not given."""
 
 
@@ -292,6 +328,7 @@ _STEPS: tuple[tuple[str, Callable[[argparse.Namespace], None], str, str], ...] =
     ("train", _train, "train a network on lead images", "prepared --run --arch --seed --epochs --patience"),
     ("score", _score, "convert the best epoch and score it on held-out pages", "run"),
     ("export", _export, "publish an evaluated run as a bundle", "run --registry --name"),
+    ("findings", _findings, "cross-validate the findings network and train the served ones", "signals --runs --quick"),
     ("promote", _promote, "point an alias at a bundle", "reference --alias --registry"),
     ("roll-back", _roll_back, "point an alias at the bundle before", "--alias --registry"),
     ("list", _list, "list bundles and aliases", "--registry"),
@@ -311,8 +348,8 @@ _STEPS: tuple[tuple[str, Callable[[argparse.Namespace], None], str, str], ...] =
         "run",
         _run,
         "from pages to a promoted bundle",
-        "data --arch --protocol --seed --groups --epochs --patience --repeats --quick --runs --registry --name --alias"
-        " --no-promote",
+        "data --arch --protocol --seed --groups --epochs --patience --signals --repeats --quick --runs --registry"
+        " --name --alias --no-promote --force",
     ),
 )
 

@@ -1,19 +1,17 @@
-"""From logits to probabilities that mean what they say. Knows no network and no threshold.
+"""From logits to probabilities that mean what they say.
 
-A figure on calibrated probabilities is always given on `Calibrated.cross_fitted`: each page's calibration was fitted
-without its fold, so that no figure was fitted on itself. Bias moves the classes towards their shares in these pages:
-where they are otherwise, so is the right bias.
+A figure on calibrated probabilities is always given on cross-fitted ones: each page's calibration was fitted without
+its fold. Bias moves the classes towards their shares in these pages: where they are otherwise, so is the right bias.
 """
 
-import math
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.optimize import minimize
+from scipy.special import log_softmax, logsumexp, softmax
 
 from trainer.classes import CLASS_NAMES
 from trainer.intervals import mean_ci95
@@ -64,37 +62,42 @@ def fit_temperature(logits: _Floats, labels: NDArray[np.int64]) -> float:
     Guo et al. 2017, "On calibration of modern neural networks". Where every page is right, the loss falls without end
     and the lower bound is given.
     """
-    rows = np.arange(len(labels))
-
-    def loss(log_temperature: float) -> float:
-        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean())
-
-    bounds = (math.log(_TEMPERATURES[0]), math.log(_TEMPERATURES[1]))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
-    return math.exp(found.x)
+    return fit_calibration(logits, np.eye(logits.shape[1], dtype=bool)[labels], biased=False).temperature
 
 
-def fit_calibration(logits: _Floats, labels: NDArray[np.int64], *, biased: bool) -> Calibration:
+def fit_calibration(
+    logits: _Floats, right: NDArray[np.bool_], *, biased: bool, weights: _Floats | None = None
+) -> Calibration:
     """Find the temperature and, where ``biased``, the bias of each class (within 5) of lowest log loss.
 
-    ``logits`` (pages, classes), ``labels`` (pages,). The loss is convex in the inverse temperature and the bias.
+    Args:
+        logits: (pages, classes).
+        right: (pages, classes) which classes are a right answer; a page with several counts by their sum.
+        biased: whether to fit a bias.
+        weights: (pages,) how much each page counts; ``None``: the same.
     """
-    classes = logits.shape[1]
-    temperature = fit_temperature(logits, labels)
-    if not biased:
-        return Calibration(temperature, np.zeros(classes))
-    rows, true = np.arange(len(labels)), np.eye(classes)[labels]
+    pages, classes = logits.shape
+    share = np.full(pages, 1 / pages) if weights is None else weights / weights.sum()
 
-    def loss(weights: _Floats) -> tuple[float, _Floats]:
-        log_probabilities = log_softmax(weights[0] * logits + weights[1:], axis=1)
-        excess = (np.exp(log_probabilities) - true) / len(labels)
+    def loss(parameters: _Floats) -> tuple[float, _Floats]:
+        log_probabilities = log_softmax(parameters[0] * logits + parameters[1:], axis=1)
+        of_right = logsumexp(np.where(right, log_probabilities, -np.inf), axis=1)
+        within = np.where(right, np.exp(log_probabilities - of_right[:, np.newaxis]), 0)
+        excess = (np.exp(log_probabilities) - within) * share[:, np.newaxis]
         gradient = np.concatenate([[(excess * logits).sum()], excess.sum(axis=0)])
-        return -float(log_probabilities[rows, labels].mean()), gradient
+        return -float((share * of_right).sum()), gradient
 
     inverse = (1 / _TEMPERATURES[1], 1 / _TEMPERATURES[0])
-    bounds = [inverse, *[(-_LARGEST_BIAS, _LARGEST_BIAS)] * classes]
-    start = np.array([1 / temperature, *np.zeros(classes)])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "gtol": 1e-8})
+    reach = _LARGEST_BIAS if biased else 0.0
+    start = np.array([1.0, *np.zeros(classes)])
+    found = minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[inverse, *[(-reach, reach)] * classes],
+        options={"ftol": 1e-12, "gtol": 1e-8},
+    )
     return Calibration(1 / float(found.x[0]), found.x[1:] - found.x[1:].mean())
 
 
@@ -110,7 +113,7 @@ def calibrate(out_of_fold: OutOfFold) -> Calibrated:
     change = log_losses(labels, by_method[True]) - log_losses(labels, by_method[False])
     change_ci95 = mean_ci95(change, groups)
     biased = change_ci95 is not None and change_ci95[1] < 0
-    calibration = fit_calibration(logits, labels, biased=biased)
+    calibration = fit_calibration(logits, _one_hot(labels, logits), biased=biased)
     facts = {
         "method": "temperature and class bias" if biased else "temperature",
         "temperature": calibration.temperature,
@@ -143,9 +146,13 @@ def _cross_fit(logits: _Floats, labels: NDArray[np.int64], folds: NDArray[np.int
     probabilities = np.empty_like(logits)
     for fold in np.unique(folds):
         held_out = folds == fold
-        fitted = fit_calibration(logits[~held_out], labels[~held_out], biased=biased)
+        fitted = fit_calibration(logits[~held_out], _one_hot(labels, logits)[~held_out], biased=biased)
         probabilities[held_out] = fitted.probabilities(logits[held_out])
     return probabilities
+
+
+def _one_hot(labels: NDArray[np.int64], logits: _Floats) -> NDArray[np.bool_]:
+    return np.eye(logits.shape[1], dtype=bool)[labels]
 
 
 def _figures(out_of_fold: OutOfFold, probabilities: _Floats) -> dict[str, Any]:

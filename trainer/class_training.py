@@ -50,7 +50,11 @@ class ClassTrainer:
             rows = rng.choice(len(labels), config.batch_size, p=shares)
             return augment(traces[rows], _SPEC, rng, config.augmentation), targets[rows]
 
-        self.network.fit(draw, config.epochs * steps, seed, lambda done: done % steps or after_epoch())
+        def after_step(done: int) -> None:
+            if done % steps == 0:
+                after_epoch()
+
+        self.network.fit(draw, config.epochs * steps, seed, after_step)
 
 
 def _loss(config: ClassNetworkConfig, answer: dict[str, tf.Tensor], targets: tf.Tensor) -> tf.Tensor:

@@ -16,7 +16,7 @@ from scipy.special import softmax
 from trainer.calibrate import calibrate, single_network_metrics
 from trainer.candidates import CANDIDATES
 from trainer.classes import CLASS_NAMES
-from trainer.config import FUSION, PROTOCOLS, FusionConfig, Protocol
+from trainer.config import CLASS_NETWORK, PROTOCOLS, ClassNetworkConfig, Protocol
 from trainer.cross_validation import CrossValidation, Design
 from trainer.dataset import LabelledPage
 from trainer.errors import RunError
@@ -26,7 +26,7 @@ from trainer.tables import class_table, confusion_table, figures_table
 
 __all__ = ["Evaluation", "report_text"]
 
-_PUBLISHED = (FUSION, "cnn", "crnn")
+_PUBLISHED = (CLASS_NETWORK, "cnn", "crnn")
 
 Rows = list[dict[str, Any]]
 
@@ -35,7 +35,7 @@ Rows = list[dict[str, Any]]
 class Evaluation:
     """Both protocols over one set of pages, in folders of their own under ``runs``.
 
-    ``quick`` deals the pages once, trains the fusion network for fewer epochs and leaves out what is slow.
+    ``quick`` deals the pages once, trains the class network for fewer epochs and leaves out what is slow.
     """
 
     pages: Sequence[LabelledPage]
@@ -56,7 +56,7 @@ class Evaluation:
             compared = tuple(CANDIDATES) if protocol == "leak-free" else _PUBLISHED
             for name in compared:
                 if name in (names or compared) and not (self.quick and CANDIDATES[name].slow):
-                    cross_validation.run(name, partial(CANDIDATES[name].build, self.fusion_config))
+                    cross_validation.run(name, partial(CANDIDATES[name].build, self.class_config))
 
     @cached_property
     def leak_free(self) -> CrossValidation:
@@ -71,9 +71,9 @@ class Evaluation:
         return CrossValidation(self.pages, design, self._folder("published"))
 
     @property
-    def fusion_config(self) -> FusionConfig:
-        """How the fusion network is trained."""
-        return FusionConfig.quick() if self.quick else FusionConfig()
+    def class_config(self) -> ClassNetworkConfig:
+        """How the class network is trained."""
+        return ClassNetworkConfig.quick() if self.quick else ClassNetworkConfig()
 
     def report(self) -> dict[str, Any]:
         """Compare all that is finished: ``rows`` and ``published_rows`` as `trainer.tables.figures_table` takes them.
@@ -115,7 +115,7 @@ def _leak_free_rows(cross_validation: CrossValidation) -> Rows:
         calibrated = calibrate(answers)
         figures = page_metrics(answers.labels, calibrated.cross_fitted, answers.groups, CLASS_NAMES)
         rows.append({"name": info.title, "repeats": len(answers.folds), "figures": figures})
-        if name == FUSION and len(answers.folds) > 1:
+        if name == CLASS_NETWORK and len(answers.folds) > 1:
             alone = single_network_metrics(answers, biased=calibrated.biased)
             rows.append({"name": f"{info.title}, one alone", "repeats": 1, "figures": alone})
     return rows

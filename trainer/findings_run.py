@@ -3,7 +3,7 @@
 Each network stands there as a file, so that a run that was cut off goes on where it was.
 
 settings.json                 recordings, folds and training settings
-fold_3_seed_1.npz             weights of a network that never saw the patients of fold 3, and its answers about them
+fold_3_seed_1.npz             weights of a network that never saw the patients of fold 3
 member_1.npz                  weights of a network trained on every recording: one of those that are served
 """
 
@@ -27,11 +27,14 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
+from trainer.classes import CLASS_NAMES
 from trainer.config import FindingsConfig
 from trainer.errors import RunError
 from trainer.findings import CODES
-from trainer.findings_training import PRINTS, FindingsTrainer, finding_targets, printed
+from trainer.findings_training import FindingsTrainer, finding_targets
+from trainer.members import Weights
 from trainer.models.findings_network import CLASS_LOGITS, FINDING_LOGITS
+from trainer.network_training import NetworkTrainer
 from trainer.run import write_whole
 from trainer.signals import SignalSet
 
@@ -47,7 +50,7 @@ class FindingsDesign:
     """How patients are dealt out, and how many networks are averaged."""
 
     folds: int = 5
-    seeds: int = 3
+    seeds: int = 2
     deal: int = 0
     """Seed of the deal."""
 
@@ -116,56 +119,61 @@ class FindingsRun:
                 write_whole(self.folder / job.file, content)
                 print(words, flush=True)
 
-    def out_of_fold(self, how: str) -> FindingsAnswers:
-        """Give what networks say about recordings of patients they never saw, shown as ``how`` (one of `PRINTS`).
+    def members(self) -> list[Weights]:
+        """Give the served networks.
 
         Raises:
             RunError: a network is missing.
         """
-        answers = dict.fromkeys(FindingsAnswers._fields, 0.0)
-        total = [np.zeros((len(self.signals), size)) for size in (len(CODES), self.signals.classes.shape[1])]
-        for fold, seed in product(range(self.design.folds), range(self.design.seeds)):
-            stored = self._read(_Job(fold, seed))
-            for whole, name in zip(total, answers, strict=True):
-                whole[self.folds == fold] += stored[f"{how}_{name}"] / self.design.seeds
-        return FindingsAnswers(*total)
-
-    def members(self) -> list[list[NDArray[np.float32]]]:
-        """Give the weights of the served networks, each in Keras's order.
-
-        Raises:
-            RunError: a network is missing.
-        """
-        members = []
-        for seed in range(self.design.seeds):
-            stored = self._read(_Job(_MEMBER, seed))
-            members.append([stored[name] for name in sorted(stored, key=_number) if name.startswith("weight_")])
-        return members
+        return [self._read(_Job(_MEMBER, seed)) for seed in range(self.design.seeds)]
 
     def answer(self, traces: NDArray[np.float32]) -> FindingsAnswers:
-        """Give the served networks' answers about ``traces`` (pages, 2000, 3), the mean over members."""
-        network = FindingsTrainer(self.config).network
-        answers = [network.answer_with(weights, traces) for weights in self.members()]
-        return FindingsAnswers(
-            *(
-                np.mean([one[name].astype(np.float64) for one in answers], axis=0)
-                for name in (FINDING_LOGITS, CLASS_LOGITS)
-            )
-        )
+        """Give the served networks' answers about ``traces`` (pages, 2000, 3).
 
-    def _read(self, job: _Job) -> dict[str, NDArray[np.float32]]:
+        Raises:
+            RunError: a network is missing.
+        """
+        return self._mean(self.members(), traces)
+
+    def out_of_fold(self, traces: NDArray[np.float32]) -> FindingsAnswers:
+        """Answer about each recording, shown as ``traces`` (recordings, 2000, 3), by networks without its patient.
+
+        Raises:
+            RunError: a network is missing.
+        """
+        whole = FindingsAnswers(np.zeros((len(traces), len(CODES))), np.zeros((len(traces), len(CLASS_NAMES))))
+        for fold in range(self.design.folds):
+            held_out = self.folds == fold
+            networks = [self._read(_Job(fold, seed)) for seed in range(self.design.seeds)]
+            for total, part in zip(whole, self._mean(networks, traces[held_out]), strict=True):
+                total[held_out] = part
+        return whole
+
+    def _mean(self, networks: Sequence[Weights], traces: NDArray[np.float32]) -> FindingsAnswers:
+        answers = [self._network.answer_with(weights, traces) for weights in networks]
+        findings, classes = (
+            np.mean([answer[name].astype(np.float64) for answer in answers], axis=0)
+            for name in (FINDING_LOGITS, CLASS_LOGITS)
+        )
+        return FindingsAnswers(findings, classes)
+
+    @cached_property
+    def _network(self) -> NetworkTrainer:
+        return FindingsTrainer(self.config).network
+
+    def _read(self, job: _Job) -> Weights:
         path = self.folder / job.file
         if not path.exists():
             raise RunError(f"{path} is missing; run the step findings first")
-        with np.load(path) as stored:
-            return dict(stored.items())
+        with np.load(path) as stored:  # named arr_0, arr_1, … in the order of writing
+            return [stored[f"arr_{number}"] for number in range(len(stored.files))]
 
     def _settings(self) -> dict[str, object]:
         signals = self.signals
         labels = [
             [*sorted(codes), *map(int, row)] for codes, row in zip(signals.statements, signals.classes, strict=True)
         ]
-        digest = hashlib.sha256(np.ascontiguousarray(signals.signal_mv))
+        digest = hashlib.sha256(signals.signal_mv.tobytes())
         digest.update(json.dumps([signals.ids, signals.patients, labels]).encode())
         return {
             "recordings": len(signals),
@@ -176,38 +184,13 @@ class FindingsRun:
         }
 
 
-def _number(name: str) -> tuple[int, str]:
-    return len(name), name
-
-
 def _train(signals: SignalSet, folds: NDArray[np.intp], config: FindingsConfig, job: _Job) -> tuple[_Job, bytes, str]:
     """Train one network in a process of its own; gives the content of its file and a line for people."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    started_s, held_out = time.perf_counter(), folds == job.fold
+    started_s, rows = time.perf_counter(), np.flatnonzero(folds != job.fold)
     trainer = FindingsTrainer(config)
-    trainer.fit(signals, np.flatnonzero(~held_out), seed=1000 * job.seed + job.fold + 1)
-    arrays = {f"weight_{number}": weight for number, weight in enumerate(trainer.network.model.get_weights())}
-    if held_out.any():
-        chosen = _chosen(signals, held_out)
-        for how in PRINTS:
-            answer = trainer.network.predict(printed(chosen, how))
-            arrays |= {f"{how}_findings": answer[FINDING_LOGITS], f"{how}_classes": answer[CLASS_LOGITS]}
+    trainer.fit(signals, rows, seed=1000 * job.seed + job.fold + 1)
     content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    took_s = time.perf_counter() - started_s
-    return job, content.getvalue(), f"{job.file}: {np.count_nonzero(~held_out)} recordings, {took_s:.0f} s"
-
-
-def _chosen(signals: SignalSet, rows: NDArray[np.bool_]) -> SignalSet:
-    """The part of ``signals`` whose rows are true."""
-    places: Sequence[int] = np.flatnonzero(rows).tolist()
-    return SignalSet(
-        name=signals.name,
-        ids=tuple(signals.ids[place] for place in places),
-        patients=tuple(signals.patients[place] for place in places),
-        signal_mv=signals.signal_mv[rows],
-        statements=tuple(signals.statements[place] for place in places),
-        classes=signals.classes[rows],
-        rate_hz=signals.rate_hz,
-    )
+    np.savez(content, *trainer.network.model.get_weights())
+    return job, content.getvalue(), f"{job.file}: {len(rows)} recordings, {time.perf_counter() - started_s:.0f} s"

@@ -1,11 +1,9 @@
-"""From a finished leak-free evaluation to the published fusion bundle.
+"""Evidence to a published bundle of two readers: graph, parity, card and files."""
 
-The served ensemble has one member a repeat, each trained on every distinct page; temperature, bias and thresholds are
-those of the out-of-fold answers, which came from networks trained in the same way on four fifths of the records.
-"""
-
+import hashlib
 import json
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -15,171 +13,158 @@ from numpy.typing import NDArray
 from model_registry.golden import GOLDEN_FILE, record_golden
 from model_registry.manifest import (
     CARD_FILE,
-    EMBEDDING_DISTANCE,
+    FINDING_PROBABILITIES,
     HISTORY_FILE,
     LEAD_PROBABILITIES,
     MODEL_FILE,
+    OUT_OF_FOLD_FILE,
     PAGE_PROBABILITIES,
+    READER_PROBABILITIES,
     TRAINING_PAGES_FILE,
     BundleDraft,
+    FindingSpec,
     TensorSpec,
 )
-from model_registry.policy import DecisionPolicy
 from model_registry.registry import Registry
 from shared_preproc.spec import TRACES_50_HZ
 from trainer.audit import audit
-from trainer.calibrate import Calibrated, calibrate, fit_temperature
 from trainer.card import CardFacts, build_card, card_text, failure_gallery
 from trainer.classes import CLASS_NAMES
-from trainer.config import FUSION
+from trainer.config import CLASS_NETWORK
 from trainer.cross_validation import CrossValidation
 from trainer.errors import RunError
-from trainer.evaluate import Evaluation
 from trainer.export import LIBRARIES, PARITY_LIMIT, PARITY_PAGES, run_graph
 from trainer.figures import draw_card
+from trainer.findings import FINDINGS
+from trainer.fusion_evidence import FusionEvidence
 from trainer.fusion_graph import TRACES, fusion_graph
 from trainer.history import history_file
-from trainer.members import Member, mean_page_logits, train_members
+from trainer.members import mean_page_logits
 from trainer.metrics import SCALARS
-from trainer.out_of_fold import OutOfFold, pack_out_of_fold
-from trainer.policy import choose_policy
-from trainer.referrals import cross_fitted_referrals, policy_figures, reported_pages
+from trainer.session import run_outputs
+from trainer.signals import recording_sha256
 
-__all__ = ["OUT_OF_FOLD_FILE", "publish_fusion"]
-
-OUT_OF_FOLD_FILE = "out-of-fold.npz"
-"""Among a bundle's files: the answers that its figures, its calibration and its thresholds come from."""
+__all__ = ["publish_fusion"]
 
 _PROTOCOL = (
     "Distinct pages only, five folds dealt anew in each repeat, every class evenly, no record in two folds.",
-    "Each page is answered by the mean of as many networks as there are repeats, none of which saw its record;"
-    " the served ensemble has as many members, each trained on every page.",
-    "Calibration and thresholds of a page are fitted without its fold.",
-    "Intervals come from drawing records, not pages, 2000 times.",
+    "Recordings of PTB-XL in five folds, no patient in two.",
+    "Each page or recording is answered by networks that never saw its record or patient: the mean of one class network"
+    " for each repeat, and of one findings network for each seed. As many of either kind are served, each trained on"
+    " everything of its own.",
+    "Calibrations and thresholds of each page are chosen without its fold.",
+    "Intervals come from drawing records or patients, not pages, 2000 times.",
 )
 _PUBLISHED_WORDS = (
     "The literature splits files at random, so that copies of one page stand on both sides.",
     "One fold of five, not calibrated: what the same networks seem to reach then.",
 )
-
 _HISTORY_WORDS = (
-    "The networks of the cross-validation, one a fold of each repeat: training is on their own pages, validation on the"
-    " fold that was held out. The served networks are trained in the same way, but on every page, so that none is left"
-    " to validate them on. Loss is the mean cross-entropy of a page in nats, accuracy the share of pages; both are"
-    " measured after each epoch, on the pages as they are."
+    "The class networks of the cross-validation, one a fold of each repeat: training is on their own pages, validation"
+    " on the fold that was held out. The served networks are trained in the same way, but on every page, so that none"
+    " is left to validate them on. Loss is the mean cross-entropy of a page in nats, accuracy the share of pages; both"
+    " are measured after each epoch, on the pages as they are."
 )
 
 
-def publish_fusion(evaluation: Evaluation, registry: Registry, name: str) -> str:
-    """Train the members that are still missing, join, calibrate, check, describe and publish them.
-
-    Gives the bundle's ``name/version``.
+def publish_fusion(evidence: FusionEvidence, registry: Registry, name: str) -> str:
+    """Join the networks, check the graph, describe and publish it; gives the bundle's ``name/version``.
 
     Raises:
-        RunError: the evaluation of the fusion network is not finished, or ONNX and Keras disagree.
+        RunError: a run is not finished, or ONNX and Keras disagree.
         RegistryError: the registry refuses the bundle.
     """
-    pages = evaluation.leak_free
-    if not pages.finished(FUSION):
-        raise RunError(f"{pages.folder} holds no finished evaluation of {FUSION}; run the step evaluate")
-    evidence = _Evidence(evaluation)
-    folder = pages.folder / "members"
-    members = train_members(pages.page_set, pages.design.repeats, evaluation.fusion_config, folder)
-    graph = fusion_graph(members, evidence.calibrated.calibration, evidence.lead_temperature)
-    parity = _parity(graph, members, evidence.calibrated, pages.page_set.traces)
-    card = _card(name, evidence)
+    pages, choice = evidence.pages, evidence.choice
+    if choice.policy is None:
+        print(f"no thresholds, so that every page will be referred: {choice.why_none}", flush=True)
+    graph = fusion_graph(evidence.class_members, evidence.findings.members(), choice, evidence.lead_temperature)
+    parity = _parity(graph, evidence)
+    row = evidence.row()
+    card = _card(name, evidence, row)
+    trained_on = _trained_on(evidence)
     files = {
         MODEL_FILE: graph,
         GOLDEN_FILE: record_golden(TRACES_50_HZ, lambda tensor: run_graph(graph, tensor)[1]),
         CARD_FILE: (json.dumps(card, indent=1) + "\n").encode(),
         "card.md": card_text(card).encode(),
-        TRAINING_PAGES_FILE: "".join(sorted(f"{page.sha256}\n" for page in pages.pages)).encode(),
+        TRAINING_PAGES_FILE: trained_on,
+        OUT_OF_FOLD_FILE: evidence.known_answers().pack(),
     }
-    files[OUT_OF_FOLD_FILE] = pack_out_of_fold(_anonymous(evidence.answers))
     files |= _history(pages)
-    files |= {path.name: path.read_bytes() for path in draw_card(evidence.rows[0]["figures"], folder)}
-    return registry.publish(_draft(name, evidence, parity), files)
+    files |= {path.name: path.read_bytes() for path in draw_card(row["figures"], pages.folder)}
+    return registry.publish(_draft(name, evidence, row["figures"], card["external"], parity), files)
 
 
-class _Evidence:
-    """All that was measured out of fold, and what follows from it."""
-
-    def __init__(self, evaluation: Evaluation) -> None:
-        self.evaluation = evaluation
-        self.answers = evaluation.leak_free.out_of_fold(FUSION)
-        self.calibrated = calibrate(self.answers)
-        self.lead_temperature = _lead_temperature(self.answers)
-        self.policy, self.policy_figures = _policy(self.answers, self.calibrated)
-        report = evaluation.report()
-        self.rows, self.published_rows = report["rows"], report["published_rows"]
+def _trained_on(evidence: FusionEvidence) -> bytes:
+    """The checksums of every page and recording, one a line."""
+    pages = (page.sha256 for page in evidence.pages.pages)
+    recordings = map(recording_sha256, evidence.findings.signals.signal_mv)
+    return "".join(sorted(f"{sha256}\n" for sha256 in (*pages, *recordings))).encode()
 
 
-def _policy(answers: OutOfFold, calibrated: Calibrated) -> tuple[DecisionPolicy | None, dict[str, Any] | None]:
-    """Choose thresholds; without any that keeps its promise, the bundle has none and every page is referred."""
-    try:
-        return choose_policy(answers, calibrated), policy_figures(answers, calibrated)
-    except RunError as error:
-        print(f"no thresholds, so that every page will be referred: {error}", flush=True)
-        return None, None
-
-
-def _lead_temperature(answers: OutOfFold) -> float:
-    """Find what calibrates the leads' own heads; a lead's class is its page's."""
-    if answers.lead_logits is None:
-        raise RunError("the evaluation kept no answers by lead; run the step evaluate again")
-    by_lead = answers.lead_logits.mean(axis=0)
-    pages, leads, classes = by_lead.shape
-    return fit_temperature(by_lead.reshape(pages * leads, classes), np.repeat(answers.labels, leads))
-
-
-def _parity(graph: bytes, members: list[Member], calibrated: Calibrated, traces: NDArray[np.float32]) -> dict[str, Any]:
-    """Compare the graph with Keras and SciPy on real pages, spread over the classes.
+def _parity(graph: bytes, evidence: FusionEvidence) -> dict[str, Any]:
+    """Compare every output of the graph with Keras and SciPy on real pages, spread over the classes.
 
     Raises:
         RunError: they disagree by more than `PARITY_LIMIT`.
     """
+    traces, choice = evidence.pages.page_set.traces, evidence.choice
     spread = np.unique(np.linspace(0, len(traces) - 1, PARITY_PAGES).round().astype(int))
-    expected = calibrated.calibration.probabilities(mean_page_logits(members, traces[spread]))
-    _, by_page = run_graph(graph, traces[spread])
-    largest = float(np.abs(by_page - expected).max())
+    findings = evidence.findings.answer(traces[spread])
+    fused, readers = choice.probabilities(mean_page_logits(evidence.class_members, traces[spread]), findings)
+    expected = {
+        PAGE_PROBABILITIES: fused,
+        READER_PROBABILITIES: readers,
+        FINDING_PROBABILITIES: choice.finding_probabilities(findings.findings),
+    }
+    given = run_outputs(graph, traces[spread], tuple(expected))
+    largest = max(float(np.abs(one - other).max()) for one, other in zip(given, expected.values(), strict=True))
     if largest > PARITY_LIMIT:
         raise RunError(f"ONNX and Keras differ by {largest:.1e}, over {PARITY_LIMIT:.0e}")
     return {"pages": len(spread), "largest_difference": largest, "limit": PARITY_LIMIT}
 
 
-def _card(name: str, evidence: _Evidence) -> dict[str, Any]:
-    answers, calibrated = evidence.answers, evidence.calibrated
-    reported = reported_pages(cross_fitted_referrals(answers, calibrated))
-    published = {"words": _PUBLISHED_WORDS, "rows": [_without_curves(row) for row in evidence.published_rows]}
+def _card(name: str, evidence: FusionEvidence, row: dict[str, Any]) -> dict[str, Any]:
+    report = evidence.evaluation.report()
+    inside = evidence.answers.inside
+    published = {"words": _PUBLISHED_WORDS, "rows": [_without_curves(row) for row in report["published_rows"]]}
+    signals, crossed = evidence.findings.signals, evidence.crossed
     facts = CardFacts(
         name=name,
         data=audit(evidence.evaluation.pages),
+        recordings={"name": signals.name, "recordings": len(signals), "patients": len(set(signals.patients))},
         protocol=_PROTOCOL,
-        rows=evidence.rows[:1] + [_without_curves(row) for row in evidence.rows[1:]],
-        published=published if evidence.published_rows else None,
-        calibration=calibrated.facts,
-        policy=evidence.policy,
-        policy_figures=evidence.policy_figures,
-        failures=failure_gallery(answers, calibrated.cross_fitted, reported),
+        rows=[row, *(_without_curves(other) for other in report["rows"])],
+        published=published if report["published_rows"] else None,
+        calibration=_calibration(evidence),
+        policy=evidence.choice.policy,
+        inside=evidence.figures(inside=True),
+        external=evidence.figures(inside=False),
+        external_wide=evidence.wide_figures(),
+        failures=failure_gallery(
+            evidence.out_of_fold, crossed.probabilities[inside].astype(np.float64), crossed.reported[inside]
+        ),
     )
     return build_card(facts)
 
 
+def _calibration(evidence: FusionEvidence) -> dict[str, Any]:
+    choice = evidence.choice
+    parts = {"fused": choice.fused, "class_network": choice.class_network, "findings_network": choice.findings_network}
+    return {
+        "method": "temperature and class bias, on answers out of fold; each finding by a logistic curve",
+        "fusion": asdict(choice.fusion),
+        **{
+            name: {"temperature": part.temperature, "bias": dict(zip(CLASS_NAMES, part.bias.tolist(), strict=True))}
+            for name, part in parts.items()
+        },
+    }
+
+
 def _history(pages: CrossValidation) -> dict[str, bytes]:
     """How the networks of the cross-validation learned; nothing where they were fitted before that was watched."""
-    histories = pages.histories(FUSION)
+    histories: Sequence[NDArray[np.float64]] = pages.histories(CLASS_NETWORK)
     return {HISTORY_FILE: history_file(_HISTORY_WORDS, histories)} if histories else {}
-
-
-def _anonymous(answers: OutOfFold) -> OutOfFold:
-    """What anyone needs to count the figures again: pages by their hash, records by number, no lead by itself."""
-    numbers = {group: str(number) for number, group in enumerate(dict.fromkeys(answers.groups))}
-    return replace(
-        answers,
-        groups=tuple(numbers[group] for group in answers.groups),
-        pages=tuple({"sha256": page["sha256"]} for page in answers.pages),
-        lead_logits=None,
-    )
 
 
 def _without_curves(row: dict[str, Any]) -> dict[str, Any]:
@@ -190,37 +175,56 @@ def _without_curves(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _draft(name: str, evidence: _Evidence, parity: dict[str, Any]) -> BundleDraft:
-    pages, leads = evidence.evaluation.leak_free, len(TRACES_50_HZ.layout.leads)
+def _draft(
+    name: str, evidence: FusionEvidence, figures: dict[str, Any], external: dict[str, Any], parity: dict[str, Any]
+) -> BundleDraft:
+    pages, leads, classes = evidence.pages, len(TRACES_50_HZ.layout.leads), len(CLASS_NAMES)
+    signals = evidence.findings.signals
+    thresholds = zip(FINDINGS, evidence.choice.thresholds, strict=True)
     return BundleDraft(
         name=name,
-        description=f"Fusion over the curves of all leads, {pages.design.repeats} networks averaged, calibrated.",
+        description="A class network and a findings network over the curves of all leads, fused and calibrated.",
         class_names=CLASS_NAMES,
         preprocessing=TRACES_50_HZ,
         input=TensorSpec(name=TRACES, dtype="float32", shape=("pages", *TRACES_50_HZ.tensor_shape)),
         outputs=(
-            TensorSpec(name=LEAD_PROBABILITIES, dtype="float32", shape=("pages", leads, len(CLASS_NAMES))),
-            TensorSpec(name=PAGE_PROBABILITIES, dtype="float32", shape=("pages", len(CLASS_NAMES))),
-            TensorSpec(name=EMBEDDING_DISTANCE, dtype="float32", shape=("pages",)),
+            TensorSpec(name=LEAD_PROBABILITIES, dtype="float32", shape=("pages", leads, classes)),
+            TensorSpec(name=PAGE_PROBABILITIES, dtype="float32", shape=("pages", classes)),
+            TensorSpec(name=READER_PROBABILITIES, dtype="float32", shape=("pages", 2, classes)),
+            TensorSpec(name=FINDING_PROBABILITIES, dtype="float32", shape=("pages", len(FINDINGS))),
         ),
-        metrics=_headline(evidence.rows[0]["figures"]),
-        calibration={**evidence.calibrated.facts, "lead_temperature": evidence.lead_temperature},
-        decision=evidence.policy,
+        metrics=_headline(figures, external),
+        calibration=_calibration(evidence),
+        findings=tuple(FindingSpec(**finding._asdict(), threshold=threshold) for finding, threshold in thresholds),
+        decision=evidence.choice.policy,
         origin={
             "evaluation": asdict(pages.design),
-            "train": asdict(evidence.evaluation.fusion_config),
-            "members": pages.design.repeats,
+            "class_network": asdict(evidence.evaluation.class_config),
+            "findings": asdict(evidence.findings.design),
+            "findings_network": asdict(evidence.findings.config),
             "distinct_pages": len(pages.pages),
+            "recordings": {"name": signals.name, "count": len(signals), "licence": "CC BY 4.0 (PTB-XL)"},
+            "evidence": hashlib.sha256(_trained_on(evidence)).hexdigest(),
             "parity": parity,
             "libraries": {library: version(library) for library in LIBRARIES},
         },
     )
 
 
-def _headline(figures: dict[str, Any]) -> dict[str, Any]:
-    """The one-number figures with their intervals, and each class's recall."""
+def _headline(figures: dict[str, Any], external: dict[str, Any]) -> dict[str, Any]:
+    """The one-number figures with their intervals, and each class's recall, inside the data set and outside."""
     names = [name for scalar in SCALARS for name in (scalar, f"{scalar}_ci95")]
     recalls = {
         name: {key: row[key] for key in ("rows", "recall", "recall_ci95")} for name, row in figures["classes"].items()
     }
-    return {"protocol": "leak-free", **{name: figures[name] for name in names}, "classes": recalls}
+    outside = {
+        **{name: by_reader["answer"] for name, by_reader in external["auroc"].items()},
+        "reported": external["reported"],
+        "infarction_reported_as_normal": external["failures"]["infarction_reported_as_normal"],
+    }
+    return {
+        "protocol": "leak-free",
+        **{name: figures[name] for name in names},
+        "classes": recalls,
+        "external": outside,
+    }

@@ -1,68 +1,100 @@
-"""Trained fusion networks, as members of one ensemble, to the graph that is served. Knows no page and no figure.
+"""Trained class networks and findings networks, joined and calibrated, to the graph that is served.
 
-The graph takes ``traces``, float32 (pages, samples, 3), and gives page and lead probabilities, calibrated, and the
-embedding distance. Members are averaged as logits, so that one temperature calibrates the whole.
+The graph takes ``traces``, float32 (pages, samples, 3), NaN where nothing was recorded. It gives the fused
+probabilities of the page, those of the leads, what each reader says by itself, and the findings. Networks of one kind
+are averaged as logits, so that one calibration holds for the whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from model_registry.manifest import EMBEDDING_DISTANCE, LEAD_PROBABILITIES, PAGE_PROBABILITIES
+from model_registry.manifest import (
+    FINDING_PROBABILITIES,
+    LEAD_PROBABILITIES,
+    PAGE_PROBABILITIES,
+    READER_PROBABILITIES,
+)
 from shared_preproc.spec import TRACES_50_HZ
 from trainer.calibrate import Calibration
 from trainer.classes import CLASS_NAMES
 from trainer.export import convert
-from trainer.fusion_training import embedding_scale
-from trainer.members import Member
-from trainer.models.fusion import EMBEDDING, LEAD_LOGITS, PAGE_LOGITS, build_fusion
+from trainer.findings import FINDINGS
+from trainer.fuse import INFARCTIONS, NORMAL, Fusion
+from trainer.members import Weights
+from trainer.models.class_network import LEAD_LOGITS, PAGE_LOGITS, build_class_network
+from trainer.models.findings_network import CLASS_LOGITS, FINDING_LOGITS, build_findings_network
+from trainer.policy import Choice
 
 __all__ = ["TRACES", "fusion_graph"]
 
 TRACES = "traces"
 
 
-def fusion_graph(members: Sequence[Member], calibration: Calibration, lead_temperature: float) -> bytes:
-    """Join the members, calibrate them, and convert the whole to serialized ONNX."""
-    models, bias = [_network(member) for member in members], calibration.bias.astype(np.float32)
+def fusion_graph(
+    class_networks: Sequence[Weights], findings_networks: Sequence[Weights], choice: Choice, lead_temperature: float
+) -> bytes:
+    """Join the networks as ``choice`` says, and convert the whole to serialized ONNX."""
+    class_models = _models(lambda: build_class_network(TRACES_50_HZ, len(CLASS_NAMES)), class_networks)
+    findings_models = _models(
+        lambda: build_findings_network(TRACES_50_HZ, len(FINDINGS), len(CLASS_NAMES)), findings_networks
+    )
+    slopes, offsets = (array.astype(np.float32) for array in (choice.slopes, choice.offsets))
 
     @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[tf.TensorSpec((None, *TRACES_50_HZ.tensor_shape), tf.float32, name=TRACES)]
     )
-    def classify_pages(traces: tf.Tensor) -> dict[str, Any]:
-        answers = [model(traces, training=False) for model in models]
-        by_lead = _mean([answer[LEAD_LOGITS] for answer in answers])
-        distances = [_distance(answer[EMBEDDING], member) for answer, member in zip(answers, members, strict=True)]
+    def read_pages(traces: tf.Tensor) -> dict[str, Any]:
+        by_class = [model(traces, training=False) for model in class_models]
+        by_finding = [model(traces, training=False) for model in findings_models]
+        class_logits = _mean([answer[PAGE_LOGITS] for answer in by_class])
+        lead_logits = _mean([answer[LEAD_LOGITS] for answer in by_class])
+        findings_logits = _mean([answer[CLASS_LOGITS] for answer in by_finding])
+        readers = [
+            _calibrated(class_logits, choice.class_network),
+            _calibrated(findings_logits, choice.findings_network),
+        ]
         return {
-            PAGE_PROBABILITIES: tf.nn.softmax(
-                _mean([answer[PAGE_LOGITS] for answer in answers]) / calibration.temperature + bias
+            PAGE_PROBABILITIES: _calibrated(_fused(class_logits, findings_logits, choice.fusion), choice.fused),
+            LEAD_PROBABILITIES: tf.nn.softmax(tf.reshape(lead_logits, (-1, *lead_logits.shape[1:])) / lead_temperature),
+            READER_PROBABILITIES: tf.stack(readers, axis=1),
+            FINDING_PROBABILITIES: tf.sigmoid(
+                slopes * _mean([answer[FINDING_LOGITS] for answer in by_finding]) + offsets
             ),
-            LEAD_PROBABILITIES: tf.nn.softmax(tf.reshape(by_lead, (-1, *by_lead.shape[1:])) / lead_temperature),
-            EMBEDDING_DISTANCE: _mean(distances),
         }
 
-    return convert(classify_pages)
+    return convert(read_pages)
 
 
-def _network(member: Member) -> Any:  # noqa: ANN401 - a Keras model
-    model = build_fusion(TRACES_50_HZ, len(CLASS_NAMES))
-    model.set_weights(member.weights)
-    return model
+def _models(build: Callable[[], Any], networks: Sequence[Weights]) -> list[Any]:
+    models = []
+    for weights in networks:
+        model = build()
+        model.set_weights(weights)
+        models.append(model)
+    return models
+
+
+def _fused(class_logits: tf.Tensor, findings_logits: tf.Tensor, fusion: Fusion) -> tf.Tensor:
+    """As `Fusion.logits`."""
+    fused = tf.maximum(tf.nn.log_softmax(class_logits), -fusion.cap)
+    by_findings = tf.nn.log_softmax(findings_logits)
+    for axis in ((NORMAL,), INFARCTIONS):
+        others = [place for place in range(len(CLASS_NAMES)) if place not in axis]
+        within, without = (
+            tf.reduce_logsumexp(tf.gather(by_findings, list(places), axis=1), axis=1, keepdims=True)
+            for places in (axis, others)
+        )
+        moved = np.isin(np.arange(len(CLASS_NAMES)), axis).astype(np.float32)
+        fused += fusion.weight * (within - without) * moved
+    return fused
+
+
+def _calibrated(logits: tf.Tensor, calibration: Calibration) -> tf.Tensor:
+    return tf.nn.softmax(logits / calibration.temperature + calibration.bias.astype(np.float32))
 
 
 def _mean(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     return tf.add_n(list(tensors)) / len(tensors)
-
-
-def _distance(embedding: tf.Tensor, member: Member) -> tf.Tensor:
-    """As `trainer.fusion_training.nearest_distances`, by |a - b|² = |a|² - 2ab + |b|²: one product of matrices."""
-    trained_on = member.embedding.astype(np.float32)
-    squares = (
-        tf.reduce_sum(embedding**2, axis=1, keepdims=True)
-        - 2 * tf.matmul(embedding, trained_on.T)
-        + (trained_on**2).sum(axis=1)
-    )
-    nearest = tf.reduce_min(squares, axis=1)
-    return tf.sqrt(tf.maximum(nearest, 0.0)) / embedding_scale(member.embedding)

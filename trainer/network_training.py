@@ -39,7 +39,7 @@ class NetworkTrainer:
         draw: Callable[[], Batch],
         steps: int,
         seed: int,
-        after_step: Callable[[int], object] = lambda _: None,
+        after_step: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Train on ``steps`` batches from ``draw``, from weights that ``seed`` decides.
 

@@ -36,6 +36,8 @@ class OutOfFold:
     """(repeats, pages, classes) log probabilities before calibration."""
     lead_logits: NDArray[np.float64] | None = None
     """(repeats, pages, leads, classes), leads in page order."""
+    logits_again: NDArray[np.float64] | None = None
+    """(repeats, pages, classes) about the same curves at the reference heart rate."""
 
     def __post_init__(self) -> None:
         counts = {len(self.labels), len(self.groups), len(self.pages), *(a.shape[1] for a in self._by_repeat())}
@@ -53,7 +55,7 @@ class OutOfFold:
                 )
 
     def _by_repeat(self) -> list[NDArray[np.generic]]:
-        arrays = (self.folds, self.page_logits, self.lead_logits)
+        arrays = (self.folds, self.page_logits, self.lead_logits, self.logits_again)
         return [array for array in arrays if array is not None]
 
     @property
@@ -88,4 +90,4 @@ def load_out_of_fold(path: Path) -> OutOfFold:
         raise RunError(f"{path.name} does not hold out-of-fold answers; run the cross-validation again") from error
 
 
-_ARRAYS = ("labels", "folds", "page_logits", "lead_logits")
+_ARRAYS = ("labels", "folds", "page_logits", "lead_logits", "logits_again")

@@ -19,6 +19,7 @@ from shared_preproc.spec import MASKS_150, TRACES_50_HZ
 from trainer.classes import CLASS_NAMES
 from trainer.dataset import LabelledPage
 from trainer.errors import DatasetError
+from trainer.rates import at_reference_rate, heart_rates
 from trainer.template import Template, read_template
 
 __all__ = ["PageSet", "read_page_set"]
@@ -42,6 +43,16 @@ class PageSet:
     def labels(self) -> NDArray[np.int64]:
         """Places in `CLASS_NAMES`, (pages,)."""
         return np.array([CLASS_NAMES.index(page.class_name) for page in self.pages])
+
+    @cached_property
+    def heart_rates_bpm(self) -> NDArray[np.float64]:
+        """Of each page's rhythm strip, (pages,); NaN where no rate was found."""
+        return heart_rates(self.traces)
+
+    @cached_property
+    def traces_again(self) -> NDArray[np.float32]:
+        """`traces` at the reference heart rate."""
+        return at_reference_rate(self.traces, self.heart_rates_bpm)
 
     @cached_property
     def groups(self) -> NDArray[np.str_]:

@@ -1,104 +1,292 @@
-"""From calibrated probabilities, out of fold, to the thresholds a bundle carries. Knows no network and no page.
+"""Calibrations and thresholds of a bundle with two readers, chosen on answers out of fold.
 
-Thresholds look better on the pages they were chosen on than they are: `trainer.referrals` judges them.
+Chosen on the data set's pages and on recordings of other patients together, so that a promise holds on both. Thresholds
+look better on the pages they were chosen on than they are: `cross_fitted` judges each fold by a choice without it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 
-from model_registry.policy import DecisionPolicy, OperatingPoint
-from trainer.calibrate import Calibrated
+from model_registry.decision import PageAnswer, decide, rests_on_rate
+from model_registry.policy import DecisionPolicy, OperatingPoint, ReaderRules
+from trainer.calibrate import Calibration, fit_calibration
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
-from trainer.intervals import groups_of, share_ci95, wilson
-from trainer.metrics import coverage_curve
-from trainer.out_of_fold import OutOfFold
+from trainer.findings import CODES
+from trainer.findings_run import FindingsAnswers
+from trainer.fuse import INFARCTIONS, NORMAL, Fusion
+from trainer.intervals import share_ci95, wilson
+from trainer.rates import REFERENCE_RATE_BPM
+from trainer.readers import ReaderAnswers
+from trainer.validation.figures import Answers
 
-__all__ = ["REASONS", "PolicyGoals", "choose_policy", "fit_policy", "operating_points", "referrals"]
-
-REASONS = ("uncertain", "possible_critical_class", "unusual_page")
-"""Why a page is referred, a rule each."""
+__all__ = ["Choice", "PolicyGoals", "choose", "cross_fitted", "operating_points"]
 
 _Floats = NDArray[np.float64]
+_Bools = NDArray[np.bool_]
+
+_INSIDE_SHARE = 0.5
+"""Weight of the data set's pages, all together, against all other recordings in the fused calibration."""
+_REPORT_FROM = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+_AGREE_FROM = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
+_NORMAL_FROM = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
+_INFARCTION_FROM = (0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)
 
 
 @dataclass(frozen=True)
 class PolicyGoals:
-    """What thresholds are chosen for."""
+    """What thresholds are chosen for, on answers that are reported."""
 
     accuracy: float = 0.98
-    """Of reported pages."""
+    """Of the data set's pages."""
+    outside_accuracy: float = 0.90
+    """Of other recordings."""
+    normal_purity: float = 0.945
+    """Share of the healthy among recordings reported as normal."""
+    infarction_as_normal: float = 0.0095
+    """Share of infarctions elsewhere that are reported as normal."""
     critical_class: str = "myocardial_infarction"
     sensitivity: float = 0.85
     """To the critical class, at least, whatever it flags."""
     flagged: float = 0.10
     """Share of the other classes' pages that more sensitivity than that may flag."""
-    distance_percentile: float = 99.5
-    """Of the pages' own distances; those beyond are referred."""
-
-    @property
-    def critical(self) -> int:
-        """Place of the critical class in `CLASS_NAMES`."""
-        return CLASS_NAMES.index(self.critical_class)
 
 
-def choose_policy(out_of_fold: OutOfFold, calibrated: Calibrated, goals: PolicyGoals | None = None) -> DecisionPolicy:
-    """Choose the thresholds for the graph: `fit_policy` on every page.
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Everything that is fitted on answers out of fold."""
+
+    fusion: Fusion
+    fused: Calibration
+    class_network: Calibration
+    findings_network: Calibration
+    slopes: _Floats
+    """(findings,) of each finding's logit; with ``offsets`` its calibration (Platt 1999)."""
+    offsets: _Floats
+    thresholds: tuple[float, ...]
+    """Of each calibrated finding."""
+    policy: DecisionPolicy | None
+    """None: no thresholds keep the goals."""
+    why_none: str = ""
+
+    def probabilities(self, class_logits: _Floats, findings: FindingsAnswers) -> tuple[_Floats, _Floats]:
+        """Give the fused answer (pages, classes) and each reader's own (pages, 2, classes)."""
+        fused = self.fused.probabilities(self.fusion.logits(class_logits, findings.classes))
+        readers = (
+            self.class_network.probabilities(class_logits),
+            self.findings_network.probabilities(findings.classes),
+        )
+        return fused, np.stack(readers, axis=1)
+
+    def finding_probabilities(self, logits: _Floats) -> _Floats:
+        """Calibrate findings' logits (pages, findings)."""
+        return np.asarray(expit(self.slopes * logits + self.offsets))
+
+    def answers(self, answers: ReaderAnswers) -> Answers:
+        """Answer and decide as the service does."""
+        fused, readers = self.probabilities(answers.class_logits, answers.findings)
+        again, _ = self.probabilities(answers.class_logits_again, answers.findings_again)
+        return Answers(
+            probabilities=fused,
+            reasons=tuple(
+                self._reasons(fused[row], readers[row], again[row], answers.heart_rates_bpm[row])
+                for row in range(len(answers))
+            ),
+            heart_rates_bpm=answers.heart_rates_bpm,
+            readers=readers,
+            findings=self.finding_probabilities(answers.findings.findings),
+            thresholds=dict(zip(CODES, self.thresholds, strict=True)),
+        )
+
+    def _reasons(self, fused: _Floats, readers: _Floats, again: _Floats, rate_bpm: float) -> tuple[str, ...]:
+        answer = PageAnswer(
+            probabilities=_by_name(fused),
+            readers=(_by_name(readers[0]), _by_name(readers[1])),
+            heart_rate_bpm=None if np.isnan(rate_bpm) else float(rate_bpm),
+            at_reference_rate=_by_name(again),
+        )
+        if not rests_on_rate(answer, self.policy):
+            answer = PageAnswer(answer.probabilities, answer.readers, answer.heart_rate_bpm)
+        return tuple(reason.code for reason in decide(answer, self.policy))
+
+
+def choose(answers: ReaderAnswers, fusion: Fusion, goals: PolicyGoals | None = None) -> Choice:
+    """Fit calibrations and thresholds on ``answers``; without thresholds that keep the goals, there is no policy.
 
     Raises:
-        RunError: as `fit_policy`.
+        RunError: no page is of the critical class.
     """
-    return fit_policy(
-        out_of_fold.labels,
-        calibrated.probabilities,
-        out_of_fold.groups,
-        out_of_fold.mean_distances,
-        goals or PolicyGoals(),
+    goals, right, inside = goals or PolicyGoals(), answers.labels.classes, answers.inside
+    judged = right.any(axis=1)
+    weights = np.where(inside, _INSIDE_SHARE / inside.sum(), (1 - _INSIDE_SHARE) / max(1, (judged & ~inside).sum()))
+    fused_logits = fusion.logits(answers.class_logits, answers.findings.classes)
+    fused = fit_calibration(fused_logits[judged], right[judged], biased=True, weights=weights[judged])
+    class_network = fit_calibration(answers.class_logits[inside], right[inside], biased=True)
+    elsewhere = judged & ~inside
+    findings_network = fit_calibration(answers.findings.classes[elsewhere], right[elsewhere], biased=True)
+    slopes, offsets, thresholds = _fit_findings(answers)
+    trial = Choice(fusion, fused, class_network, findings_network, slopes, offsets, thresholds, None)
+    try:
+        return replace(trial, policy=_choose_policy(answers, trial, goals))
+    except _NoThresholdsError as error:
+        return replace(trial, why_none=str(error))
+
+
+class _NoThresholdsError(RunError):
+    pass
+
+
+def cross_fitted(answers: ReaderAnswers, fusion: Fusion, goals: PolicyGoals | None = None) -> Answers:
+    """Answer each fold by what was chosen on the other folds."""
+    parts, rows = [], []
+    for fold in np.unique(answers.folds):
+        held_out = np.flatnonzero(answers.folds == fold)
+        choice = choose(answers.chosen(answers.folds != fold), fusion, goals)
+        parts.append(choice.answers(answers.chosen(answers.folds == fold)))
+        rows.append(held_out)
+    order = np.argsort(np.concatenate(rows))
+    reasons = [reasons for part in parts for reasons in part.reasons]
+    return Answers(
+        probabilities=np.concatenate([part.probabilities for part in parts])[order],
+        reasons=tuple(reasons[place] for place in order),
+        heart_rates_bpm=answers.heart_rates_bpm,
+        readers=np.concatenate([part.readers for part in parts if part.readers is not None])[order],
+        findings=np.concatenate([part.findings for part in parts if part.findings is not None])[order],
+        thresholds=parts[0].thresholds,
     )
 
 
-def fit_policy(
-    labels: NDArray[np.int64],
-    probabilities: _Floats,
-    groups: Sequence[str],
-    distances: _Floats | None,
-    goals: PolicyGoals,
-) -> DecisionPolicy:
-    """Choose the thresholds that report most pages at the accuracy asked for.
+class _View(NamedTuple):
+    """What the rules look at, (pages,) each."""
 
-    ``labels``, ``groups`` and ``distances`` are (pages,), ``probabilities`` (pages, classes), 0 to 1. The default
-    sensitivity is the highest that flags at most ``goals.flagged`` of the other classes' pages, and never less than
-    ``goals.sensitivity``. ``report_from`` is chosen last, among pages that nothing else refers.
+    top: _Floats
+    normal: _Bools
+    agreement: _Floats
+    """The least that a reader gives the kind of the answer."""
+    infarction: _Floats
+    """The most that a reader gives infarction."""
+    stopped: _Bools
+    """Referred by a rule without a threshold to choose."""
+    right: _Bools
 
-    Raises:
-        RunError: no page is of the critical class, or no threshold reaches the accuracy asked for.
+
+def _choose_policy(answers: ReaderAnswers, trial: Choice, goals: PolicyGoals) -> DecisionPolicy:
+    """Choose the thresholds that report most, on the data set's pages and elsewhere, and keep every goal.
+
+    Each goal is asked with one more reported page counted, a wrong one: the finite-sample term of conformal risk
+    control (Angelopoulos et al. 2022), which makes up for choosing on the pages that are counted.
     """
-    points = operating_points(labels == goals.critical, probabilities[:, goals.critical])
+    fused, readers = trial.probabilities(answers.class_logits, answers.findings)
+    again, _ = trial.probabilities(answers.class_logits_again, answers.findings_again)
+    critical = CLASS_NAMES.index(goals.critical_class)
+    inside, labels = answers.inside, answers.labels
+    points = operating_points(labels.classes[inside, critical], fused[inside, critical])
     point = _default_point(points, goals)
-    largest_distance = None if distances is None else float(np.percentile(distances, goals.distance_percentile))
-    flagged = _flagged(probabilities, goals.critical, point.threshold)
-    candidates = ~(flagged | _far(distances, largest_distance, len(labels)))
-    report_from = _report_from(labels[candidates], probabilities[candidates], goals.accuracy)
-    reported = candidates & (probabilities.max(axis=1) >= report_from)
-    right = probabilities[reported].argmax(axis=1) == labels[reported]
-    lowest, highest = share_ci95(right, groups_of(groups, reported)) or (0, 1)
+    rules = ReaderRules(
+        normal_class=CLASS_NAMES[NORMAL],
+        infarction_classes=tuple(CLASS_NAMES[place] for place in INFARCTIONS),
+        agree_from=0,
+        normal_from=0,
+        infarction_from=1,
+        reference_rate_bpm=REFERENCE_RATE_BPM,
+    )
+    stopped = _flagged(fused, goals, point) | _rest_on_rate(answers, fused, again, rules)
+    view = _view(answers, fused, readers, stopped)
+    best, thresholds = 0.0, None
+    for values in product(_REPORT_FROM, _AGREE_FROM, _NORMAL_FROM, _INFARCTION_FROM):
+        reported = _reported(view, *values)
+        coverage = (reported[inside].mean() + reported[~inside].mean()) / 2
+        if coverage > best and _keeps(view, reported, answers, goals):
+            best, thresholds = coverage, values
+    if thresholds is None:
+        raise _NoThresholdsError(
+            f"no thresholds reach an accuracy of {goals.accuracy:.3f} on the data set's pages and "
+            f"{goals.outside_accuracy:.3f} elsewhere; ask for less, or train better networks"
+        )
+    report_from, agree_from, normal_from, infarction_from = thresholds
+    reported = _reported(view, *thresholds) & inside
+    groups = answers.groups[reported].tolist()
     return DecisionPolicy(
         target_accuracy=goals.accuracy,
         report_from=report_from,
-        accuracy=float(right.mean()),
-        accuracy_ci95=(lowest, highest),
-        coverage=float(reported.mean()),
+        accuracy=float(view.right[reported].mean()),
+        accuracy_ci95=tuple(share_ci95(view.right[reported], groups) or (0, 1)),
+        coverage=float(reported[inside].mean()),
         critical_class=goals.critical_class,
         default_sensitivity=point.sensitivity,
         operating_points=points,
-        largest_distance=largest_distance,
+        readers=rules.model_copy(
+            update={"agree_from": agree_from, "normal_from": normal_from, "infarction_from": infarction_from}
+        ),
     )
 
 
-def operating_points(critical: NDArray[np.bool_], probability: _Floats) -> tuple[OperatingPoint, ...]:
+def _view(answers: ReaderAnswers, fused: _Floats, readers: _Floats, stopped: _Bools) -> _View:
+    rows, top = np.arange(len(fused)), fused.argmax(axis=1)
+    of_kind = _kinds(readers)[rows, :, _KIND_OF[top]]
+    return _View(
+        top=fused[rows, top],
+        normal=top == NORMAL,
+        agreement=of_kind.min(axis=1),
+        infarction=readers[:, :, INFARCTIONS].sum(axis=2).max(axis=1),
+        stopped=stopped,
+        right=answers.labels.classes[rows, top],
+    )
+
+
+def _flagged(fused: _Floats, goals: PolicyGoals, point: OperatingPoint) -> _Bools:
+    """Give pages (pages,) that are flagged for the critical class though another one is more probable."""
+    critical = CLASS_NAMES.index(goals.critical_class)
+    return np.asarray((fused[:, critical] >= point.threshold) & (fused.argmax(axis=1) != critical))
+
+
+def _rest_on_rate(answers: ReaderAnswers, fused: _Floats, again: _Floats, rules: ReaderRules) -> _Bools:
+    """Give pages (pages,) whose answer is of another kind at the reference rate."""
+    top, (low, high) = fused.argmax(axis=1), rules.rate_band_bpm
+    in_band = (answers.heart_rates_bpm >= low) & (answers.heart_rates_bpm <= high) & (top != NORMAL)
+    return np.asarray(in_band & (_KIND_OF[again.argmax(axis=1)] != _KIND_OF[top]))
+
+
+def _reported(view: _View, report_from: float, agree_from: float, normal_from: float, infarction_from: float) -> _Bools:
+    least = np.where(view.normal, normal_from, agree_from)
+    signs = view.normal & (view.infarction >= infarction_from)
+    return np.asarray(~view.stopped & (view.top >= report_from) & (view.agreement >= least) & ~signs)
+
+
+def _keeps(view: _View, reported: _Bools, answers: ReaderAnswers, goals: PolicyGoals) -> bool:
+    inside, labels = answers.inside, answers.labels
+    elsewhere = reported & ~inside & labels.judged
+    as_normal = elsewhere & view.normal
+    missed = np.count_nonzero(as_normal & labels.infarction) + 1
+    return bool(
+        _cautious(view.right[reported & inside]) >= goals.accuracy
+        and _cautious(view.right[elsewhere]) >= goals.outside_accuracy
+        and _cautious(labels.normal[as_normal]) >= goals.normal_purity
+        and missed <= goals.infarction_as_normal * np.count_nonzero(labels.infarction & ~inside) + 1
+    )
+
+
+def _cautious(right: _Bools) -> float:
+    return float(right.sum() / (len(right) + 1))
+
+
+_KIND_OF = np.array([1 if place in INFARCTIONS else 2 if place == NORMAL else 0 for place in range(len(CLASS_NAMES))])
+"""Kind of each class: anything else, infarction, normal."""
+
+
+def _kinds(probabilities: _Floats) -> _Floats:
+    """Sum probabilities (..., classes) by kind: (..., 3)."""
+    return np.stack([probabilities[..., kind == _KIND_OF].sum(axis=-1) for kind in range(3)], axis=-1)
+
+
+def operating_points(critical: _Bools, probability: _Floats) -> tuple[OperatingPoint, ...]:
     """Give a point for each sensitivity that a threshold reaches, ascending to 1.
 
     ``critical`` (pages,) says which pages are of the critical class, ``probability`` (pages,) how probable it was. Each
@@ -124,54 +312,33 @@ def operating_points(critical: NDArray[np.bool_], probability: _Floats) -> tuple
     return tuple(points)
 
 
-def referrals(
-    policy: DecisionPolicy, probabilities: _Floats, distances: _Floats | None
-) -> dict[str, NDArray[np.bool_]]:
-    """Say which pages (pages,) each rule refers, as the service does; a page that none refers is reported."""
-    critical = CLASS_NAMES.index(policy.critical_class)
-    threshold = policy.operating_point(policy.default_sensitivity).threshold
-    by_rule = (
-        probabilities.max(axis=1) < policy.report_from,
-        _flagged(probabilities, critical, threshold),
-        _far(distances, policy.largest_distance, len(probabilities)),
-    )
-    return dict(zip(REASONS, by_rule, strict=True))
-
-
 def _default_point(points: Sequence[OperatingPoint], goals: PolicyGoals) -> OperatingPoint:
     enough = next(point for point in points if point.sensitivity >= min(goals.sensitivity, 1.0))
     affordable = [point for point in points if point.flagged <= goals.flagged]
     return max([enough, *affordable], key=lambda point: point.sensitivity)
 
 
-def _report_from(labels: NDArray[np.int64], probabilities: _Floats, target: float) -> float:
-    """Give the lowest threshold that leaves ``target`` accuracy, with one more reported page counted, a wrong one.
-
-    That page is the finite-sample term of conformal risk control (Angelopoulos et al. 2022): it makes up for choosing
-    on the pages that are counted, and a lucky few at the top decide nothing.
-    """
-    curve = coverage_curve(labels, probabilities)
-    counts = [round(coverage * len(labels)) for coverage in curve["coverage"]]
-    cautious = [
-        round(accuracy * count) / (count + 1) for accuracy, count in zip(curve["accuracy"], counts, strict=True)
-    ]
-    reaching = [place for place, accuracy in enumerate(cautious) if accuracy >= target]
-    if not reaching:
-        raise RunError(
-            f"with one wrong page more, the surest of {len(labels)} pages are right in {max(cautious, default=0):.3f}; "
-            f"{target:.3f} was asked for; ask for less, or train a better network"
-        )
-    return curve["threshold"][reaching[-1]]
+def _fit_findings(answers: ReaderAnswers) -> tuple[_Floats, _Floats, tuple[float, ...]]:
+    """Calibrate each finding on recordings elsewhere, and choose the threshold of highest F1."""
+    rows = np.flatnonzero(~answers.inside)
+    slopes, offsets, thresholds = np.ones(len(CODES)), np.zeros(len(CODES)), []
+    for place, code in enumerate(CODES):
+        shown, logits = answers.labels.has(code)[rows], answers.findings.findings[rows, place]
+        if not shown.any() or shown.all():
+            thresholds.append(0.5)
+            continue
+        fitted = LogisticRegression(C=100.0).fit(logits[:, np.newaxis], shown)
+        slopes[place], offsets[place] = max(float(fitted.coef_[0, 0]), 0.0), float(fitted.intercept_[0])
+        thresholds.append(_best_f1(shown, expit(slopes[place] * logits + offsets[place])))
+    return slopes, offsets, tuple(thresholds)
 
 
-def _flagged(probabilities: _Floats, critical: int, threshold: float) -> NDArray[np.bool_]:
-    """Give the pages where the critical class is possible, but another one is more probable."""
-    flagged: NDArray[np.bool_] = (probabilities[:, critical] >= threshold) & (probabilities.argmax(axis=1) != critical)
-    return flagged
+def _best_f1(shown: _Bools, probability: _Floats) -> float:
+    order = np.argsort(-probability, kind="stable")
+    hits, count = np.cumsum(shown[order]), np.arange(1, len(order) + 1)
+    best = int((2 * hits / (count + shown.sum())).argmax())
+    return float(probability[order][best])
 
 
-def _far(distances: _Floats | None, largest: float | None, pages: int) -> NDArray[np.bool_]:
-    if distances is None or largest is None:
-        return np.zeros(pages, bool)
-    far: NDArray[np.bool_] = distances > largest
-    return far
+def _by_name(row: _Floats) -> dict[str, float]:
+    return dict(zip(CLASS_NAMES, row.tolist(), strict=True))

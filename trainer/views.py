@@ -51,7 +51,7 @@ _INVERSE_DOWER = np.array(
     ]
 )
 _TO_TWELVE = np.zeros((12, 8))
-_TO_TWELVE[:6, :2] = [[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]]
+_TO_TWELVE[:6, :2] = np.array([(1, 0), (0, 1), (-1, 1), (-0.5, -0.5), (1, -0.5), (-0.5, 1)])
 _TO_TWELVE[6:, 2:] = np.eye(6)
 _TO_EIGHT = np.zeros((8, 12))
 _TO_EIGHT[[0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 6, 7, 8, 9, 10, 11]] = 1
@@ -136,7 +136,7 @@ def _starts(rng: np.random.Generator, pages: int, amount: ViewSettings) -> NDArr
     together = np.repeat(rng.integers(0, latest + 1, (pages, 1)), 12, axis=1)
     apart = rng.integers(0, latest + 1, (pages, 12))
     chosen = rng.choice(3, (pages, 1), p=amount.arrangement_shares)
-    return np.clip(np.choose(chosen, [staggered, together, apart]), 0, latest)
+    return np.asarray(np.clip(np.choose(chosen, [staggered, together, apart]), 0, latest))
 
 
 def _windows(signal_mv: Signals, starts: NDArray[np.intp], samples: int) -> Signals:

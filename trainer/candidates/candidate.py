@@ -24,6 +24,8 @@ class Prediction:
     """(pages, classes)."""
     lead_logits: NDArray[np.float64] | None = None
     """(pages, leads, classes), page order."""
+    logits_again: NDArray[np.float64] | None = None
+    """(pages, classes) about the same curves at the reference heart rate."""
     history: NDArray[np.float64] | None = None
     """(epochs, 4) how it learned: `trainer.history.FIGURES` after each epoch; None where that was not watched."""
 

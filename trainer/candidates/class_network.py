@@ -28,9 +28,11 @@ class ClassNetworkCandidate:
 
         self._trainer.fit(pages.traces[fitted], pages.labels[fitted], seed, watch)
         answer = self._trainer.network.predict(pages.traces[asked])
+        again = self._trainer.network.predict(pages.traces_again[asked])
         return Prediction(
             page_logits=answer[PAGE_LOGITS].astype(np.float64),
             lead_logits=answer[LEAD_LOGITS].astype(np.float64),
+            logits_again=again[PAGE_LOGITS].astype(np.float64),
             history=np.array(history),
         )
 

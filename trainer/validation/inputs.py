@@ -20,17 +20,15 @@ from shared_preproc.errors import (
     UnsupportedFormatError,
 )
 from shared_preproc.evidence import examine
-from shared_preproc.leads import Lead
 from shared_preproc.page import decode_page
 from shared_preproc.pipeline import read_page
 from shared_preproc.quality import measure_quality
 from shared_preproc.recording import Recording, recording_tensor
-from shared_preproc.rhythm import find_beats, heart_rate_bpm
 from shared_preproc.spec import PreprocSpec, TraceTensor
 from shared_preproc.tensor import Tensor
-from shared_preproc.traces import Trace
 from trainer.dataset import LabelledPage, read_known_pages
 from trainer.errors import DatasetError
+from trainer.rates import heart_rates
 from trainer.signals import SignalSet, class_row, recording_sha256, spread
 from trainer.validation.figures import Labels
 
@@ -111,18 +109,16 @@ def signal_inputs(signals: SignalSet, spec: PreprocSpec, band_hz: tuple[float, f
     if not len(signals):
         raise DatasetError(f"{signals.name} holds no recording")
     tensors = np.empty((len(signals), *spec.tensor_shape), np.float32)
-    rates = np.empty(len(signals))
     for row, signal_mv in enumerate(tqdm(signals.signal_mv, desc="arrange recordings", disable=None)):
         recording = Recording(signal_mv.astype(np.float64), signals.rate_hz)
         tensors[row] = recording_tensor(recording.band_passed(*band_hz) if band_hz else recording, spec)
-        rates[row] = _strip_rate(tensors[row], spec)
     return Inputs(
         signals.name,
         "recordings",
         signals.ids,
         tuple(recording_sha256(signal_mv) for signal_mv in signals.signal_mv),
         tensors,
-        rates,
+        heart_rates(tensors, spec),
         ((),) * len(signals),
         Labels(signals.classes, signals.statements, signals.patients),
         {},
@@ -146,20 +142,3 @@ def _read(page: LabelledPage, spec: PreprocSpec) -> _Page | str:
         return _REFUSALS[type(error)]
     rate = measure_quality(reading, spec).heart_rate_bpm
     return _Page(reading.tensor(spec), np.nan if rate is None else rate, tuple(doubt.code for doubt in doubts))
-
-
-def _strip_rate(tensor: NDArray[np.float32], spec: PreprocSpec) -> float:
-    """Beats a minute on the rhythm strip of one tensor; NaN where none are found."""
-    start = 0
-    for lead, box in spec.layout.lead_boxes:
-        end = start + spec.trace.samples(box, spec.layout)
-        if lead is Lead.RHYTHM_STRIP:
-            break
-        start = end
-    strip = tensor[start:end]
-    strip = strip[np.isfinite(strip).all(axis=1)]
-    if not len(strip):
-        return np.nan
-    trace = Trace(strip[:, 0], strip[:, 1], strip[:, 2], coverage=1.0)
-    rate = heart_rate_bpm(find_beats(trace, spec.trace.rate_hz), spec.trace.rate_hz)
-    return np.nan if rate is None else rate

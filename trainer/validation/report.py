@@ -6,7 +6,7 @@ from typing import Any
 from trainer.statements import TERRITORIES
 from trainer.tables import figure_cell, table, words
 
-__all__ = ["band_words", "report_text"]
+__all__ = ["band_words", "figures_parts", "report_text"]
 
 _NOTE = (
     "Decision support for research; not a certified medical device. 95 % intervals in brackets, over patients; a dash: "
@@ -21,26 +21,32 @@ def report_text(report: Mapping[str, Any]) -> str:
         f"# {report['bundle']['ref']} on {report['data']['name']}",
         _NOTE,
         _data_words(report),
-        "## Failures",
-        _failures(figures["failures"]),
-        "## By heart rate",
-        _rates(figures["rate_bands"]),
+        *figures_parts(figures),
         "![Answers by heart rate](rates.png)",
-        "## Reported answers",
-        _shares(_REPORTED, figures["reported"]),
-        f"Accuracy of all answers, referred or not: {_share(figures['answered']['accuracy'])}.",
-        *_operating_parts(figures["operating_point"]),
+        "![AUROC](auroc.png)",
+        "![Reliability](reliability.png)",
         "## Referred and refused",
         _referred(report),
-        "## Discrimination (AUROC)",
-        *_auroc_parts(figures),
-        "## Calibration",
-        _calibration(figures["calibration"]),
-        "![Reliability](reliability.png)",
         *_policy_parts(report["site_policy"]),
         "How to read this: docs/validation.md.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def figures_parts(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Lay out `external_figures` as headings, sentences and tables, failures first."""
+    yield "## Failures"
+    yield _failures(figures["failures"])
+    yield "## By heart rate"
+    yield _rates(figures["rate_bands"])
+    yield "## Reported answers"
+    yield _shares(_REPORTED, figures["reported"])
+    yield f"Accuracy of all answers, referred or not: {_share(figures['answered']['accuracy'])}."
+    yield from _operating_parts(figures["operating_point"])
+    yield "## Discrimination (AUROC)"
+    yield from _auroc_parts(figures)
+    yield "## Calibration"
+    yield _calibration(figures["calibration"])
 
 
 def band_words(band: Mapping[str, Any]) -> str:
@@ -61,6 +67,11 @@ def _data_words(report: Mapping[str, Any]) -> str:
     ]
     if data["band_hz"]:
         lines.append(f"Signals within {data['band_hz'][0]:g} to {data['band_hz'][1]:g} Hz.")
+    if data["out_of_fold"]:
+        lines.append(
+            f"The bundle was trained on {data['out_of_fold']} of them; those are judged by its stored answers out of "
+            "fold, by networks that had not seen them."
+        )
     if data["seen_in_training"]:
         lines.append(f"**The bundle was trained on {data['seen_in_training']} of them: these figures flatter it.**")
     if report["bundle"]["policy"] is None:
@@ -158,7 +169,6 @@ def _auroc_parts(figures: Mapping[str, Any]) -> Iterator[str]:
             for name, row in comparisons.items()
         ]
         yield table(["", "positive", "negative", *(words(reader) for reader in readers)], cells)
-        yield "![AUROC](auroc.png)"
     cells = [[words(name), *_sides(row), figure_cell(row, "auroc")] for name, row in figures["classes"].items()]
     yield table(["class against the rest", "positive", "negative", "AUROC"], cells)
     if figures["findings"]:

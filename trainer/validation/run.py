@@ -13,6 +13,7 @@ from model_registry.policy import SitePolicy
 from shared_preproc.spec import PreprocSpec
 from trainer.classes import CLASS_NAMES
 from trainer.errors import DatasetError
+from trainer.known_answers import KnownAnswers
 from trainer.ptbxl import is_ptbxl, read_ptbxl
 from trainer.site_signals import read_mapping, read_site_signals
 from trainer.validation.decisions import GraphAnswers, answers
@@ -71,11 +72,15 @@ def write_validation(
 ) -> dict[str, Any]:
     """Write `report.json`, `report.md`, `answers.csv` and pictures into ``folder``; gives the report.
 
-    The figures follow the bundle's own policy; ``site_policy`` adds its cross-fitted ones.
+    The figures follow the bundle's own policy; ``site_policy`` adds its cross-fitted ones. What the bundle was trained
+    on is judged by its stored answers out of fold.
     """
     inputs, manifest = asked.inputs, bundle.manifest
     thresholds = {finding.code: finding.threshold for finding in manifest.findings}
-    decided = answers(asked, manifest.decision, thresholds)
+    decided, out_of_fold = answers(asked, manifest.decision, thresholds), 0
+    if bundle.out_of_fold is not None:
+        decided, out_of_fold = KnownAnswers.unpack(bundle.out_of_fold).in_place_of(decided, inputs.sha256)
+    seen = len((bundle.training_pages or frozenset()).intersection(inputs.sha256))
     report: dict[str, Any] = {
         "bundle": {
             "ref": manifest.ref,
@@ -86,7 +91,8 @@ def write_validation(
             "name": inputs.name,
             "kind": inputs.kind,
             "refused": inputs.refused,
-            "seen_in_training": len((bundle.training_pages or frozenset()).intersection(inputs.sha256)),
+            "out_of_fold": out_of_fold,
+            "seen_in_training": seen - out_of_fold,
             "band_hz": band_hz if inputs.kind == "recordings" else None,
         },
         "figures": external_figures(decided, inputs.labels, manifest.decision),

@@ -1,0 +1,160 @@
+"""What is known about a fused bundle before it is published: answers out of fold, and what follows from them."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.calibrate import fit_temperature
+from trainer.classes import CLASS_NAMES
+from trainer.config import CLASS_NETWORK
+from trainer.errors import RunError
+from trainer.evaluate import Evaluation
+from trainer.findings_run import FindingsRun
+from trainer.findings_training import PRINTS, printed
+from trainer.fuse import Fusion
+from trainer.known_answers import KnownAnswers
+from trainer.members import Weights, mean_page_logits, train_members
+from trainer.metrics import page_metrics
+from trainer.policy import Choice, choose, cross_fitted
+from trainer.rates import at_reference_rate, heart_rates
+from trainer.readers import ReaderAnswers
+from trainer.signals import recording_sha256
+from trainer.validation.figures import Answers, Labels, external_figures
+
+__all__ = ["FusionEvidence"]
+
+_STATEMENTS = {"normal": "NORM", "history_of_mi": "MI", "myocardial_infarction": "MI"}
+
+
+class FusionEvidence:
+    """Both readers' answers about pages and recordings that neither had seen, and the bundle chosen on them.
+
+    About the data set's pages the class network answers out of fold and the findings network, which saw none of them,
+    as it is served. About the findings network's recordings it is the other way round.
+    """
+
+    def __init__(self, evaluation: Evaluation, findings: FindingsRun, fusion: Fusion | None = None) -> None:
+        """Take two finished runs.
+
+        Raises:
+            RunError: one of them is not finished.
+        """
+        if not evaluation.leak_free.finished(CLASS_NETWORK):
+            raise RunError(f"{evaluation.leak_free.folder} holds no finished evaluation of the class network")
+        self.evaluation, self.findings, self.fusion = evaluation, findings, fusion or Fusion()
+        self.pages = evaluation.leak_free
+        self.out_of_fold = self.pages.out_of_fold(CLASS_NETWORK)
+
+    @cached_property
+    def class_members(self) -> list[Weights]:
+        """The served class networks, trained where they are missing."""
+        folder = self.pages.folder / "members"
+        return train_members(self.pages.page_set, self.pages.design.repeats, self.evaluation.class_config, folder)
+
+    @cached_property
+    def answers(self) -> ReaderAnswers:
+        """Both readers about everything: the data set's pages first."""
+        return ReaderAnswers.joined(self._about_pages(), self.about_recordings(PRINTS[0]))
+
+    @cached_property
+    def choice(self) -> Choice:
+        """What is chosen on all of it: what goes into the bundle."""
+        return choose(self.answers, self.fusion)
+
+    @cached_property
+    def crossed(self) -> Answers:
+        """Each answer as decided by what was chosen without its fold: what every figure is given on."""
+        return cross_fitted(self.answers, self.fusion)
+
+    @cached_property
+    def lead_temperature(self) -> float:
+        """What calibrates the leads' own heads; a lead's class is its page's.
+
+        Raises:
+            RunError: the evaluation kept no answers by lead.
+        """
+        if self.out_of_fold.lead_logits is None:
+            raise RunError("the evaluation kept no answers by lead; run the step evaluate again")
+        by_lead = self.out_of_fold.lead_logits.mean(axis=0)
+        pages, leads, classes = by_lead.shape
+        return fit_temperature(by_lead.reshape(pages * leads, classes), np.repeat(self.out_of_fold.labels, leads))
+
+    def row(self) -> dict[str, Any]:
+        """The fused answer on the data set's pages, as `trainer.tables.figures_table` takes it."""
+        inside = self.answers.inside
+        figures = page_metrics(
+            self.out_of_fold.labels, self.crossed.probabilities[inside], self.out_of_fold.groups, CLASS_NAMES
+        )
+        repeats = self.pages.design.repeats + self.findings.design.seeds
+        return {"name": "class network and findings network, fused", "repeats": repeats, "figures": figures}
+
+    def figures(self, *, inside: bool) -> dict[str, Any]:
+        """Give `external_figures` of the data set's pages, or of the recordings elsewhere."""
+        rows = self.answers.inside if inside else ~self.answers.inside
+        return external_figures(_rows(self.crossed, rows), self.answers.chosen(rows).labels, self.choice.policy)
+
+    def wide_figures(self) -> dict[str, Any]:
+        """Give `external_figures` of the recordings at 0.05 to 40 Hz with all leads at once."""
+        wide = self.about_recordings(PRINTS[1])
+        pages = self.answers.chosen(self.answers.inside)
+        crossed = cross_fitted(ReaderAnswers.joined(pages, wide), self.fusion)
+        elsewhere = np.arange(len(crossed.probabilities)) >= len(pages)
+        return external_figures(_rows(crossed, elsewhere), wide.labels, self.choice.policy)
+
+    def known_answers(self) -> KnownAnswers:
+        """Give the answers that the bundle keeps, by what they are about."""
+        pages = [page["sha256"] for page in self.out_of_fold.pages]
+        return KnownAnswers([*pages, *map(recording_sha256, self.findings.signals.signal_mv)], self.crossed)
+
+    def _about_pages(self) -> ReaderAnswers:
+        page_set, answers = self.pages.page_set, self.out_of_fold
+        if answers.logits_again is None:
+            raise RunError("the evaluation kept no answers at the reference rate; run the step evaluate again")
+        names = [CLASS_NAMES[label] for label in answers.labels]
+        labels = Labels(
+            np.eye(len(CLASS_NAMES), dtype=bool)[answers.labels],
+            tuple(frozenset({_STATEMENTS[name]} if name in _STATEMENTS else ()) for name in names),
+            answers.groups,
+        )
+        return ReaderAnswers(
+            labels=labels,
+            inside=np.ones(len(names), bool),
+            folds=answers.folds[0],
+            heart_rates_bpm=page_set.heart_rates_bpm,
+            class_logits=answers.mean_logits,
+            findings=self.findings.answer(page_set.traces),
+            class_logits_again=np.asarray(answers.logits_again.mean(axis=0)),
+            findings_again=self.findings.answer(page_set.traces_again),
+        )
+
+    def about_recordings(self, how: str) -> ReaderAnswers:
+        """Both readers about the findings network's recordings, shown as ``how`` (one of `PRINTS`) says."""
+        signals, traces = self.findings.signals, printed(self.findings.signals, how)
+        rates = heart_rates(traces)
+        again = at_reference_rate(traces, rates)
+        return ReaderAnswers(
+            labels=Labels(signals.classes, signals.statements, signals.patients),
+            inside=np.zeros(len(signals), bool),
+            folds=self.findings.folds,
+            heart_rates_bpm=rates,
+            class_logits=mean_page_logits(self.class_members, traces),
+            findings=self.findings.out_of_fold(traces),
+            class_logits_again=mean_page_logits(self.class_members, again),
+            findings_again=self.findings.out_of_fold(again),
+        )
+
+
+def _rows(answers: Answers, rows: NDArray[np.bool_]) -> Answers:
+    """Those of ``answers`` whose ``rows`` are true."""
+    places: Sequence[int] = np.flatnonzero(rows).tolist()
+    return Answers(
+        probabilities=answers.probabilities[rows],
+        reasons=tuple(answers.reasons[place] for place in places),
+        heart_rates_bpm=answers.heart_rates_bpm[rows],
+        readers=None if answers.readers is None else answers.readers[rows],
+        findings=None if answers.findings is None else answers.findings[rows],
+        thresholds=answers.thresholds,
+    )

@@ -1,0 +1,91 @@
+"""What a bundle's networks said, out of fold, about the very pages and recordings it was then trained on.
+
+Stored with the bundle, so that a validation on those data gives figures that are not inflated.
+"""
+
+import io
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import RunError
+from trainer.validation.figures import Answers
+
+__all__ = ["KnownAnswers"]
+
+
+class KnownAnswers:
+    """Answers by the SHA-256 of what they are about."""
+
+    def __init__(self, sha256: Sequence[str], answers: Answers) -> None:
+        """Take ``answers``, one row for each of ``sha256``; both readers and findings are there."""
+        self.answers = answers
+        self._rows = {name: row for row, name in enumerate(sha256)}
+
+    def pack(self) -> bytes:
+        """Give the content of an `.npz` file.
+
+        Raises:
+            RunError: there is one reader only.
+        """
+        content, answers = io.BytesIO(), self.answers
+        texts = json.dumps({"sha256": list(self._rows), "reasons": answers.reasons, "thresholds": answers.thresholds})
+        if answers.readers is None or answers.findings is None:
+            raise RunError("answers of one reader are not kept")
+        np.savez_compressed(
+            content,
+            texts=np.array(texts),
+            probabilities=answers.probabilities.astype(np.float32),
+            heart_rates_bpm=answers.heart_rates_bpm.astype(np.float32),
+            readers=answers.readers.astype(np.float32),
+            findings=answers.findings.astype(np.float32),
+        )
+        return content.getvalue()
+
+    @classmethod
+    def unpack(cls, content: bytes) -> "KnownAnswers":
+        """Read what `pack` gave.
+
+        Raises:
+            RunError: it is something else.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+                texts = json.loads(str(stored["texts"]))
+                arrays = {name: stored[name].astype(np.float64) for name in _ARRAYS}
+        except (ValueError, KeyError, OSError) as error:
+            raise RunError("the bundle's out-of-fold answers cannot be read; publish it again") from error
+        reasons = tuple(map(tuple, texts["reasons"]))
+        return cls(texts["sha256"], Answers(reasons=reasons, thresholds=texts["thresholds"], **arrays))
+
+    def in_place_of(self, answers: Answers, sha256: Sequence[str]) -> tuple[Answers, int]:
+        """Replace those of ``answers`` that are about known data; gives how many, too.
+
+        ``sha256`` has one entry for each row.
+        """
+        places = [place for place, name in enumerate(sha256) if name in self._rows]
+        if not places or answers.readers is None or answers.findings is None:
+            return answers, 0
+        rows = [self._rows[sha256[place]] for place in places]
+        reasons = list(answers.reasons)
+        for place, row in zip(places, rows, strict=True):
+            reasons[place] = self.answers.reasons[row]
+
+        def changed(name: str) -> NDArray[np.float64]:
+            array = np.array(getattr(answers, name), np.float64)
+            array[places] = getattr(self.answers, name)[rows]
+            return array
+
+        return Answers(
+            probabilities=changed("probabilities"),
+            reasons=tuple(reasons),
+            heart_rates_bpm=changed("heart_rates_bpm"),
+            readers=changed("readers"),
+            findings=changed("findings"),
+            thresholds=answers.thresholds,
+        ), len(places)
+
+
+_ARRAYS = ("probabilities", "heart_rates_bpm", "readers", "findings")
