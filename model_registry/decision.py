@@ -91,11 +91,12 @@ def _reader_reasons(answer: PageAnswer, readers: Sequence[Probabilities], rules:
             f"the findings network gives {kind} {of_kind:.4f} ({kind_from:.4f} is asked).",
         )
     signs = [sum(reader[name] for name in rules.infarction_classes) for reader in readers]
-    if top == rules.normal_class and not all(sign < rules.infarction_sign_from for sign in signs):  # NaN is a sign
+    sign_from = rules.infarction_sign_from.get(top)
+    if sign_from is not None and not all(sign < sign_from for sign in signs):  # NaN is a sign
         yield Reason(
             "possible_infarction",
             f"The class network gives infarction the probability {signs[0]:.4f}, the findings network {signs[1]:.4f}; "
-            f"from {rules.infarction_sign_from:.4f} on in either a page is not reported as normal.",
+            f"from {sign_from:.4f} on in either, {_words(top)} is not reported.",
         )
     if answer.at_reference_rate is not None:
         yield from _rate_reasons(kind, answer.at_reference_rate, rules)

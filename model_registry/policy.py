@@ -46,8 +46,8 @@ class ReaderRules(BaseModel):
     """The class network gives the answer at least this probability."""
     findings_network_from: dict[str, Share]
     """By class: the findings network gives the answer's kind at least this probability."""
-    infarction_sign_from: Share
-    """From this probability on, infarction in either reader is a sign of it, and the page is not reported as normal."""
+    infarction_sign_from: dict[str, Share]
+    """By class: from this probability of infarction on, in either reader, the answer is not reported."""
     rate_band_bpm: tuple[Rate, Rate] = (60.0, 100.0)
     """Heart rates that are normal by themselves: an answer that rests on such a rate alone is not reported."""
     reference_rate_bpm: Rate = 75.0

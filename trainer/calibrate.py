@@ -4,6 +4,7 @@ A figure on calibrated probabilities is always given on cross-fitted ones: each 
 its fold. Bias moves the classes towards their shares in these pages: where they are otherwise, so is the right bias.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -35,9 +36,13 @@ class Calibration:
     bias: _Floats
     """(classes,), mean 0."""
 
+    def logits(self, logits: _Floats) -> _Floats:
+        """Calibrate ``logits`` (pages, classes), before the softmax."""
+        return np.asarray(logits / self.temperature + self.bias)
+
     def probabilities(self, logits: _Floats) -> _Floats:
         """Calibrate ``logits`` (pages, classes); gives (pages, classes), 0 to 1, each row summing to 1."""
-        return np.asarray(softmax(logits / self.temperature + self.bias, axis=-1))
+        return np.asarray(softmax(self.logits(logits), axis=-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +71,14 @@ def fit_temperature(logits: _Floats, labels: NDArray[np.int64]) -> float:
 
 
 def fit_calibration(
-    logits: _Floats, right: NDArray[np.bool_], *, biased: bool, weights: _Floats | None = None
+    logits: _Floats, right: NDArray[np.bool_], *, biased: bool | Sequence[bool], weights: _Floats | None = None
 ) -> Calibration:
-    """Find the temperature and, where ``biased``, the bias of each class (within 5) of lowest log loss.
+    """Find the temperature and the bias (within 5) of each class that is ``biased``, of lowest log loss.
 
     Args:
         logits: (pages, classes).
         right: (pages, classes) which classes are a right answer; a page with several counts by their sum.
-        biased: whether to fit a bias.
+        biased: for which classes to fit a bias; True: for all.
         weights: (pages,) how much each page counts; ``None``: the same.
     """
     pages, classes = logits.shape
@@ -88,14 +93,14 @@ def fit_calibration(
         return -float((share * of_right).sum()), gradient
 
     inverse = (1 / _TEMPERATURES[1], 1 / _TEMPERATURES[0])
-    reach = _LARGEST_BIAS if biased else 0.0
+    reaches = np.where(np.broadcast_to(biased, classes), _LARGEST_BIAS, 0.0)
     start = np.array([1.0, *np.zeros(classes)])
     found = minimize(
         loss,
         start,
         jac=True,
         method="L-BFGS-B",
-        bounds=[inverse, *[(-reach, reach)] * classes],
+        bounds=[inverse, *zip(-reaches, reaches, strict=True)],
         options={"ftol": 1e-12, "gtol": 1e-8},
     )
     return Calibration(1 / float(found.x[0]), found.x[1:] - found.x[1:].mean())

@@ -214,7 +214,12 @@ def _rules(decision: Mapping[str, Any]) -> str:
             "The findings network gives the answer's kind less than "
             + ", ".join(f"{least:.2f} ({words(name)})" for name, least in rules["findings_network_from"].items())
             + ".",
-            f"The answer is normal and a reader gives infarction {rules['infarction_sign_from']:.2f} or more.",
+            "A reader gives infarction "
+            + ", ".join(
+                f"{least:.2f} or more and the answer is {words(name)}"
+                for name, least in rules["infarction_sign_from"].items()
+            )
+            + ".",
             f"The heart rate is {low:.0f} to {high:.0f}/min and the same curves at"
             f" {rules['reference_rate_bpm']:.0f}/min are answered otherwise.",
         ]

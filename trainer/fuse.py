@@ -23,19 +23,26 @@ _Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fusion:
-    """How two answers become one; chosen on deals of pages that no figure is given on."""
+    """How two answers become one; chosen as docs/experiments.md says."""
 
-    cap: float = 1.5
+    cap: float = 2.5
     """The class network's log probabilities count as no lower than minus this."""
-    weight: float = 0.3
-    """Of the findings network's log odds on either axis."""
+    normal_weight: float = 0.4
+    """Of the findings network's log odds of normal."""
+    infarction_weight: float = 0.5
+    """Of its log odds of infarction."""
 
-    def logits(self, class_logits: _Floats, findings_logits: _Floats) -> _Floats:
-        """Join both readers' logits, each (pages, classes): (pages, classes), not calibrated."""
-        fused = np.maximum(log_softmax(class_logits, axis=1), -self.cap)
-        by_findings = log_softmax(findings_logits, axis=1)
-        for axis in ((NORMAL,), INFARCTIONS):
-            fused[:, axis] += self.weight * _log_odds(by_findings, axis)[:, np.newaxis]
+    def logits(self, by_class_network: _Floats, by_findings_network: _Floats) -> _Floats:
+        """Join both readers: (pages, classes), not calibrated.
+
+        Args:
+            by_class_network: (pages, classes) log probabilities or logits, calibrated on the data set.
+            by_findings_network: (pages, classes) logits.
+        """
+        fused = np.maximum(log_softmax(by_class_network, axis=1), -self.cap)
+        by_findings = log_softmax(by_findings_network, axis=1)
+        for axis, weight in (((NORMAL,), self.normal_weight), (INFARCTIONS, self.infarction_weight)):
+            fused[:, axis] += weight * _log_odds(by_findings, axis)[:, np.newaxis]
         return fused
 
 

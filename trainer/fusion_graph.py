@@ -52,14 +52,14 @@ def fusion_graph(
         class_logits = _mean([answer[PAGE_LOGITS] for answer in by_class])
         lead_logits = _mean([answer[LEAD_LOGITS] for answer in by_class])
         findings_logits = _mean([answer[CLASS_LOGITS] for answer in by_finding])
-        readers = [
-            _calibrated(class_logits, choice.class_network),
-            _calibrated(findings_logits, choice.findings_network),
-        ]
+        by_class_network = _calibrated(class_logits, choice.class_network)
+        by_findings_network = _calibrated(findings_logits, choice.findings_network)
+        fused = _fused(by_class_network, findings_logits, choice.fusion)
+        readers = tf.stack([by_class_network, by_findings_network], axis=1)
         return {
-            PAGE_PROBABILITIES: _calibrated(_fused(class_logits, findings_logits, choice.fusion), choice.fused),
+            PAGE_PROBABILITIES: tf.nn.softmax(_calibrated(fused, choice.fused)),
             LEAD_PROBABILITIES: tf.nn.softmax(tf.reshape(lead_logits, (-1, *lead_logits.shape[1:])) / lead_temperature),
-            READER_PROBABILITIES: tf.stack(readers, axis=1),
+            READER_PROBABILITIES: tf.nn.softmax(readers),
             FINDING_PROBABILITIES: tf.sigmoid(
                 slopes * _mean([answer[FINDING_LOGITS] for answer in by_finding]) + offsets
             ),
@@ -77,23 +77,23 @@ def _models(build: Callable[[], Any], networks: Sequence[Weights]) -> list[Any]:
     return models
 
 
-def _fused(class_logits: tf.Tensor, findings_logits: tf.Tensor, fusion: Fusion) -> tf.Tensor:
+def _fused(by_class_network: tf.Tensor, findings_logits: tf.Tensor, fusion: Fusion) -> tf.Tensor:
     """As `Fusion.logits`."""
-    fused = tf.maximum(tf.nn.log_softmax(class_logits), -fusion.cap)
+    fused = tf.maximum(tf.nn.log_softmax(by_class_network), -fusion.cap)
     by_findings = tf.nn.log_softmax(findings_logits)
-    for axis in ((NORMAL,), INFARCTIONS):
+    for axis, weight in (((NORMAL,), fusion.normal_weight), (INFARCTIONS, fusion.infarction_weight)):
         others = [place for place in range(len(CLASS_NAMES)) if place not in axis]
         within, without = (
             tf.reduce_logsumexp(tf.gather(by_findings, list(places), axis=1), axis=1, keepdims=True)
             for places in (axis, others)
         )
         moved = np.isin(np.arange(len(CLASS_NAMES)), axis).astype(np.float32)
-        fused += fusion.weight * (within - without) * moved
+        fused += weight * (within - without) * moved
     return fused
 
 
 def _calibrated(logits: tf.Tensor, calibration: Calibration) -> tf.Tensor:
-    return tf.nn.softmax(logits / calibration.temperature + calibration.bias.astype(np.float32))
+    return logits / calibration.temperature + calibration.bias.astype(np.float32)
 
 
 def _mean(tensors: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -32,12 +32,15 @@ __all__ = ["Choice", "PolicyGoals", "choose", "cross_fitted", "operating_points"
 _Floats = NDArray[np.float64]
 _Bools = NDArray[np.bool_]
 
-_INSIDE_SHARE = 0.3
+_INSIDE_SHARE = 0.25
 """Weight of the data set's pages, all together, against all other recordings in the fused calibration."""
 _REPORT_FROM = (0.5, 0.6, 0.7, 0.8)
-_CLASS_NETWORK_FROM = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
-_FINDINGS_NETWORK_FROM = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-_INFARCTION_SIGN_FROM = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2)
+_CLASS_NETWORK_FROM = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
+_FINDINGS_NETWORK_FROM = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.83, 0.86, 0.88, 0.9, 0.92, 0.95)
+"""From half on: a reader that gives an answer less does not agree with it."""
+_SIGN_WHERE_NORMAL = (0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12)
+_SIGN_WHERE_OTHER = (0.05, 0.1, 0.15)
+"""Infarctions that are reported as something else are too few to choose on: nothing above is looked at."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class PolicyGoals:
     """Of the data set's pages."""
     outside_accuracy: float = 0.90
     """Of other recordings."""
-    normal_purity: float = 0.945
+    normal_purity: float = 0.955
     """Share of the healthy among recordings reported as normal."""
     infarction_as_normal: float = 0.01
     """Share of infarctions elsewhere that are reported as normal."""
@@ -78,7 +81,8 @@ class Choice:
 
     def probabilities(self, class_logits: _Floats, findings: FindingsAnswers) -> tuple[_Floats, _Floats]:
         """Give the fused answer (pages, classes) and each reader's own (pages, 2, classes)."""
-        fused = self.fused.probabilities(self.fusion.logits(class_logits, findings.classes))
+        by_class_network = self.class_network.logits(class_logits)
+        fused = self.fused.probabilities(self.fusion.logits(by_class_network, findings.classes))
         readers = (
             self.class_network.probabilities(class_logits),
             self.findings_network.probabilities(findings.classes),
@@ -126,9 +130,11 @@ def choose(answers: ReaderAnswers, fusion: Fusion, goals: PolicyGoals | None = N
     goals, right, inside = goals or PolicyGoals(), answers.labels.classes, answers.inside
     judged = right.any(axis=1)
     weights = np.where(inside, _INSIDE_SHARE / inside.sum(), (1 - _INSIDE_SHARE) / max(1, (judged & ~inside).sum()))
-    fused_logits = fusion.logits(answers.class_logits, answers.findings.classes)
-    fused = fit_calibration(fused_logits[judged], right[judged], biased=True, weights=weights[judged])
     class_network = fit_calibration(answers.class_logits[inside], right[inside], biased=True)
+    fused_logits = fusion.logits(class_network.logits(answers.class_logits), answers.findings.classes)
+    # Only normal gets a bias: the shares of the other classes are those of the data set, which the class network knows.
+    only_normal = [place == NORMAL for place in range(len(CLASS_NAMES))]
+    fused = fit_calibration(fused_logits[judged], right[judged], biased=only_normal, weights=weights[judged])
     elsewhere = judged & ~inside
     findings_network = fit_calibration(answers.findings.classes[elsewhere], right[elsewhere], biased=True)
     slopes, offsets, thresholds = _fit_findings(answers)
@@ -202,7 +208,8 @@ class _Thresholds(NamedTuple):
     class_network_from: float
     findings_network_from: tuple[float, float, float]
     """By kind."""
-    infarction_sign_from: float
+    sign_where_other: float
+    sign_where_normal: float
 
 
 def _choose_policy(answers: ReaderAnswers, trial: Choice, goals: PolicyGoals) -> DecisionPolicy:
@@ -222,7 +229,7 @@ def _choose_policy(answers: ReaderAnswers, trial: Choice, goals: PolicyGoals) ->
         infarction_classes=tuple(CLASS_NAMES[place] for place in INFARCTIONS),
         class_network_from=0,
         findings_network_from={},
-        infarction_sign_from=1,
+        infarction_sign_from={},
         reference_rate_bpm=REFERENCE_RATE_BPM,
     )
     stopped = _flagged(fused, goals, point) | _rest_on_rate(answers, fused, again, rules)
@@ -244,7 +251,11 @@ def _choose_policy(answers: ReaderAnswers, trial: Choice, goals: PolicyGoals) ->
                 "findings_network_from": {
                     name: chosen.findings_network_from[_KIND_OF[place]] for place, name in enumerate(CLASS_NAMES)
                 },
-                "infarction_sign_from": chosen.infarction_sign_from,
+                "infarction_sign_from": {
+                    name: (chosen.sign_where_normal if place == NORMAL else chosen.sign_where_other)
+                    for place, name in enumerate(CLASS_NAMES)
+                    if place not in INFARCTIONS
+                },
             }
         ),
     )
@@ -279,8 +290,8 @@ def _rest_on_rate(answers: ReaderAnswers, fused: _Floats, again: _Floats, rules:
 def _reported(view: _View, chosen: _Thresholds) -> _Bools:
     """Give the pages (pages,) that are reported."""
     least = np.array(chosen.findings_network_from)[view.kind]
-    signs = (view.kind == _NORMAL_KIND) & (view.sign >= chosen.infarction_sign_from)
-    return np.asarray(_base(view, chosen) & (view.by_findings_network >= least) & ~signs)
+    most = np.array([chosen.sign_where_other, np.inf, chosen.sign_where_normal])[view.kind]
+    return np.asarray(_base(view, chosen) & (view.by_findings_network >= least) & (view.sign < most))
 
 
 def _base(view: _View, chosen: _Thresholds) -> _Bools:
@@ -298,20 +309,21 @@ def _best(view: _View, answers: ReaderAnswers, goals: PolicyGoals) -> _Threshold
     best, thresholds = 0.0, None
     pages = answers.inside.sum(), (~answers.inside).sum()
     for report_from, class_from in product(_REPORT_FROM, _CLASS_NETWORK_FROM):
-        base = _base(view, _Thresholds(report_from, class_from, (0, 0, 0), 1))
+        base = _base(view, _Thresholds(report_from, class_from, (0, 0, 0), 1, 1))
         normals = [
             choice
-            for choice in product(_FINDINGS_NETWORK_FROM, _INFARCTION_SIGN_FROM)
-            if _safe(view, base, choice, answers, goals)
+            for choice in product(_FINDINGS_NETWORK_FROM, _SIGN_WHERE_NORMAL)
+            if _safe(base & _of_kind(view, _NORMAL_KIND, choice), answers, goals)
         ]
         if not normals:
             continue
-        others, infarctions = (
-            _count(answers, view, [here & (view.by_findings_network >= least) for least in _FINDINGS_NETWORK_FROM])
-            for here in (base & (view.kind == _OTHER_KIND), base & (view.kind == _INFARCTION_KIND))
-        )
-        healthy = _count(answers, view, [base & _as_normal(view, least, sign) for least, sign in normals])
-        counts = others.with_each(infarctions).with_each(healthy)
+        others = [*product(_FINDINGS_NETWORK_FROM, _SIGN_WHERE_OTHER)]
+        infarctions = [(least, np.inf) for least in _FINDINGS_NETWORK_FROM]
+        by_kind = [
+            _count(answers, view, [base & _of_kind(view, kind, choice) for choice in choices])
+            for kind, choices in ((_OTHER_KIND, others), (_INFARCTION_KIND, infarctions), (_NORMAL_KIND, normals))
+        ]
+        counts = by_kind[0].with_each(by_kind[1]).with_each(by_kind[2])
         keeps = (counts.inside_right >= goals.accuracy * (counts.inside + 1)) & (
             counts.outside_right >= goals.outside_accuracy * (counts.outside_judged + 1)
         )
@@ -319,9 +331,9 @@ def _best(view: _View, answers: ReaderAnswers, goals: PolicyGoals) -> _Threshold
         place = np.unravel_index(int(coverage.argmax()), coverage.shape)
         if coverage[place] > best:
             best = float(coverage[place])
-            other, infarction, normal = (int(axis) for axis in place)
-            by_kind = _FINDINGS_NETWORK_FROM[other], _FINDINGS_NETWORK_FROM[infarction], normals[normal][0]
-            thresholds = _Thresholds(report_from, class_from, by_kind, normals[normal][1])
+            other, infarction, normal = others[place[0]], infarctions[place[1]], normals[place[2]]
+            least = other[0], infarction[0], normal[0]
+            thresholds = _Thresholds(report_from, class_from, least, other[1], normal[1])
     if thresholds is None:
         raise _NoThresholdsError(
             f"no thresholds reach an accuracy of {goals.accuracy:.3f} on the data set's pages and "
@@ -330,14 +342,16 @@ def _best(view: _View, answers: ReaderAnswers, goals: PolicyGoals) -> _Threshold
     return thresholds
 
 
-def _as_normal(view: _View, least: float, sign: float) -> _Bools:
-    return np.asarray((view.kind == _NORMAL_KIND) & (view.by_findings_network >= least) & (view.sign < sign))
+def _of_kind(view: _View, kind: int, choice: tuple[float, float]) -> _Bools:
+    """Give the answers (pages,) of one kind that the findings network supports, without a sign of infarction."""
+    least, sign = choice
+    return np.asarray((view.kind == kind) & (view.by_findings_network >= least) & (view.sign < sign))
 
 
-def _safe(view: _View, base: _Bools, choice: tuple[float, float], answers: ReaderAnswers, goals: PolicyGoals) -> bool:
+def _safe(as_normal: _Bools, answers: ReaderAnswers, goals: PolicyGoals) -> bool:
     """Say whether what is reported as normal elsewhere is pure enough, and misses few enough infarctions."""
     labels, elsewhere = answers.labels, ~answers.inside & answers.labels.judged
-    as_normal = base & _as_normal(view, *choice) & elsewhere
+    as_normal = as_normal & elsewhere
     missed = np.count_nonzero(as_normal & labels.infarction) + 1
     pure = np.count_nonzero(as_normal & labels.normal) >= goals.normal_purity * (np.count_nonzero(as_normal) + 1)
     return bool(pure and missed <= goals.infarction_as_normal * np.count_nonzero(elsewhere & labels.infarction))
