@@ -15,7 +15,7 @@ RECORDED_LEADS: tuple[Lead, ...] = tuple(lead for lead in LEADS if lead is not L
 """Rows of `Recording.signal_mv`: I II III aVR aVL aVF V1 to V6."""
 
 _STEPS = 4  # instants between two samples at which the curve is looked at for its extremes
-_ROLL_OFF = 0.3  # width of a filter's edge, as a share of its frequency
+_ORDER = 2  # of the band pass, each way
 
 Floats = NDArray[np.float64]
 
@@ -46,14 +46,19 @@ class Recording:
     def band_passed(self, low_hz: float, high_hz: float) -> "Recording":
         """Keep one frequency band, without shifting phases; the cart prints 0.67 to 25 Hz.
 
-        Leads with a gap (NaN) are filtered with the gap at 0 mV, and keep it.
+        The gain is that of a second order Butterworth band pass run forwards and backwards. Leads with a gap (NaN) are
+        filtered with the gap at 0 mV, and keep it.
         """
-        gap = np.isnan(self.signal_mv)
-        frequency_hz = np.fft.rfftfreq(self.signal_mv.shape[1], 1 / self.rate_hz)
-        low, high = (np.clip((frequency_hz / edge - 1) / _ROLL_OFF + 0.5, 0, 1) for edge in (low_hz, high_hz))
-        gain = 0.5 * (np.cos(np.pi * high) - np.cos(np.pi * low))
-        spectrum = np.fft.rfft(np.where(gap, 0.0, self.signal_mv)) * gain
-        filtered = np.fft.irfft(spectrum, self.signal_mv.shape[1])
+        gap, samples = np.isnan(self.signal_mv), self.signal_mv.shape[1]
+        filled = np.where(gap, 0.0, self.signal_mv)
+        # Turned about its ends, so that no step at an end rings through the recording.
+        before, after = 2 * filled[:, :1] - filled[:, :0:-1], 2 * filled[:, -1:] - filled[:, -2::-1]
+        extended = np.concatenate([before, filled, after], axis=1)
+        frequency_hz = np.fft.rfftfreq(extended.shape[1], 1 / self.rate_hz)
+        gain = 1 / (1 + (frequency_hz / high_hz) ** (2 * _ORDER))
+        gain[1:] /= 1 + (low_hz / frequency_hz[1:]) ** (2 * _ORDER)
+        gain[0] = 0.0
+        filtered = np.fft.irfft(np.fft.rfft(extended) * gain, extended.shape[1])[:, samples - 1 :][:, :samples]
         return Recording(np.where(gap, np.nan, filtered), self.rate_hz)
 
 

@@ -121,7 +121,7 @@ def _validate(options: argparse.Namespace) -> None:
         except TrainerError as error:
             refusal = error  # the report is worth having all the same
     write_validation(bundle, asked, options.out, band_hz=band_hz, site_policy=policy)
-    print(f"{options.out / 'report.md'}: {len(inputs.ids)} {inputs.kind} of {inputs.name}")
+    print((options.out / "report.md").read_text())
     if refusal is not None:
         raise refusal
     if policy is not None:

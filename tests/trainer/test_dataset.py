@@ -1,13 +1,14 @@
 """Class folders and the audit of what they hold."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from trainer.__main__ import main
 from trainer.audit import audit
-from trainer.dataset import read_pages
+from trainer.dataset import read_known_pages, read_pages
 from trainer.errors import DatasetError
 
 
@@ -110,3 +111,15 @@ def test_senseless_numbers_are_refused(words: list[str], tmp_path: Path) -> None
 def test_a_refusal_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", str(tmp_path)]) == 1
     assert "holds no .jpg or .png page" in capsys.readouterr().err
+
+
+def test_known_pages_may_lack_classes_and_use_their_own_names(few_pages: Path, tmp_path: Path) -> None:
+    shutil.copytree(few_pages / "Normal", tmp_path / "normal")
+    pages = read_known_pages(tmp_path)
+    assert {page.class_name for page in pages} == {"normal"}
+    assert len(pages) == 6
+
+
+def test_folder_without_class_folders_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="holds no class folder; expected some of Abnormal"):
+        read_known_pages(tmp_path)

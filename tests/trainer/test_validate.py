@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ from tests.trainer.four_outputs import FINDINGS, policy, publish
 from tests.trainer.signal_files import write_ptbxl, write_record
 from trainer.__main__ import main
 from trainer.heartbeat import record_heart
+from trainer.site_signals import read_mapping
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "validation.md"
 FILES = {"report.md", "report.json", "answers.csv", "reliability.png", "rates.png", "auroc.png"}
 MAPPING = """
 [columns]
@@ -157,6 +161,21 @@ def test_site_policy_is_written(tmp_path: Path, recordings: Path, validate: Vali
     assert written.decision.target_accuracy == 0.2
     assert report["site_policy"]["decision"]["report_from"] == written.decision.report_from
     assert "## Site policy" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_documented_commands_are_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commands = re.findall(r"^python -m trainer (validate .*)$", DOCUMENT.read_text(), re.MULTILINE)
+    assert len(commands) == 4
+    for command in commands:
+        assert main([*shlex.split(command), "--registry", str(tmp_path)]) == 1
+        assert "There is no bundle or alias production" in capsys.readouterr().err
+
+
+def test_documented_mapping_is_valid(tmp_path: Path) -> None:
+    found = re.search(r"```toml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert found
+    (tmp_path / "mapping.toml").write_text(found[1])
+    assert len(read_mapping(tmp_path / "mapping.toml").labels) == 4
 
 
 @pytest.mark.parametrize(

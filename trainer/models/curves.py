@@ -6,7 +6,7 @@ Residual blocks: He et al. 2016, in one dimension as Hannun et al. 2019 (Nature 
 import keras
 from keras import layers, ops
 
-__all__ = ["CHANNELS", "LeadIdentity", "Presence", "encoder"]
+__all__ = ["CHANNELS", "LeadIdentity", "LeadScale", "Presence", "encoder"]
 
 CHANNELS = 4
 """Signal, top, bottom, and whether anything is there."""
@@ -39,6 +39,18 @@ class LeadIdentity(layers.Layer):  # type: ignore[misc]
     def call(self, features: keras.KerasTensor) -> keras.KerasTensor:
         """Tell the leads apart."""
         return features + self.identity
+
+
+class LeadScale(layers.Layer):  # type: ignore[misc]
+    """Weighs each lead's features (pages, leads, features) by what is learned of that lead's place."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Start from no difference between leads."""
+        self.scale = self.add_weight(shape=input_shape[1:], initializer="ones", name="scale")
+
+    def call(self, features: keras.KerasTensor) -> keras.KerasTensor:
+        """Weigh the leads."""
+        return features * self.scale
 
 
 def encoder(samples: int, filters: tuple[int, ...], name: str) -> keras.Model:

@@ -8,7 +8,7 @@ import keras
 from keras import layers, ops
 
 from shared_preproc.spec import PreprocSpec
-from trainer.models.curves import CHANNELS, LeadIdentity, Presence, encoder
+from trainer.models.curves import CHANNELS, LeadIdentity, LeadScale, Presence, encoder
 
 __all__ = ["CLASS_LOGITS", "FINDING_LOGITS", "build_findings_network"]
 
@@ -37,7 +37,8 @@ def build_findings_network(spec: PreprocSpec, findings: int, classes: int) -> ke
     strip = curves[:, lead_count * samples :]
 
     encoded = encoder(samples, _LEAD_FILTERS, "lead_encoder")(leads)
-    by_lead = LeadIdentity(name="lead_identity")(ops.reshape(encoded, (-1, lead_count, encoded.shape[-1])))
+    by_lead = LeadScale(name="lead_scale")(ops.reshape(encoded, (-1, lead_count, encoded.shape[-1])))
+    by_lead = LeadIdentity(name="lead_identity")(by_lead)
     by_lead = layers.Dense(_LEAD_FEATURES, activation="relu", name="lead_features")(by_lead)
     together = layers.Dropout(_LEADS_DROPOUT)(layers.Flatten()(by_lead))
     together = layers.Dense(_TOGETHER_FEATURES, activation="relu", name="leads_together")(together)
