@@ -1,21 +1,13 @@
-"""What the classes of the published data set mean, in a sentence or two each."""
+"""What the classes of the published data set mean, in one line each."""
 
 __all__ = ["CLASS_MEANINGS"]
 
 CLASS_MEANINGS: dict[str, str] = {
-    "abnormal_heartbeat": (
-        "This data set's label for pages that its cardiologists called abnormal; most of them show a fast heart rate."
-    ),
-    "history_of_mi": (
-        "This data set's label for pages of patients with a past myocardial infarction. "
-        "On pages from another cart or hospital, read it as infarction, age uncertain."
-    ),
+    "abnormal_heartbeat": "This data set's pages that its cardiologists called abnormal: mostly fast heart rates.",
+    "history_of_mi": "This data set's patients with a past infarction. From other carts: infarction, age uncertain.",
     "myocardial_infarction": (
-        "This data set's label for pages of patients with a present myocardial infarction. "
-        "On pages from another cart or hospital, read it as infarction, age uncertain."
+        "This data set's patients with a present infarction. From other carts: infarction, age uncertain."
     ),
-    "normal": (
-        "This data set's label for pages that its cardiologists called normal. It does not rule out heart disease."
-    ),
+    "normal": "This data set's pages that its cardiologists called normal. Heart disease is not ruled out.",
 }
-"""By class name. A bundle with other classes has no sentence for them."""
+"""By class name. A bundle with other classes has no line for them."""

@@ -79,22 +79,23 @@ def _reasons(answer: PageAnswer, policy: DecisionPolicy, sensitivity: float) -> 
 
 def _reader_reasons(answer: PageAnswer, readers: Sequence[Probabilities], rules: ReaderRules) -> Iterator[Reason]:
     top = answer.top
-    normal = top == rules.normal_class
     kind = _kind(top, rules)
-    least = rules.normal_from if normal else rules.agree_from
-    of_kind = [sum(reader[name] for name in reader if _kind(name, rules) == kind) for reader in readers]
-    if not all(probability >= least for probability in of_kind):  # NaN disagrees
+    by_class, by_findings = readers
+    of_class, class_from = by_class[top], rules.class_network_from
+    of_kind = sum(by_findings[name] for name in by_findings if _kind(name, rules) == kind)
+    kind_from = rules.findings_network_from.get(top, 1.0)
+    if not (of_class >= class_from and of_kind >= kind_from):  # NaN disagrees
         yield Reason(
             "readers_disagree",
-            f"The class network gives {kind} the probability {of_kind[0]:.4f}, the findings network {of_kind[1]:.4f}; "
-            f"both must give at least {least:.4f}.",
+            f"The class network gives {_words(top)} the probability {of_class:.4f} ({class_from:.4f} is asked), "
+            f"the findings network gives {kind} {of_kind:.4f} ({kind_from:.4f} is asked).",
         )
     signs = [sum(reader[name] for name in rules.infarction_classes) for reader in readers]
-    if normal and not all(sign < rules.infarction_from for sign in signs):  # NaN is a sign
+    if top == rules.normal_class and not all(sign < rules.infarction_sign_from for sign in signs):  # NaN is a sign
         yield Reason(
             "possible_infarction",
             f"The class network gives infarction the probability {signs[0]:.4f}, the findings network {signs[1]:.4f}; "
-            f"from {rules.infarction_from:.4f} on in either a page is not reported as normal.",
+            f"from {rules.infarction_sign_from:.4f} on in either a page is not reported as normal.",
         )
     if answer.at_reference_rate is not None:
         yield from _rate_reasons(kind, answer.at_reference_rate, rules)

@@ -34,18 +34,19 @@ class OperatingPoint(BaseModel):
 class ReaderRules(BaseModel):
     """What two readers of one page, the class network and the findings network, must agree on.
 
-    Classes count as three kinds: normal, infarction, and anything else.
+    Classes count as three kinds: normal, infarction, and anything else: acute or old is not asked of the findings
+    network.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     normal_class: str
     infarction_classes: tuple[str, ...] = Field(min_length=1)
-    agree_from: Share
-    """Each reader gives the kind of the answer at least this probability."""
-    normal_from: Share
-    """The same, where the answer is normal."""
-    infarction_from: Share
+    class_network_from: Share
+    """The class network gives the answer at least this probability."""
+    findings_network_from: dict[str, Share]
+    """By class: the findings network gives the answer's kind at least this probability."""
+    infarction_sign_from: Share
     """From this probability on, infarction in either reader is a sign of it, and the page is not reported as normal."""
     rate_band_bpm: tuple[Rate, Rate] = (60.0, 100.0)
     """Heart rates that are normal by themselves: an answer that rests on such a rate alone is not reported."""

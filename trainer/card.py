@@ -210,9 +210,11 @@ def _rules(decision: Mapping[str, Any]) -> str:
     if rules is not None:
         low, high = rules["rate_band_bpm"]
         lines += [
-            f"A reader gives the kind of the answer less than {rules['agree_from']:.2f}, or normal less than"
-            f" {rules['normal_from']:.2f}.",
-            f"The answer is normal and a reader gives infarction {rules['infarction_from']:.2f} or more.",
+            f"The class network gives the answer less than {rules['class_network_from']:.2f}.",
+            "The findings network gives the answer's kind less than "
+            + ", ".join(f"{least:.2f} ({words(name)})" for name, least in rules["findings_network_from"].items())
+            + ".",
+            f"The answer is normal and a reader gives infarction {rules['infarction_sign_from']:.2f} or more.",
             f"The heart rate is {low:.0f} to {high:.0f}/min and the same curves at"
             f" {rules['reference_rate_bpm']:.0f}/min are answered otherwise.",
         ]

@@ -32,12 +32,12 @@ __all__ = ["Choice", "PolicyGoals", "choose", "cross_fitted", "operating_points"
 _Floats = NDArray[np.float64]
 _Bools = NDArray[np.bool_]
 
-_INSIDE_SHARE = 0.5
+_INSIDE_SHARE = 0.3
 """Weight of the data set's pages, all together, against all other recordings in the fused calibration."""
-_REPORT_FROM = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
-_AGREE_FROM = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
-_NORMAL_FROM = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
-_INFARCTION_FROM = (0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)
+_REPORT_FROM = (0.5, 0.6, 0.7, 0.8)
+_CLASS_NETWORK_FROM = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
+_FINDINGS_NETWORK_FROM = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+_INFARCTION_SIGN_FROM = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class PolicyGoals:
     """Of other recordings."""
     normal_purity: float = 0.945
     """Share of the healthy among recordings reported as normal."""
-    infarction_as_normal: float = 0.0095
+    infarction_as_normal: float = 0.01
     """Share of infarctions elsewhere that are reported as normal."""
     critical_class: str = "myocardial_infarction"
     sensitivity: float = 0.85
@@ -167,14 +167,42 @@ class _View(NamedTuple):
     """What the rules look at, (pages,) each."""
 
     top: _Floats
-    normal: _Bools
-    agreement: _Floats
-    """The least that a reader gives the kind of the answer."""
-    infarction: _Floats
+    """Probability of the answer."""
+    kind: NDArray[np.intp]
+    """Of the answer; see `_KIND_OF`."""
+    by_class_network: _Floats
+    """What the class network gives the answer."""
+    by_findings_network: _Floats
+    """What the findings network gives the answer's kind."""
+    sign: _Floats
     """The most that a reader gives infarction."""
     stopped: _Bools
     """Referred by a rule without a threshold to choose."""
     right: _Bools
+
+
+class _Counts(NamedTuple):
+    """How many pages a choice of thresholds reports, (choices,) each."""
+
+    inside: _Floats
+    inside_right: _Floats
+    outside: _Floats
+    outside_judged: _Floats
+    outside_right: _Floats
+
+    def with_each(self, other: "_Counts") -> "_Counts":
+        """Add every choice of ``other`` to every choice here: one axis more."""
+        return _Counts(*(one[..., np.newaxis] + more for one, more in zip(self, other, strict=True)))
+
+
+class _Thresholds(NamedTuple):
+    """One choice."""
+
+    report_from: float
+    class_network_from: float
+    findings_network_from: tuple[float, float, float]
+    """By kind."""
+    infarction_sign_from: float
 
 
 def _choose_policy(answers: ReaderAnswers, trial: Choice, goals: PolicyGoals) -> DecisionPolicy:
@@ -192,50 +220,44 @@ def _choose_policy(answers: ReaderAnswers, trial: Choice, goals: PolicyGoals) ->
     rules = ReaderRules(
         normal_class=CLASS_NAMES[NORMAL],
         infarction_classes=tuple(CLASS_NAMES[place] for place in INFARCTIONS),
-        agree_from=0,
-        normal_from=0,
-        infarction_from=1,
+        class_network_from=0,
+        findings_network_from={},
+        infarction_sign_from=1,
         reference_rate_bpm=REFERENCE_RATE_BPM,
     )
     stopped = _flagged(fused, goals, point) | _rest_on_rate(answers, fused, again, rules)
     view = _view(answers, fused, readers, stopped)
-    best, thresholds = 0.0, None
-    for values in product(_REPORT_FROM, _AGREE_FROM, _NORMAL_FROM, _INFARCTION_FROM):
-        reported = _reported(view, *values)
-        coverage = (reported[inside].mean() + reported[~inside].mean()) / 2
-        if coverage > best and _keeps(view, reported, answers, goals):
-            best, thresholds = coverage, values
-    if thresholds is None:
-        raise _NoThresholdsError(
-            f"no thresholds reach an accuracy of {goals.accuracy:.3f} on the data set's pages and "
-            f"{goals.outside_accuracy:.3f} elsewhere; ask for less, or train better networks"
-        )
-    report_from, agree_from, normal_from, infarction_from = thresholds
-    reported = _reported(view, *thresholds) & inside
-    groups = answers.groups[reported].tolist()
+    chosen = _best(view, answers, goals)
+    reported = _reported(view, chosen) & inside
     return DecisionPolicy(
         target_accuracy=goals.accuracy,
-        report_from=report_from,
+        report_from=chosen.report_from,
         accuracy=float(view.right[reported].mean()),
-        accuracy_ci95=tuple(share_ci95(view.right[reported], groups) or (0, 1)),
+        accuracy_ci95=tuple(share_ci95(view.right[reported], answers.groups[reported].tolist()) or (0, 1)),
         coverage=float(reported[inside].mean()),
         critical_class=goals.critical_class,
         default_sensitivity=point.sensitivity,
         operating_points=points,
         readers=rules.model_copy(
-            update={"agree_from": agree_from, "normal_from": normal_from, "infarction_from": infarction_from}
+            update={
+                "class_network_from": chosen.class_network_from,
+                "findings_network_from": {
+                    name: chosen.findings_network_from[_KIND_OF[place]] for place, name in enumerate(CLASS_NAMES)
+                },
+                "infarction_sign_from": chosen.infarction_sign_from,
+            }
         ),
     )
 
 
 def _view(answers: ReaderAnswers, fused: _Floats, readers: _Floats, stopped: _Bools) -> _View:
     rows, top = np.arange(len(fused)), fused.argmax(axis=1)
-    of_kind = _kinds(readers)[rows, :, _KIND_OF[top]]
     return _View(
         top=fused[rows, top],
-        normal=top == NORMAL,
-        agreement=of_kind.min(axis=1),
-        infarction=readers[:, :, INFARCTIONS].sum(axis=2).max(axis=1),
+        kind=_KIND_OF[top],
+        by_class_network=readers[rows, 0, top],
+        by_findings_network=_kinds(readers[:, 1])[rows, _KIND_OF[top]],
+        sign=readers[:, :, INFARCTIONS].sum(axis=2).max(axis=1),
         stopped=stopped,
         right=answers.labels.classes[rows, top],
     )
@@ -254,31 +276,87 @@ def _rest_on_rate(answers: ReaderAnswers, fused: _Floats, again: _Floats, rules:
     return np.asarray(in_band & (_KIND_OF[again.argmax(axis=1)] != _KIND_OF[top]))
 
 
-def _reported(view: _View, report_from: float, agree_from: float, normal_from: float, infarction_from: float) -> _Bools:
-    least = np.where(view.normal, normal_from, agree_from)
-    signs = view.normal & (view.infarction >= infarction_from)
-    return np.asarray(~view.stopped & (view.top >= report_from) & (view.agreement >= least) & ~signs)
+def _reported(view: _View, chosen: _Thresholds) -> _Bools:
+    """Give the pages (pages,) that are reported."""
+    least = np.array(chosen.findings_network_from)[view.kind]
+    signs = (view.kind == _NORMAL_KIND) & (view.sign >= chosen.infarction_sign_from)
+    return np.asarray(_base(view, chosen) & (view.by_findings_network >= least) & ~signs)
 
 
-def _keeps(view: _View, reported: _Bools, answers: ReaderAnswers, goals: PolicyGoals) -> bool:
-    inside, labels = answers.inside, answers.labels
-    elsewhere = reported & ~inside & labels.judged
-    as_normal = elsewhere & view.normal
-    missed = np.count_nonzero(as_normal & labels.infarction) + 1
-    return bool(
-        _cautious(view.right[reported & inside]) >= goals.accuracy
-        and _cautious(view.right[elsewhere]) >= goals.outside_accuracy
-        and _cautious(labels.normal[as_normal]) >= goals.normal_purity
-        and missed <= goals.infarction_as_normal * np.count_nonzero(labels.infarction & ~inside) + 1
+def _base(view: _View, chosen: _Thresholds) -> _Bools:
+    return np.asarray(
+        ~view.stopped & (view.top >= chosen.report_from) & (view.by_class_network >= chosen.class_network_from)
     )
 
 
-def _cautious(right: _Bools) -> float:
-    return float(right.sum() / (len(right) + 1))
+def _best(view: _View, answers: ReaderAnswers, goals: PolicyGoals) -> _Thresholds:
+    """Look through every combination. Kinds of answers are counted apart, and their counts added.
+
+    Raises:
+        _NoThresholdsError: none keeps the goals.
+    """
+    best, thresholds = 0.0, None
+    pages = answers.inside.sum(), (~answers.inside).sum()
+    for report_from, class_from in product(_REPORT_FROM, _CLASS_NETWORK_FROM):
+        base = _base(view, _Thresholds(report_from, class_from, (0, 0, 0), 1))
+        normals = [
+            choice
+            for choice in product(_FINDINGS_NETWORK_FROM, _INFARCTION_SIGN_FROM)
+            if _safe(view, base, choice, answers, goals)
+        ]
+        if not normals:
+            continue
+        others, infarctions = (
+            _count(answers, view, [here & (view.by_findings_network >= least) for least in _FINDINGS_NETWORK_FROM])
+            for here in (base & (view.kind == _OTHER_KIND), base & (view.kind == _INFARCTION_KIND))
+        )
+        healthy = _count(answers, view, [base & _as_normal(view, least, sign) for least, sign in normals])
+        counts = others.with_each(infarctions).with_each(healthy)
+        keeps = (counts.inside_right >= goals.accuracy * (counts.inside + 1)) & (
+            counts.outside_right >= goals.outside_accuracy * (counts.outside_judged + 1)
+        )
+        coverage = np.where(keeps, (counts.inside / pages[0] + counts.outside / max(pages[1], 1)) / 2, 0)
+        place = np.unravel_index(int(coverage.argmax()), coverage.shape)
+        if coverage[place] > best:
+            best = float(coverage[place])
+            other, infarction, normal = (int(axis) for axis in place)
+            by_kind = _FINDINGS_NETWORK_FROM[other], _FINDINGS_NETWORK_FROM[infarction], normals[normal][0]
+            thresholds = _Thresholds(report_from, class_from, by_kind, normals[normal][1])
+    if thresholds is None:
+        raise _NoThresholdsError(
+            f"no thresholds reach an accuracy of {goals.accuracy:.3f} on the data set's pages and "
+            f"{goals.outside_accuracy:.3f} elsewhere; ask for less, or train better networks"
+        )
+    return thresholds
 
 
-_KIND_OF = np.array([1 if place in INFARCTIONS else 2 if place == NORMAL else 0 for place in range(len(CLASS_NAMES))])
-"""Kind of each class: anything else, infarction, normal."""
+def _as_normal(view: _View, least: float, sign: float) -> _Bools:
+    return np.asarray((view.kind == _NORMAL_KIND) & (view.by_findings_network >= least) & (view.sign < sign))
+
+
+def _safe(view: _View, base: _Bools, choice: tuple[float, float], answers: ReaderAnswers, goals: PolicyGoals) -> bool:
+    """Say whether what is reported as normal elsewhere is pure enough, and misses few enough infarctions."""
+    labels, elsewhere = answers.labels, ~answers.inside & answers.labels.judged
+    as_normal = base & _as_normal(view, *choice) & elsewhere
+    missed = np.count_nonzero(as_normal & labels.infarction) + 1
+    pure = np.count_nonzero(as_normal & labels.normal) >= goals.normal_purity * (np.count_nonzero(as_normal) + 1)
+    return bool(pure and missed <= goals.infarction_as_normal * np.count_nonzero(elsewhere & labels.infarction))
+
+
+def _count(answers: ReaderAnswers, view: _View, choices: Sequence[_Bools]) -> _Counts:
+    masks, inside, judged = np.stack(choices).astype(float), answers.inside, answers.labels.judged
+    weights = (inside, inside & view.right, ~inside, ~inside & judged, ~inside & judged & view.right)
+    return _Counts(*(masks @ weight for weight in weights))
+
+
+_OTHER_KIND, _INFARCTION_KIND, _NORMAL_KIND = range(3)
+_KIND_OF = np.array(
+    [
+        _INFARCTION_KIND if place in INFARCTIONS else _NORMAL_KIND if place == NORMAL else _OTHER_KIND
+        for place in range(len(CLASS_NAMES))
+    ]
+)
+"""Kind of each class."""
 
 
 def _kinds(probabilities: _Floats) -> _Floats:

@@ -1,6 +1,7 @@
 // What the service said about the page: the decision first, then the probabilities, then what they rest on.
 
 import { definitions, drawn, element, icon } from "./elements.js";
+import { findings, meaning, readers } from "./findings.js";
 import { elsewhere, flags, whereChosen } from "./thresholds.js";
 import {
   capital,
@@ -18,6 +19,7 @@ import {
 
 export const SEEN_BEFORE =
   "The model was trained on this very file: its answer here shows nothing about how good it is.";
+export const SITE_POLICY = "from this site's policy, not from the model";
 export const DECISIONS = {
   reported: [
     "Reported",
@@ -56,11 +58,12 @@ function bar(value) {
   ]);
 }
 
-function bars({ probabilities, predicted_class }) {
+function bars({ probabilities, predicted_class, model }) {
   const entries = Object.entries(probabilities).map(([name, value]) => {
     const text = element("span", probability(value));
     const most = name === predicted_class ? { class: "most" } : {};
-    return element("div", [element("dt", className(name)), element("dd", [bar(value), text])], most);
+    const term = element("dt", [className(name), meaning(model, name)]);
+    return element("div", [term, element("dd", [bar(value), text])], most);
   });
   return element("dl", entries, { class: "bars" });
 }
@@ -70,10 +73,11 @@ function weakest(coverage) {
   return `in ${share(least)} of the width or more (least in ${inWords(lead)})`;
 }
 
-function quality({ quality: { heart_rate_bpm, einthoven_residual_mv, coverage } }) {
+function quality({ quality: measured }) {
+  const { einthoven_residual_mv, coverage } = measured;
   const off = `${number(einthoven_residual_mv, 3)} mV`;
   return definitions([
-    ["Heart rate", heartRate(heart_rate_bpm)],
+    ["Heart rate", heartRate(measured)],
     ["Lead consistency", `${off} off `, note("root mean square of II − I − III; 0 mV but for noise")],
     ["Curve found", weakest(coverage)],
   ]);
@@ -101,6 +105,7 @@ function origin(answer) {
   return definitions([
     ["Model", element("a", modelName(model), { href: `#model-${modelRef(model)}` })],
     watch(answer),
+    ...(answer.policy === "site" ? [["Thresholds", SITE_POLICY]] : []),
     ["Seen in training", SEEN.get(seen_in_training)],
     ["Page", `${image.format}, ${image.width_px} × ${image.height_px} px, read in ${milliseconds(timings_ms.total)}`],
     ["SHA-256 of it", element("code", image.sha256)],
@@ -109,13 +114,17 @@ function origin(answer) {
   ]);
 }
 
-const part = (title, content) => element("section", [element("h4", title), content]);
+const part = (title, content) => (content ? [element("section", [element("h4", title), content])] : []);
+const column = (...parts) => element("div", parts.flat());
 
 export function answerCard(answer) {
   const parts = [
-    part("Probabilities of the page", bars(answer)),
-    part("Measured on the page", quality(answer)),
-    part("Where the answer comes from", origin(answer)),
+    column(
+      part("Probabilities of the page", bars(answer)),
+      part("The model's two networks", readers(answer)),
+      part("Measured on the page", quality(answer)),
+    ),
+    column(part("Findings", findings(answer)), part("Where the answer comes from", origin(answer))),
   ];
   const label = `${capital(modelName(answer.model))}: ${DECISIONS[answer.decision][0]}`;
   return element("article", [banner(answer), element("div", parts, { class: "parts" })], {

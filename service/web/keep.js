@@ -1,7 +1,8 @@
 // Ways to take the answer along: as text, as JSON, on paper. The server keeps none of it.
 
-import { DECISIONS, SEEN_BEFORE } from "./answer.js";
+import { DECISIONS, SEEN_BEFORE, SITE_POLICY } from "./answer.js";
 import { byId, element } from "./elements.js";
+import { presentOf, readersInWords } from "./findings.js";
 import { elsewhere, flags, whereChosen } from "./thresholds.js";
 import { className, heartRate, modelName, number, probability } from "./words.js";
 
@@ -14,6 +15,12 @@ async function watch(answer) {
   return `${name}: ${[words, ...worth].filter(Boolean).join(" ")}`;
 }
 
+function found({ findings }) {
+  if (!findings.length) return [];
+  const words = presentOf(findings).map(({ name, probability: value }) => `${name} ${probability(value)}`);
+  return [`Findings at or above their thresholds: ${words.join(", ") || "none"}`];
+}
+
 async function asText(answer) {
   const { decision, predicted_class, probabilities, reasons, seen_in_training } = answer;
   const { quality, model, image, request_id } = answer;
@@ -24,9 +31,12 @@ async function asText(answer) {
     ...reasons.map(({ message }) => `- ${message}`),
     ...(seen_in_training ? [SEEN_BEFORE] : []),
     ...Object.entries(probabilities).map(([name, value]) => `${className(name)}: ${probability(value)}`),
-    `Heart rate: ${heartRate(quality.heart_rate_bpm)}`,
+    ...found(answer),
+    ...(readersInWords(answer) ?? []).map(([name, words]) => `${name}: ${words}`),
+    `Heart rate: ${heartRate(quality)}`,
     `Lead consistency: ${number(quality.einthoven_residual_mv, 3)} mV off`,
     await watch(answer),
+    ...(answer.policy === "site" ? [`Thresholds: ${SITE_POLICY}`] : []),
     `Model: ${modelName(model)}, SHA-256 ${model.sha256}`,
     `Page: SHA-256 ${image.sha256}`,
     `Request: ${request_id}`,

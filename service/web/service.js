@@ -29,14 +29,18 @@ export async function ask(address, { signal } = {}) {
   }
 }
 
-const cards = new Map(); // By model: a bundle never changes.
+const cards = new Map(); // Promises by model: a bundle never changes.
 
 // What a model says about itself; null where it cannot be had.
-export async function cardOf(model) {
+export function cardOf(model) {
   const ref = modelRef(model);
-  if (cards.has(ref)) return cards.get(ref);
+  if (!cards.has(ref)) cards.set(ref, askForCard(ref));
+  return cards.get(ref);
+}
+
+async function askForCard(ref) {
   const { ok, content } = await ask(`models/${ref}/card`);
-  if (ok) cards.set(ref, content);
+  if (!ok) cards.delete(ref);
   return ok ? content : null;
 }
 

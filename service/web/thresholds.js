@@ -36,8 +36,9 @@ export const flags = (point) =>
 export const whereChosen = ({ sensitivity, sensitivity_ci95, flagged }) =>
   `On the pages that it was chosen on, which the networks had not seen, it flagged ${within(sensitivity, sensitivity_ci95)} of the pages with it and ${share(flagged)} of all others. ${WORSE}`;
 
-// And elsewhere; "" where its model does not say, or says so for another sensitivity than is asked for here.
-export async function elsewhere({ model, operating_point: point }) {
+// And elsewhere; "" where its model does not say, or says so for other thresholds than are used here.
+export async function elsewhere({ model, operating_point: point, policy }) {
+  if (policy !== "bundle") return "";
   const content = await cardOf(model);
   const fair = content && onOtherPages(content);
   if (!fair || point.target !== content.decision.default_sensitivity) return "";

@@ -1,4 +1,4 @@
-// Names and numbers as people read them. Knows no element.
+// Names and numbers as people read them.
 
 const fixed = (digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const percent = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -21,8 +21,17 @@ export function probability(value) {
   return percent.format(value);
 }
 
-export const heartRate = (perMinute) =>
-  perMinute === null ? "not measured: fewer than three beats found" : `${number(perMinute, 0)} beats per minute`;
+// Names of the bands of `quality.rate`; a normal rate has none.
+export const RATES = { slow: "Bradycardia", fast: "Tachycardia" };
+export const perMinute = (rate) => `${number(rate, 0)}/min`;
+const RHYTHMS = new Map([
+  [true, "regular"],
+  [false, "irregular"],
+]);
+export const heartRate = ({ heart_rate_bpm, rate, regular }) =>
+  heart_rate_bpm === null
+    ? "not measured: fewer than three beats found"
+    : [RATES[rate], perMinute(heart_rate_bpm), RHYTHMS.get(regular)].filter(Boolean).join(", ");
 
 export const milliseconds = (ms) => `${number(ms, 0)} ms`;
 

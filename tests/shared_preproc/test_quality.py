@@ -5,6 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from shared_preproc import quality
 from shared_preproc.layout import EDAN_3X4_R1
 from shared_preproc.leads import Lead
 from shared_preproc.page import Page, decode_page
@@ -30,10 +31,18 @@ def test_heart_rate_is_the_printed_one(class_name: str) -> None:
         assert min(found.coverage.values()) > 0.95
 
 
+@pytest.mark.parametrize(
+    ("rate", "band"), [(59.9, "slow"), (60.0, "normal"), (100.0, "normal"), (100.1, "fast"), (None, None)]
+)
+def test_rates_from_60_to_100_are_normal(monkeypatch: pytest.MonkeyPatch, rate: float | None, band: str | None) -> None:
+    monkeypatch.setattr(quality, "heart_rate_bpm", lambda *_: rate)
+    assert measured(decode_page(synth_jpeg("normal", 0), EDAN_3X4_R1)).rate == band
+
+
 def test_an_empty_page_has_no_heart_rate() -> None:
     blank = np.full((EDAN_3X4_R1.height_px, EDAN_3X4_R1.width_px), 255, np.uint8)
     found = measured(Page(blank, "PNG"))
-    assert found.heart_rate_bpm is None
+    assert (found.heart_rate_bpm, found.rate, found.regular) == (None, None, None)
     assert set(found.coverage.values()) == {0.0}
 
 

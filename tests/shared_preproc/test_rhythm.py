@@ -1,5 +1,6 @@
 """Beats are found where they were drawn, and, on real signals, where another method finds them."""
 
+import csv
 import io
 import lzma
 from pathlib import Path
@@ -10,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
-from shared_preproc.rhythm import RHYTHM_FEATURES, find_beats, heart_rate_bpm, rhythm_features
+from shared_preproc.rhythm import RHYTHM_FEATURES, find_beats, heart_rate_bpm, is_regular, rhythm_features
 from shared_preproc.traces import Trace
 
 RATE_HZ = 50.0
@@ -65,6 +66,39 @@ def test_an_early_wide_beat_is_found_among_the_others() -> None:
     ectopic = wave(4.05, 1.4, 0.034) - wave(4.13, 0.5, 0.034) + wave(4.34, -0.4, 0.06)
     beats = find_beats(as_trace(strip(sinus_s) + ectopic), RATE_HZ)
     assert beats / RATE_HZ == pytest.approx(np.array(sorted([*sinus_s, 4.05])), abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("intervals", "regular"),
+    [
+        ([40] * 10, True),
+        ([39, 41] * 5, True),
+        ([43, 37] * 5, True),
+        ([44, 36] * 5, False),
+        ([40, 40, 25, 55, 40, 40], False),
+        ([40, 40, 40], True),
+        ([40, 40], None),
+        ([], None),
+    ],
+)
+def test_even_intervals_are_regular(intervals: list[int], regular: bool | None) -> None:
+    assert is_regular(np.cumsum([10, *intervals])) is regular
+
+
+def test_atrial_fibrillation_is_irregular_on_real_signals(shared_dir: Path) -> None:
+    stored = (shared_dir / "data" / "ptbxl-100hz.npz.xz").read_bytes()
+    archive = np.load(io.BytesIO(lzma.decompress(stored)))
+    with (shared_dir / "data" / "ptbxl_labels.csv").open(newline="") as file:
+        statements = {int(row["ecg_id"]): set(row["statements"].split("|")) for row in csv.DictReader(file)}
+    found: dict[str, list[bool | None]] = {"AFIB": [], "NORM": []}
+    for ecg_id, signal_uv in zip(archive["ecg_id"].tolist(), archive["signal_uv"], strict=True):
+        said = statements[ecg_id]
+        kind = "AFIB" if "r:AFIB" in said else "NORM" if {"NORM", "r:SR"} <= said else None
+        if kind is not None and len(found[kind]) < 100:
+            lead_ii = as_trace(signal_uv[1] / 1000, fine_hz=100.0)
+            found[kind].append(is_regular(find_beats(lead_ii, RATE_HZ)))
+    assert np.mean([one is False for one in found["AFIB"]]) > 0.85
+    assert np.mean([one is True for one in found["NORM"]]) > 0.85
 
 
 def test_noise_and_wander_add_no_beats() -> None:

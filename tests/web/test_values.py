@@ -43,7 +43,10 @@ def check(visit: Visit, answer: dict[str, Any]) -> None:
     assert all(reason["message"] in text for reason in answer["reasons"])
     assert {"reported": "Reported · ", "referred": "Referred to a person · "}[answer["decision"]] in text
     rate = answer["quality"]["heart_rate_bpm"]
-    assert ("not measured" if rate is None else f"{rate:.0f} beats per minute") in text
+    assert ("not measured" if rate is None else f"{rate:.0f}/min") in text
+    assert ("Tachycardia" in text) is (answer["quality"]["rate"] == "fast")
+    assert ("Bradycardia" in text) is (answer["quality"]["rate"] == "slow")
+    assert {True: "/min, regular", False: "/min, irregular"}[answer["quality"]["regular"]] in text
     assert f"{answer['quality']['einthoven_residual_mv']:.3f} mV off" in text
     assert f"{min(answer['quality']['coverage'].values()):.1%} of the width" in text
     assert f"{answer['model']['name']}, version {answer['model']['version']}" in text

@@ -20,9 +20,10 @@ class Presence(layers.Layer):  # type: ignore[misc]
 
     def call(self, traces: keras.KerasTensor) -> keras.KerasTensor:
         """Take (pages, samples, 3), millivolt or NaN; give (pages, samples, 4), finite."""
-        there = ops.logical_not(ops.isnan(traces))
-        channel = ops.cast(there[..., :1], traces.dtype)
-        return ops.concatenate([ops.where(there, traces, 0.0), channel], axis=-1)
+        missing = ops.isnan(traces)
+        there = 1.0 - ops.cast(missing[..., :1], traces.dtype)
+        # With isnan itself as the condition: tf2onnx turns any other choice into a product, in which NaN survives.
+        return ops.concatenate([ops.where(missing, 0.0, traces), there], axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """One channel more."""
