@@ -35,5 +35,4 @@ def drawn_out_of_fold(
         ),
         folds=np.stack([rng.permutation(np.arange(pages // 2) % 5).repeat(2) for _ in range(repeats)]),
         page_logits=temperature * (logits - np.array(bias)) + noise - noise.mean(axis=0),
-        distances=rng.gamma(4, size=(repeats, pages)),
     )

@@ -97,7 +97,7 @@ def _evaluation(options: argparse.Namespace) -> Any:  # noqa: ANN401 - imported 
     if options.groups is None:
         print("no table of groups given: pages of one patient may land in two folds", file=sys.stderr)
     pages = read_pages(options.data, options.groups)
-    return Evaluation(pages, options.runs, repeats=options.repeats, quick=options.quick)
+    return Evaluation(pages, options.runs, repeats=options.repeats, quick=bool(options.quick))
 
 
 def _validate(options: argparse.Namespace) -> None:
@@ -185,7 +185,7 @@ def _run(options: argparse.Namespace) -> None:
         options.refuse(f"{', '.join(vain)}: without effect on --arch {options.arch}, leave it out")
     for argument in own:
         if given[_place(argument)] is None:
-            given[_place(argument)] = _ARGUMENTS[argument].get("default", False)
+            given[_place(argument)] = _ARGUMENTS[argument].get("default")
     if options.arch == FUSION:
         _run_fusion(options)
     else:

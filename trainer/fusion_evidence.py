@@ -1,6 +1,7 @@
 """What is known about a fused bundle before it is published: answers out of fold, and what follows from them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +13,7 @@ from trainer.classes import CLASS_NAMES
 from trainer.config import CLASS_NETWORK
 from trainer.errors import RunError
 from trainer.evaluate import Evaluation
+from trainer.findings import CODES
 from trainer.findings_run import FindingsRun
 from trainer.findings_training import PRINTS, printed
 from trainer.fuse import Fusion
@@ -67,7 +69,7 @@ class FusionEvidence:
     @cached_property
     def crossed(self) -> Answers:
         """Each answer as decided by what was chosen without its fold: what every figure is given on."""
-        return cross_fitted(self.answers, self.fusion)
+        return self._cross_fitted(self.answers)
 
     @cached_property
     def lead_temperature(self) -> float:
@@ -100,7 +102,7 @@ class FusionEvidence:
         """Give `external_figures` of the recordings at 0.05 to 40 Hz with all leads at once."""
         wide = self.about_recordings(PRINTS[1])
         pages = self.answers.chosen(self.answers.inside)
-        crossed = cross_fitted(ReaderAnswers.joined(pages, wide), self.fusion)
+        crossed = self._cross_fitted(ReaderAnswers.joined(pages, wide))
         elsewhere = np.arange(len(crossed.probabilities)) >= len(pages)
         return external_figures(_rows(crossed, elsewhere), wide.labels, self.choice.policy)
 
@@ -108,6 +110,11 @@ class FusionEvidence:
         """Give the answers that the bundle keeps, by what they are about."""
         pages = [page["sha256"] for page in self.out_of_fold.pages]
         return KnownAnswers([*pages, *map(recording_sha256, self.findings.signals.signal_mv)], self.crossed)
+
+    def _cross_fitted(self, answers: ReaderAnswers) -> Answers:
+        """Give `cross_fitted`, with the findings' thresholds that the bundle has: a validation judges by these."""
+        thresholds = dict(zip(CODES, self.choice.thresholds, strict=True))
+        return replace(cross_fitted(answers, self.fusion), thresholds=thresholds)
 
     def _about_pages(self) -> ReaderAnswers:
         page_set, answers = self.pages.page_set, self.out_of_fold

@@ -6,6 +6,7 @@ Stored with the bundle, so that a validation on those data gives figures that ar
 import io
 import json
 from collections.abc import Sequence
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,10 +56,10 @@ class KnownAnswers:
             with np.load(io.BytesIO(content), allow_pickle=False) as stored:
                 texts = json.loads(str(stored["texts"]))
                 arrays = {name: stored[name].astype(np.float64) for name in _ARRAYS}
-        except (ValueError, KeyError, OSError) as error:
+            reasons = tuple(map(tuple, texts["reasons"]))
+            return cls(texts["sha256"], Answers(reasons=reasons, thresholds=texts["thresholds"], **arrays))
+        except (ValueError, KeyError, TypeError, EOFError, OSError, BadZipFile) as error:
             raise RunError("the bundle's out-of-fold answers cannot be read; publish it again") from error
-        reasons = tuple(map(tuple, texts["reasons"]))
-        return cls(texts["sha256"], Answers(reasons=reasons, thresholds=texts["thresholds"], **arrays))
 
     def in_place_of(self, answers: Answers, sha256: Sequence[str]) -> tuple[Answers, int]:
         """Replace those of ``answers`` that are about known data; gives how many, too.

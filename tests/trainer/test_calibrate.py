@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tests.out_of_fold import drawn_out_of_fold
 from trainer.calibrate import Calibration, calibrate, fit_calibration, fit_temperature, single_network_metrics
@@ -14,6 +15,10 @@ from trainer.classes import CLASS_NAMES
 from trainer.metrics import SCALARS, log_losses, page_metrics
 
 BIAS = (1.2, 0.2, -1.4, 0.0)
+
+
+def one_hot(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.eye(len(CLASS_NAMES), dtype=bool)[labels]
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
@@ -24,7 +29,7 @@ def test_the_temperature_of_drawn_labels_is_found(temperature: float) -> None:
 
 def test_temperature_and_bias_of_drawn_labels_are_found() -> None:
     pages = drawn_out_of_fold(pages=6_000, repeats=1, temperature=2.0, bias=BIAS)
-    found = fit_calibration(pages.mean_logits, pages.labels, biased=True)
+    found = fit_calibration(pages.mean_logits, one_hot(pages.labels), biased=True)
     assert found.temperature == pytest.approx(2, rel=0.1)
     assert found.bias == pytest.approx(BIAS, abs=0.25)
 
@@ -33,7 +38,7 @@ def test_temperature_and_bias_of_drawn_labels_are_found() -> None:
 @given(st.integers(0, 1000))
 def test_no_calibration_nearby_has_less_loss(seed: int) -> None:
     pages = drawn_out_of_fold(pages=300, temperature=1.7, bias=BIAS, seed=seed)
-    found = fit_calibration(pages.mean_logits, pages.labels, biased=True)
+    found = fit_calibration(pages.mean_logits, one_hot(pages.labels), biased=True)
 
     def loss(calibration: Calibration) -> float:
         return float(log_losses(pages.labels, calibration.probabilities(pages.mean_logits)).mean())
@@ -44,6 +49,26 @@ def test_no_calibration_nearby_has_less_loss(seed: int) -> None:
     for place in range(4):
         for step in (-0.05, 0.05):
             assert loss(Calibration(found.temperature, found.bias + step * np.eye(4)[place])) >= least - 1e-7
+
+
+def test_weights_count_as_copies_do() -> None:
+    pages = drawn_out_of_fold(pages=200, temperature=2.0, bias=BIAS)
+    right, copies = one_hot(pages.labels), np.arange(200) % 3 + 1
+    weighted = fit_calibration(pages.mean_logits, right, biased=True, weights=copies.astype(float))
+    repeated = fit_calibration(pages.mean_logits.repeat(copies, axis=0), right.repeat(copies, axis=0), biased=True)
+    assert weighted.temperature == pytest.approx(repeated.temperature, rel=1e-3)
+    np.testing.assert_allclose(weighted.bias, repeated.bias, atol=1e-2)
+
+
+def test_several_right_answers_count_by_their_sum() -> None:
+    """An infarction of unknown age pulls neither class against the other."""
+    pages = drawn_out_of_fold(pages=2000)
+    either = one_hot(pages.labels)
+    either[np.isin(pages.labels, (1, 2))] = np.array([False, True, True, False])
+    apart = fit_calibration(pages.mean_logits, one_hot(pages.labels), biased=True)
+    merged = fit_calibration(pages.mean_logits, either, biased=True)
+    assert merged.temperature == pytest.approx(apart.temperature, rel=0.2)
+    assert merged.bias[[0, 3]] == pytest.approx(apart.bias[[0, 3]], abs=0.5)
 
 
 def test_probabilities_are_probabilities_however_sure() -> None:
@@ -60,7 +85,7 @@ def test_pages_that_are_all_right_end_at_the_bound() -> None:
 def test_a_class_without_pages_keeps_a_finite_bias() -> None:
     pages = drawn_out_of_fold(pages=300)
     seen = pages.labels != 2
-    found = fit_calibration(pages.mean_logits[seen], pages.labels[seen], biased=True)
+    found = fit_calibration(pages.mean_logits[seen], one_hot(pages.labels[seen]), biased=True)
     assert np.isfinite(found.bias).all()
     assert found.bias.argmin() == 2
 

@@ -14,6 +14,7 @@ from trainer.__main__ import main
         (("--seed", "0"), "--seed: without effect on --arch fusion"),
         (("--arch", "crnn", "--quick"), "--quick: without effect on --arch crnn"),
         (("--arch", "cnn", "--repeats", "3"), "--repeats: without effect on --arch cnn"),
+        (("--arch", "crnn", "--signals", "ptb-xl"), "--signals: without effect on --arch crnn"),
     ],
 )
 def test_what_would_have_no_effect_is_refused(
@@ -24,6 +25,19 @@ def test_what_would_have_no_effect_is_refused(
     assert ended.value.code == 2
     assert vain in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+def test_fusion_without_signals_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(tmp_path), "--runs", str(tmp_path / "runs")])
+    assert ended.value.code == 2
+    assert "name PTB-XL's folder with --signals" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_signals_that_are_none_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["findings", str(tmp_path), "--runs", str(tmp_path / "runs")]) == 1
+    assert "name PTB-XL's own folder" in capsys.readouterr().err
 
 
 def test_the_help_tells_defaults_and_for_which_network_they_are(capsys: pytest.CaptureFixture[str]) -> None:

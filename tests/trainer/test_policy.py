@@ -6,41 +6,66 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import softmax
+from numpy.typing import NDArray
 
-from model_registry.policy import DecisionPolicy
-from tests.out_of_fold import drawn_out_of_fold
-from trainer.calibrate import Calibrated, calibrate
+from model_registry.policy import OperatingPoint
+from tests.bundles import policy as tiny_policy
+from tests.bundles import reader_rules
+from tests.reader_answers import drawn_reader_answers, plain_choice, with_labels_turned
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
-from trainer.out_of_fold import OutOfFold
-from trainer.policy import PolicyGoals, choose_policy, fit_policy, operating_points, referrals
-from trainer.referrals import cross_fitted_referrals, policy_figures, reported_pages
+from trainer.fuse import INFARCTIONS, NORMAL, Fusion
+from trainer.policy import (
+    Choice,
+    PolicyGoals,
+    _flagged,
+    _reported,
+    _rest_on_rate,
+    _view,
+    choose,
+    cross_fitted,
+    operating_points,
+)
+from trainer.readers import ReaderAnswers
+from trainer.validation.figures import Answers, external_figures
 
 MI = CLASS_NAMES.index("myocardial_infarction")
-
-
-def page_by_page(policy: DecisionPolicy, probabilities: np.ndarray, distances: np.ndarray | None) -> np.ndarray:
-    """Which pages are reported, as the rule is written down."""
-    threshold = policy.operating_point(policy.default_sensitivity).threshold
-    reported = []
-    for page, row in enumerate(probabilities):
-        flagged = row[MI] >= threshold and row.argmax() != MI
-        far = (
-            distances is not None and policy.largest_distance is not None and distances[page] > policy.largest_distance
-        )
-        reported.append(row.max() >= policy.report_from and not flagged and not far)
-    return np.array(reported)
+ABNORMAL = CLASS_NAMES.index("abnormal_heartbeat")
+SHARES = st.floats(0, 1)
 
 
 @pytest.fixture(scope="module")
-def pages() -> OutOfFold:
-    return drawn_out_of_fold(pages=600, temperature=2.0)
+def answers() -> ReaderAnswers:
+    return drawn_reader_answers()
 
 
 @pytest.fixture(scope="module")
-def calibrated(pages: OutOfFold) -> Calibrated:
-    return calibrate(pages)
+def choice(answers: ReaderAnswers) -> Choice:
+    return choose(answers, Fusion())
+
+
+@pytest.fixture(scope="module")
+def crossed(answers: ReaderAnswers) -> Answers:
+    return cross_fitted(answers, Fusion())
+
+
+def right(decided: Answers, answers: ReaderAnswers) -> NDArray[np.bool_]:
+    return answers.labels.classes[np.arange(len(answers)), decided.top]
+
+
+def one_answer(rate_bpm: float) -> ReaderAnswers:
+    """An abnormal heartbeat that both readers are sure of, and that is normal at the reference rate."""
+    sure = 9.0 * np.eye(len(CLASS_NAMES))
+    answers = drawn_reader_answers(pages=2, recordings=2)
+    answers = answers.chosen(answers.inside)
+    return replace(
+        answers,
+        heart_rates_bpm=np.full(2, rate_bpm),
+        class_logits=sure[[ABNORMAL, ABNORMAL]],
+        findings=answers.findings._replace(classes=sure[[ABNORMAL, ABNORMAL]]),
+        class_logits_again=sure[[NORMAL, NORMAL]],
+        findings_again=answers.findings._replace(classes=sure[[NORMAL, NORMAL]]),
+    )
 
 
 def test_operating_points_by_hand() -> None:
@@ -54,6 +79,7 @@ def test_operating_points_by_hand() -> None:
     assert points[-1].sensitivity_ci95 == pytest.approx((4 / (4 + 1.96**2), 1), abs=1e-4)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=1, max_size=30).filter(
         lambda x: any(c for c, _ in x)
@@ -72,95 +98,169 @@ def test_operating_points_are_a_recount(drawn: list[tuple[bool, int]]) -> None:
     assert len(points) == len(set(probability[critical]))
 
 
-def test_without_a_critical_page_there_is_no_policy() -> None:
+def test_no_critical_page_is_an_error() -> None:
+    answers = drawn_reader_answers(pages=60, recordings=60)
+    others = answers.chosen(~(answers.inside & answers.labels.classes[:, MI]))
     with pytest.raises(RunError, match="no page is of the critical class"):
-        operating_points(np.zeros(3, bool), np.full(3, 0.5))
+        choose(others, Fusion())
 
 
-@pytest.mark.parametrize("with_distances", [True, False])
-def test_a_policy_gives_what_it_claims(pages: OutOfFold, calibrated: Calibrated, with_distances: bool) -> None:
-    if not with_distances:
-        pages = replace(pages, distances=None)
-    policy = choose_policy(pages, calibrated)
-    reported = page_by_page(policy, calibrated.probabilities, pages.mean_distances)
-    right = calibrated.probabilities.argmax(axis=1) == pages.labels
-    assert policy.coverage == pytest.approx(reported.mean())
-    assert policy.accuracy == pytest.approx(right[reported].mean())
-    assert policy.accuracy_ci95[0] <= policy.accuracy <= policy.accuracy_ci95[1]
-    assert policy.accuracy >= policy.target_accuracy
-    np.testing.assert_array_equal(
-        reported, reported_pages(referrals(policy, calibrated.probabilities, pages.mean_distances))
-    )
+def test_policy_claims_what_a_recount_gives(answers: ReaderAnswers, choice: Choice) -> None:
+    decided = choice.answers(answers)
+    reported = decided.reported & answers.inside
+    assert choice.policy is not None
+    assert choice.why_none == ""
+    assert choice.policy.coverage == pytest.approx(reported.sum() / answers.inside.sum())
+    assert choice.policy.accuracy == pytest.approx(right(decided, answers)[reported].mean())
+    assert choice.policy.accuracy_ci95[0] <= choice.policy.accuracy <= choice.policy.accuracy_ci95[1]
 
 
-@settings(deadline=None, max_examples=20)
-@given(st.integers(0, 1000), st.sampled_from([0.8, 0.9, 0.95]))
-def test_no_lower_threshold_reaches_the_accuracy(seed: int, accuracy: float) -> None:
-    pages = drawn_out_of_fold(pages=200, repeats=1, seed=seed)
-    probabilities = np.round(softmax(pages.mean_logits, axis=1), 2)  # so that pages tie
-    policy = fit_policy(pages.labels, probabilities, pages.groups, pages.mean_distances, PolicyGoals(accuracy=accuracy))
-    right = probabilities.argmax(axis=1) == pages.labels
-    for lower in np.unique(probabilities.max(axis=1)):
-        candidate = policy.model_copy(update={"report_from": lower})
-        reported = page_by_page(candidate, probabilities, pages.mean_distances)
-        reaches = right[reported].sum() >= accuracy * (reported.sum() + 1)
-        assert lower >= policy.report_from or not reaches or reported.mean() == policy.coverage
-        assert lower != policy.report_from or reaches
+def test_every_goal_is_kept_on_both_sets(answers: ReaderAnswers, choice: Choice) -> None:
+    goals, decided, labels = PolicyGoals(), choice.answers(answers), answers.labels
+    inside, outside = (decided.reported & rows for rows in (answers.inside, ~answers.inside))
+    as_normal = outside & (decided.top == NORMAL)
+    for reported, hits, least in (
+        (inside, right(decided, answers), goals.accuracy),
+        (outside, right(decided, answers), goals.outside_accuracy),
+        (as_normal, labels.normal, goals.normal_purity),
+    ):
+        assert reported.sum() > 50
+        assert hits[reported].sum() / (reported.sum() + 1) >= least
+    infarctions = labels.infarction & ~answers.inside
+    assert (as_normal & infarctions).sum() <= goals.infarction_as_normal * infarctions.sum()
 
 
-def test_a_lucky_few_reach_nothing() -> None:
-    """Thirty pages without an error do not show 0.98: one more could be wrong, and 30 / 31 is less."""
-    labels = np.array([0] * 28 + [MI] * 2)
-    probabilities = 0.6 * np.eye(4)[labels] + 0.1
-    with pytest.raises(RunError, match=r"30 pages are right in 0\.968; 0\.980 was asked for"):
-        fit_policy(labels, probabilities, [str(page) for page in range(30)], None, PolicyGoals())
-    policy = fit_policy(labels, probabilities, [str(page) for page in range(30)], None, PolicyGoals(accuracy=0.96))
-    assert policy.coverage == policy.accuracy == 1
-    assert policy.accuracy_ci95[0] < 0.9, "thirty pages do not make sure"
+def test_stricter_goals_report_no_more(answers: ReaderAnswers, choice: Choice) -> None:
+    strict = choose(answers, Fusion(), PolicyGoals(accuracy=0.99, outside_accuracy=0.97))
+    assert strict.policy is not None
+    assert choice.policy is not None
+    shares = [one.answers(answers).reported.mean() for one in (strict, choice)]
+    assert 0 < shares[0] <= shares[1]
 
 
-def test_the_default_sensitivity_is_what_few_flags_buy(pages: OutOfFold, calibrated: Calibrated) -> None:
-    points = operating_points(pages.labels == MI, calibrated.probabilities[:, MI])
-    for flagged in (0.02, 0.1):
-        policy = choose_policy(pages, calibrated, PolicyGoals(flagged=flagged, sensitivity=0))
+def test_answers_by_chance_get_no_policy() -> None:
+    choice = choose(drawn_reader_answers(pages=120, recordings=120, sureness=0.0), Fusion())
+    assert choice.policy is None
+    assert "no thresholds reach an accuracy of 0.980 on the data set's pages and 0.900 elsewhere" in choice.why_none
+
+
+def test_few_right_answers_get_no_policy() -> None:
+    """Fewer than 49 pages without an error do not show 0.98."""
+    choice = choose(drawn_reader_answers(pages=40, recordings=300, sureness=30.0), Fusion())
+    assert choice.policy is None
+
+
+def test_no_policy_refers_every_page(answers: ReaderAnswers) -> None:
+    assert set(plain_choice().answers(answers).reasons) == {("no_thresholds",)}
+
+
+def test_default_sensitivity_is_what_few_flags_buy(answers: ReaderAnswers) -> None:
+    for flagged in (0.02, 0.2):
+        policy = choose(answers, Fusion(), PolicyGoals(flagged=flagged, sensitivity=0)).policy
+        assert policy is not None
         chosen = policy.operating_point(policy.default_sensitivity)
         assert chosen.flagged <= flagged
-        assert all(point.flagged > flagged for point in points if point.sensitivity > chosen.sensitivity)
-    dear = choose_policy(pages, calibrated, PolicyGoals(flagged=0.0, sensitivity=0.9, accuracy=0.9))
-    assert dear.default_sensitivity >= 0.9
+        dearer = [point for point in policy.operating_points if point.sensitivity > chosen.sensitivity]
+        assert all(point.flagged > flagged for point in dearer)
 
 
-def test_half_a_hundredth_of_pages_is_too_far(pages: OutOfFold, calibrated: Calibrated) -> None:
-    policy = choose_policy(pages, calibrated)
-    far = referrals(policy, calibrated.probabilities, pages.mean_distances)["unusual_page"]
-    assert far.sum() == 3
+def test_sensitivity_is_kept_whatever_it_flags(answers: ReaderAnswers) -> None:
+    policy = choose(answers, Fusion(), PolicyGoals(flagged=0.0, sensitivity=0.95, accuracy=0.9)).policy
+    assert policy is not None
+    assert policy.default_sensitivity >= 0.95
 
 
-def test_both_views_of_a_policy_are_recounts(pages: OutOfFold, calibrated: Calibrated) -> None:
-    policy, figures = choose_policy(pages, calibrated), policy_figures(pages, calibrated)
-    assert figures["as_fitted"]["accuracy"] == pytest.approx(policy.accuracy)
-    assert figures["as_fitted"]["coverage"] == pytest.approx(policy.coverage)
-    reported = reported_pages(cross_fitted_referrals(pages, calibrated))
-    answered = calibrated.cross_fitted.argmax(axis=1)
-    crossed = figures["cross_fitted"]
-    assert crossed["reported"] == reported.sum()
-    assert crossed["accuracy"] == pytest.approx((answered == pages.labels)[reported].mean())
-    missed = (pages.labels == MI) & (answered != MI) & reported
-    assert crossed["critical_caught"] == pytest.approx(1 - missed.sum() / (pages.labels == MI).sum())
-    assert crossed["coverage_ci95"][0] < crossed["coverage"] < crossed["coverage_ci95"][1]
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), SHARES, SHARES, SHARES, SHARES, SHARES)
+def test_vectorised_rules_decide_as_the_service(
+    seed: int, report_from: float, agree_from: float, normal_from: float, infarction_from: float, flag_from: float
+) -> None:
+    answers = drawn_reader_answers(pages=40, recordings=40, sureness=4.0, seed=seed)
+    point = OperatingPoint(threshold=flag_from, sensitivity=1.0, sensitivity_ci95=(0, 1), flagged=0.1)
+    rules = reader_rules(agree_from=agree_from, normal_from=normal_from, infarction_from=infarction_from)
+    policy = tiny_policy(
+        report_from=report_from, default_sensitivity=1.0, operating_points=(point,), readers=rules
+    )
+    choice = replace(plain_choice(), policy=policy)
+    fused, readers = choice.probabilities(answers.class_logits, answers.findings)
+    again, _ = choice.probabilities(answers.class_logits_again, answers.findings_again)
+    stopped = _flagged(fused, PolicyGoals(), point) | _rest_on_rate(answers, fused, again, rules)
+    view = _view(answers, fused, readers, stopped)
+    reported = _reported(view, report_from, agree_from, normal_from, infarction_from)
+    np.testing.assert_array_equal(reported, choice.answers(answers).reported)
 
 
-def test_no_threshold_is_chosen_on_the_fold_it_judges(pages: OutOfFold, calibrated: Calibrated) -> None:
-    before = cross_fitted_referrals(pages, calibrated)
-    fold = pages.folds[0] == 1
-    after = cross_fitted_referrals(replace(pages, labels=np.where(fold, 3 - pages.labels, pages.labels)), calibrated)
-    for reason, referred in before.items():
-        np.testing.assert_array_equal(after[reason][fold], referred[fold])
+@pytest.mark.parametrize(("rate_bpm", "reasons"), [(80.0, ("rate_alone",)), (120.0, ()), (np.nan, ())])
+def test_rate_alone_is_a_reason_within_the_band(rate_bpm: float, reasons: tuple[str, ...]) -> None:
+    choice = replace(plain_choice(), policy=tiny_policy(report_from=0.5, readers=reader_rules()))
+    assert choice.answers(one_answer(rate_bpm)).reasons == (reasons, reasons)
 
 
-def test_a_fold_without_thresholds_reports_nothing(pages: OutOfFold, calibrated: Calibrated) -> None:
-    """All critical pages in one fold: the others cannot watch for them, so that it is referred whole."""
-    elsewhere = replace(pages, labels=np.where((pages.labels == MI) & (pages.folds[0] != 0), 0, pages.labels))
-    referred = cross_fitted_referrals(elsewhere, calibrated, PolicyGoals(accuracy=0.5, sensitivity=0.0, flagged=1.0))
-    assert referred["uncertain"][pages.folds[0] == 0].all()
-    assert not referred["uncertain"].all()
+def test_unknown_rate_and_answers_again_stop_nothing() -> None:
+    answers = one_answer(np.nan)
+    unknown = np.full_like(answers.class_logits, np.nan)
+    answers = replace(
+        answers, class_logits_again=unknown, findings_again=answers.findings._replace(classes=unknown)
+    )
+    choice = replace(plain_choice(), policy=tiny_policy(report_from=0.5, readers=reader_rules()))
+    assert choice.answers(answers).reasons == ((), ())
+
+
+def test_no_answer_is_chosen_on_its_own_fold(answers: ReaderAnswers, crossed: Answers) -> None:
+    fold = answers.folds == 1
+    after = cross_fitted(with_labels_turned(answers, fold), Fusion())
+    for name in ("probabilities", "readers", "findings"):
+        before_it, after_it = getattr(crossed, name), getattr(after, name)
+        np.testing.assert_array_equal(after_it[fold], before_it[fold])
+        assert not np.allclose(after_it[~fold], before_it[~fold])
+    kept = [place for place in np.flatnonzero(fold) if crossed.reasons[place] == after.reasons[place]]
+    assert len(kept) == fold.sum()
+
+
+def test_cross_fitted_answers_keep_their_order(answers: ReaderAnswers, crossed: Answers, choice: Choice) -> None:
+    np.testing.assert_array_equal(crossed.heart_rates_bpm, answers.heart_rates_bpm)
+    np.testing.assert_allclose(crossed.probabilities, choice.answers(answers).probabilities, atol=0.1)
+
+
+def test_cross_fitted_figures_are_near_the_goals(answers: ReaderAnswers, crossed: Answers) -> None:
+    figures = external_figures(crossed, answers.labels, draws=50)
+    assert figures["reported"]["accuracy"]["share"] > 0.9
+    assert figures["failures"]["infarction_reported_as_normal"]["share"] < 0.05
+
+
+def test_finding_thresholds_tell_findings_apart(answers: ReaderAnswers, choice: Choice) -> None:
+    decided = choice.answers(answers)
+    assert decided.findings is not None
+    for place, (code, threshold) in enumerate(decided.thresholds.items()):
+        shown = answers.labels.has(code)
+        if shown.any():
+            assert ((decided.findings[:, place] >= threshold) == shown).mean() > 0.9
+        else:
+            assert threshold == 0.5
+
+
+def test_finding_probabilities_are_calibrated(answers: ReaderAnswers, choice: Choice) -> None:
+    outside = answers.chosen(~answers.inside)
+    probabilities = choice.finding_probabilities(outside.findings.findings)
+    for place, code in enumerate(choice.answers(outside).thresholds):
+        shown = outside.labels.has(code)
+        if shown.any():
+            assert probabilities[:, place].mean() == pytest.approx(shown.mean(), abs=0.01)
+
+
+def test_readers_are_calibrated_where_they_are_at_home(answers: ReaderAnswers, choice: Choice) -> None:
+    """The class network on the data set's pages, the findings network elsewhere."""
+    _, readers = choice.probabilities(answers.class_logits, answers.findings)
+    for place, rows in enumerate((answers.inside, ~answers.inside)):
+        shares = answers.labels.classes[rows].mean(axis=0)
+        np.testing.assert_allclose(readers[rows, place].mean(axis=0), shares, atol=0.02)
+
+
+def test_readers_without_doubt_of_infarction_is_reported(answers: ReaderAnswers, choice: Choice) -> None:
+    decided = choice.answers(answers)
+    assert decided.readers is not None
+    assert choice.policy is not None
+    assert choice.policy.readers is not None
+    signs = decided.readers[:, :, INFARCTIONS].sum(axis=2).max(axis=1)
+    as_normal = decided.reported & (decided.top == NORMAL)
+    assert signs[as_normal].max() < choice.policy.readers.infarction_from

@@ -144,7 +144,9 @@ def test_export_needs_an_evaluation(tmp_path: Path) -> None:
         export(Run(tmp_path), Registry(tmp_path / "registry"))
 
 
-def test_one_command_goes_from_pages_to_a_promoted_bundle(few_pages: Path, tmp_path: Path) -> None:
+def test_one_command_goes_from_pages_to_a_promoted_bundle(
+    few_pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = [
         "run",
         few_pages,
@@ -157,7 +159,11 @@ def test_one_command_goes_from_pages_to_a_promoted_bundle(few_pages: Path, tmp_p
         "--runs",
         tmp_path / "runs",
     ]
-    assert main([*map(str, arguments), "--registry", str(tmp_path / "models")]) == 0
+    command = [*map(str, arguments), "--registry", str(tmp_path / "models")]
     registry = Registry(tmp_path / "models")
-    assert registry.aliases() == {"production": "crnn/1"}
+    assert main(command) == 0
+    assert "not promoted: crnn/1 has no thresholds" in capsys.readouterr().out
+    assert registry.aliases() == {}
+    assert main([*command, "--force"]) == 0
+    assert registry.aliases() == {"production": "crnn/2"}
     assert json.loads(json.dumps(registry.load("production").manifest.metrics))["protocol"] == "published"
