@@ -61,7 +61,9 @@ def _drawn(rng: np.random.Generator, count: int, sureness: float, *, inside: boo
     resting_on_rate = (rng.random((count, 1)) < 0.1) & (np.arange(len(CLASS_NAMES)) == NORMAL)
     rates = np.where(rng.random(count) < 0.05, np.nan, rng.uniform(45, 130, count))
     return ReaderAnswers(
-        labels=Labels(right, statements, tuple(f"{'record' if inside else 'patient'} {row // 2}" for row in range(count))),
+        labels=Labels(
+            right, statements, tuple(f"{'record' if inside else 'patient'} {row // 2}" for row in range(count))
+        ),
         inside=np.full(count, inside),
         folds=rng.permutation(np.arange(-(-count // 2)) % _FOLDS).repeat(2)[:count],
         heart_rates_bpm=rates,

@@ -103,9 +103,7 @@ def test_rate_of_the_samples_does_not_matter(heart: Recording, tensor: NDArray[n
     assert np.sqrt(np.nanmean((coarse - tensor) ** 2)) <= PEN_MV
 
 
-@pytest.mark.parametrize(
-    ("tone_hz", "gain"), [(0.1, 0.0), (0.67, 0.5), (5.0, 1.0), (25.0, 0.5), (100.0, 0.0)]
-)
+@pytest.mark.parametrize(("tone_hz", "gain"), [(0.1, 0.0), (0.67, 0.5), (5.0, 1.0), (25.0, 0.5), (100.0, 0.0)])
 def test_band_pass_keeps_tones_within_its_band(tone_hz: float, gain: float) -> None:
     clock_s = np.arange(20_000) / SAMPLING_RATE_HZ
     tone = np.tile(np.sin(2 * np.pi * tone_hz * clock_s), (12, 1))

@@ -138,6 +138,8 @@ def test_pages_are_answered_one_by_one_as_together(
 
 def test_shipped_ensemble_stays_within_8_megabytes(graph: bytes) -> None:
     """Three class networks and two findings networks, of which the graph here has two and one."""
-    weights = sum(4 * (3 * class_network().count_params(), 2 * findings_network().count_params())[kind] for kind in (0, 1))
+    weights = sum(
+        4 * (3 * class_network().count_params(), 2 * findings_network().count_params())[kind] for kind in (0, 1)
+    )
     own = 4 * (2 * class_network().count_params() + findings_network().count_params())
     assert weights + 2 * (len(graph) - own) <= SHIPPED_BYTES

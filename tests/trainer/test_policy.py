@@ -178,9 +178,7 @@ def test_vectorised_rules_decide_as_the_service(
     answers = drawn_reader_answers(pages=40, recordings=40, sureness=4.0, seed=seed)
     point = OperatingPoint(threshold=flag_from, sensitivity=1.0, sensitivity_ci95=(0, 1), flagged=0.1)
     rules = reader_rules(agree_from=agree_from, normal_from=normal_from, infarction_from=infarction_from)
-    policy = tiny_policy(
-        report_from=report_from, default_sensitivity=1.0, operating_points=(point,), readers=rules
-    )
+    policy = tiny_policy(report_from=report_from, default_sensitivity=1.0, operating_points=(point,), readers=rules)
     choice = replace(plain_choice(), policy=policy)
     fused, readers = choice.probabilities(answers.class_logits, answers.findings)
     again, _ = choice.probabilities(answers.class_logits_again, answers.findings_again)
@@ -199,9 +197,7 @@ def test_rate_alone_is_a_reason_within_the_band(rate_bpm: float, reasons: tuple[
 def test_unknown_rate_and_answers_again_stop_nothing() -> None:
     answers = one_answer(np.nan)
     unknown = np.full_like(answers.class_logits, np.nan)
-    answers = replace(
-        answers, class_logits_again=unknown, findings_again=answers.findings._replace(classes=unknown)
-    )
+    answers = replace(answers, class_logits_again=unknown, findings_again=answers.findings._replace(classes=unknown))
     choice = replace(plain_choice(), policy=tiny_policy(report_from=0.5, readers=reader_rules()))
     assert choice.answers(answers).reasons == ((), ())
 

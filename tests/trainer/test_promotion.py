@@ -15,7 +15,9 @@ ALIAS = "production"
 GOOD = {"accuracy": 0.92, "f1_macro": 0.91, "normal": 0.93, "infarction": 0.88, "reported": 0.95}
 
 
-def publish(registry: Registry, *, evidence: str = "same", with_thresholds: bool = True, **figures: float | None) -> str:
+def publish(
+    registry: Registry, *, evidence: str = "same", with_thresholds: bool = True, **figures: float | None
+) -> str:
     """Publish a bundle of `GOOD` figures, or of others."""
     known: dict[str, float | None] = {**GOOD, **figures}
     metrics: dict[str, Any] = {

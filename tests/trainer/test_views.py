@@ -127,7 +127,9 @@ def test_gain_is_common_to_a_page(banded: Signals) -> None:
 
 def test_turn_of_zero_degrees_changes_nothing(banded: Signals) -> None:
     barely = ViewSettings(**{**vars(STILL), "turn_deg": 1e-9})
-    seen, turned = (np.sort(leads(drawn(banded, amount, pages=60))[..., 0].reshape(60, -1)) for amount in (STILL, barely))
+    seen, turned = (
+        np.sort(leads(drawn(banded, amount, pages=60))[..., 0].reshape(60, -1)) for amount in (STILL, barely)
+    )
     for row in range(3):  # a turn draws more numbers, so that other windows are shown
         ranges = [np.abs(views[row::3]).max() for views in (seen, turned)]
         assert ranges[0] == pytest.approx(ranges[1], rel=0.02)
