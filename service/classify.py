@@ -15,7 +15,7 @@ from service.clock import Clock
 from service.decide import Decision, Thresholds, decide
 from service.examined import ImageFacts
 from service.explain import LeadEvidence, explain
-from service.prepared import Prepare, prepare
+from service.prepared import prepare
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.quality import Quality
 
@@ -74,12 +74,10 @@ def classify(
     *,
     critical_sensitivity: float | None = None,
     explaining: bool = False,
-    prepare: Prepare = prepare,
 ) -> ClassificationResult:
     """Decode, read, examine and classify one JPEG or PNG report page, and decide what becomes of the answer.
 
-    ``critical_sensitivity`` (0 to 1) is asked of the bundle's policy instead of its own default. ``prepare`` says where
-    the page is made ready for the model, if not here and now.
+    ``critical_sensitivity`` (0 to 1) is asked of the bundle's policy instead of its own default.
 
     Raises:
         PreprocError: the bytes are no report page that the model's preprocessing accepts, or one that cannot be read.

@@ -9,9 +9,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import StartupError
-from service.hosts import TrustedHosts
+from service.middleware import FRAMEWORK_TELEMETRY, TrustedHosts
 from service.problems import handle_errors
-from service.request_context import FRAMEWORK_TELEMETRY
 from service.routes import metrics
 from service.settings import Settings
 

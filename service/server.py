@@ -2,14 +2,13 @@
 
 import asyncio
 import socket
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from service.connections import ACCEPTED_AT_ONCE, BACKLOG
-from service.http_protocol import READ_BYTES, PatientProtocol
+from service.http import TimeoutH11Protocol, check_uvicorn
 from service.metrics_listener import bind_metrics_port
 from service.settings import Settings
 
@@ -21,20 +20,19 @@ _LAST_BODIES_S = 2.0
 
 
 def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
-    """Prepare to serve ``app`` where the settings say."""
-    protocol = partial(
-        PatientProtocol,
-        head_timeout_s=settings.header_timeout_s,
-        answer_timeout_s=settings.answer_timeout_s,
-        read_buffer=memoryview(bytearray(READ_BYTES)),
-    )
+    """Prepare to serve ``app`` where the settings say.
+
+    Raises:
+        StartupError: uvicorn is another one than this was written for, or the metrics' port cannot be had.
+    """
+    check_uvicorn()
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         backlog=ACCEPTED_AT_ONCE,
-        loop="asyncio",  # uvicorn takes uvloop where it is installed, which does not read into a protocol's own buffer
-        http=cast("type[asyncio.Protocol]", protocol),
+        loop="asyncio",  # the one that is tested, also where uvloop is installed
+        http=TimeoutH11Protocol,
         lifespan="on",
         ws="none",
         log_config=None,

@@ -9,13 +9,12 @@ from service.answers import Answers
 from service.audit import AuditLog
 from service.catalog import Catalog
 from service.connections import Connections
-from service.doorway import Doorway
 from service.errors import NotReadyError
 from service.metrics import Metrics
 from service.model_loader import ModelLoader
 from service.model_pool import ModelPool
-from service.prepared import Prepare, prepare
 from service.settings import Settings
+from service.workers import Workers
 
 __all__ = ["LifespanState", "Service"]
 
@@ -30,12 +29,11 @@ class Service:
     loader: ModelLoader
     models: ModelPool
     admission: Admission
+    workers: Workers
     connections: Connections
     metrics: Metrics
     audit: AuditLog | None
     answers: Answers
-    prepare: Prepare = prepare
-    """Where pages are made ready for a model."""
     draining: bool = False
     """The process has been told to stop: still answers, wants no new requests."""
 
@@ -61,4 +59,3 @@ class LifespanState(TypedDict):
     """What the lifespan gives to the framework, which gives it to each request as ``request.state``."""
 
     service: Service
-    doorway: Doorway
