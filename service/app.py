@@ -1,4 +1,4 @@
-"""The application: its parts put together. Reads no environment; knows neither how a page is classified nor sent."""
+"""The application: its parts put together. Reads no environment."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -20,11 +20,11 @@ from service.batching import Batching, batching_opener
 from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
 from service.connections import connections_within
-from service.cpus import available_cpus
 from service.default_model import DefaultModel
 from service.dependencies import ACCESS_REFUSALS, PROTECTED
 from service.errors import StartupError
 from service.gauges import ServiceGauges
+from service.host import available_cpus
 from service.idempotency import KeptAnswers
 from service.intake import Intake
 from service.metrics import Metrics

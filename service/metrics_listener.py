@@ -1,7 +1,4 @@
-"""The metrics on a port of their own: which application answers is settled by the socket. Knows no path.
-
-The port is the listening socket's, which no client can write, as it can a Host header or a path.
-"""
+"""Metrics on a port of their own, told apart by the listening socket: no client can forge that."""
 
 import socket
 

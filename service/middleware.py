@@ -14,8 +14,8 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access_errors import UntrustedHostError
+from service.host import LOOPBACK_NAME, is_loopback
 from service.http import HEARING
-from service.loopback import LOOPBACK_NAME, is_loopback
 from service.metrics import NONE, Metrics, RequestFacts
 from service.problems import internal_error, refusal
 from service.settings import Settings

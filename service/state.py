@@ -1,4 +1,4 @@
-"""What a running service holds: made once by the lifespan, handed to every request. Knows no route."""
+"""What a running service holds: made once by the lifespan, passed to every request."""
 
 from dataclasses import dataclass
 from typing import TypedDict
@@ -35,10 +35,10 @@ class Service:
     audit: AuditLog | None
     answers: Answers
     draining: bool = False
-    """The process has been told to stop: still answers, wants no new requests."""
+    """The process has been told to stop. It still answers."""
 
     def check_ready(self) -> None:
-        """Say whether new requests should come here.
+        """Check that new requests should come here.
 
         Raises:
             NotReadyError: starting, draining, or without a default model.
