@@ -79,7 +79,7 @@ class Intake:
         rest_bytes = max(size_bytes, arrival.expected_bytes - arrival.held_bytes)
         slow = [one for one in self._slow() if one is not arrival and one.held_bytes]
         if self._held_bytes + rest_bytes - sum(one.held_bytes for one in slow) > self._max_bytes:
-            raise OverloadedError("other uploads that fill the memory for request bodies", _RETRY_AFTER_S)
+            raise OverloadedError("other uploads that use all bytes for request bodies", _RETRY_AFTER_S)
         while self._held_bytes + size_bytes > self._max_bytes:
             self._give_up(slow.pop(0))
 
