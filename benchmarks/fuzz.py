@@ -190,7 +190,7 @@ def main() -> None:
             tally = attack(process.url, requests, numbers, end_s=time.monotonic() + options.seconds)
             print("\n".join(tally.lines()))
             broken = what_broke(process)
-            print(f"most memory: {process.most_memory_bytes() / 2**20:.0f} MiB" if broken is None else broken)
+            print(f"most memory: {process.memory_bytes('VmHWM') / 2**20:.0f} MiB" if broken is None else broken)
     sys.exit(1 if tally.faults or broken else 0)
 
 

@@ -7,8 +7,8 @@ import sys
 
 import cv2
 
-from service.allocator import keep_freed_memory
 from service.errors import StartupError
+from service.host import keep_freed_memory
 from service.log_config import configure_logging
 from service.runtime_package import check_runtime_packages, installed_runtime_packages
 from service.settings import read_settings, unknown_settings
@@ -16,10 +16,9 @@ from service.settings import read_settings, unknown_settings
 __all__ = ["main"]
 
 _SWITCH_S = 0.05
-"""For how long a thread waits until Python takes the interpreter's lock from another one; 5 ms, unless told otherwise.
+"""How long a thread waits until Python takes the interpreter's lock from another one (Python's default: 5 ms).
 
-Who has it gives it up by itself with every page that is read or classified. Where it is taken instead, both lose what
-they had in the caches: some per cent of the pages at twice the load (decision 7).
+Native code releases the lock several times a page. Taking it in between costs both threads their caches.
 """
 
 logger = logging.getLogger(__name__)
@@ -37,13 +36,13 @@ def main() -> None:
 def _serve() -> None:
     settings = read_settings()
     check_runtime_packages(installed_runtime_packages())
-    # Not before the check: these import ONNX Runtime, which fails without a word of what to install.
+    # After the check: these import ONNX Runtime, which fails without naming what to install.
     from service.app import create_app  # noqa: PLC0415
     from service.server import make_server  # noqa: PLC0415
 
     keep_freed_memory()
     sys.setswitchinterval(_SWITCH_S)
-    # Pages that are worked on at the same time keep every core busy: a step shared out over the cores only costs more.
+    # Pages in parallel keep every core busy: sharing out a step over the cores only costs more.
     cv2.setNumThreads(1)
     configure_logging(settings.log_level, settings.log_format)
     if unknown := unknown_settings(os.environ):

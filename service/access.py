@@ -10,9 +10,9 @@ from functools import partial
 
 from service.access_errors import UnauthorizedError
 from service.errors import StartupError
+from service.host import is_loopback
 from service.issuer_keys import IssuerKeys, fetch_keys, is_secure_url
 from service.key_file import KeyFile
-from service.loopback import is_loopback
 from service.rate_limit import RateLimit
 from service.settings import Settings
 from service.tokens import SIGNATURE_ALGORITHMS, Tokens, looks_like_token

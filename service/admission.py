@@ -1,58 +1,55 @@
-"""The way of every request that brings a page: its body received, a thread waited for, the work done, all in time.
-
-Knows neither what a body holds nor what is done with it. A request whose client has gone, or whose time is up, is
-dropped as long as its work has not begun.
-"""
+"""Admission control: receive a request's body and do its work before the deadline, and while the client waits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import Any, TypeVar
+from typing import Protocol
 
 from starlette.requests import Request
 
 from service.errors import ClientGoneError, DeadlineExceededError
 from service.intake import Arrival, Intake
-from service.workers import Workers
+from service.upload import read_upload
 
 __all__ = ["Admission"]
 
-_T = TypeVar("_T")
-_Answer = TypeVar("_Answer")
+
+class _ReadBody(Protocol):
+    def __call__(self, request: Request, arrival: Arrival, *, max_body_bytes: int) -> Awaitable[bytes]: ...
 
 
 class Admission:
-    """What admits requests: room to receive them, threads to work on them, and the time that each may take."""
+    """The limits on requests that bring a page: room for their bodies, and time."""
 
-    def __init__(self, intake: Intake, workers: Workers, *, deadline_s: float) -> None:
+    def __init__(self, intake: Intake, *, deadline_s: float, max_body_bytes: int) -> None:
         self.intake = intake
-        self.workers = workers
         self._deadline_s = deadline_s
+        self._max_body_bytes = max_body_bytes
 
-    async def serve(
-        self,
-        request: Request,
-        read: Callable[[Request, Arrival], Awaitable[bytes]],
-        work: Callable[[bytes], _T],
-        give: Callable[[bytes, Callable[[], Awaitable[_T]]], Coroutine[Any, Any, _Answer]],
-        *,
-        deadline_ms: int | None = None,
-    ) -> _Answer:
-        """Receive a request's body with ``read`` and have ``work`` called on it in a thread.
+    @asynccontextmanager
+    async def slot(
+        self, request: Request, *, deadline_ms: int | None = None, read: _ReadBody = read_upload
+    ) -> AsyncIterator[bytes]:
+        """Receive the request's body, and cancel the block when its time is up or its client disconnects.
 
-        ``give`` gets the body, and what has the work done and gives its result; what it makes of that is the answer.
-        ``deadline_ms`` from now on there has to be an answer, if that is sooner than is due anyway.
+        Args:
+            request: The body is read from it.
+            deadline_ms: The client's own limit, if it is shorter than the service's.
+            read: What reads the body.
+
+        Yields:
+            The body: one page, unless ``read`` says otherwise.
 
         Raises:
-            ServiceError: there is no room, the body cannot be used, the time is up, or the client has gone.
+            ServiceError: there is no room, the body cannot be used, the time is up, or the client disconnected.
         """
         deadline_s = self._deadline_s if deadline_ms is None else min(self._deadline_s, deadline_ms / 1000)
         async with _deadline(deadline_s):
             with self.intake.arrival() as arrival:
                 async with arrival.receiving():
-                    body = await read(request, arrival)
-                return await _unless_gone(request, give(body, partial(self.workers.run, work, body)))
+                    body = await read(request, arrival, max_body_bytes=self._max_body_bytes)
+                async with _until_disconnect(request):
+                    yield body
 
 
 @asynccontextmanager
@@ -62,27 +59,28 @@ async def _deadline(deadline_s: float) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         if not timer.expired():
-            raise  # a fault of the work's own
+            raise  # from the work itself
         raise DeadlineExceededError(deadline_s) from error
 
 
-async def _unless_gone(request: Request, work: Awaitable[_T]) -> _T:
-    """Await work, or cancel it when the client closes the connection."""
+@asynccontextmanager
+async def _until_disconnect(request: Request) -> AsyncIterator[None]:
+    """Cancel the block when the client closes the connection."""
     try:
-        async with asyncio.timeout(None) as patience:
-            watching = asyncio.create_task(_watch(request, patience))
+        async with asyncio.timeout(None) as timer:
+            watching = asyncio.create_task(_watch(request, timer))
             try:
-                return await work
+                yield
             finally:
                 watching.cancel()
     except TimeoutError as error:
-        if not patience.expired():
-            raise  # a fault of the work's own
+        if not timer.expired():
+            raise  # from the work itself
         raise ClientGoneError from error
 
 
-async def _watch(request: Request, patience: asyncio.Timeout) -> None:
-    """End it when the client has closed the connection; the body has been read, so nothing else can come."""
+async def _watch(request: Request, timer: asyncio.Timeout) -> None:
+    """Let ``timer`` expire at a disconnect; the body has been read, so nothing else can come."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-    patience.reschedule(0.0)
+    timer.reschedule(0.0)

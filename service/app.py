@@ -1,14 +1,13 @@
-"""The application: its parts put together. Reads no environment; knows neither how a page is classified nor sent."""
+"""The application: its parts put together. Reads no environment."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import BaseRoute
 
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
@@ -21,22 +20,19 @@ from service.batching import Batching, batching_opener
 from service.catalog import Catalog
 from service.classifier import Classifier, onnx_opener
 from service.connections import connections_within
-from service.cpus import available_cpus
 from service.default_model import DefaultModel
 from service.dependencies import ACCESS_REFUSALS, PROTECTED
-from service.doorway import Doorway
 from service.errors import StartupError
 from service.gauges import ServiceGauges
-from service.hosts import TrustedHosts, trusted_hosts
+from service.host import available_cpus
 from service.idempotency import KeptAnswers
 from service.intake import Intake
 from service.metrics import Metrics
 from service.metrics_listener import MetricsPort
+from service.middleware import FRAMEWORK_TELEMETRY, HearOut, RequestContext, Telemetry, TrustedHosts, trusted_hosts
 from service.model_loader import ModelLoader
 from service.model_pool import Budget, ModelPool
-from service.page_processes import PageProcesses
 from service.problems import handle_errors, problem_responses
-from service.request_context import FRAMEWORK_TELEMETRY, RequestContext, Telemetry
 from service.routes import classify, health, models, open_inference, reading, web
 from service.routes import metrics as metrics_route
 from service.settings import Settings
@@ -78,7 +74,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         # A redirect would be built from the client's Host header.
         redirect_slashes=False,
         telemetry=FRAMEWORK_TELEMETRY,
-        lifespan=_lifespan(make_service, telemetry),
+        lifespan=_lifespan(make_service, telemetry.spans),
     )
     app.add_middleware(TrustedHosts, names=trusted_hosts(settings, settings.host))
     handle_errors(app)
@@ -90,7 +86,8 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         app.include_router(web.docs_router)
     app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")
     _offer_metrics(app, settings)
-    app.add_middleware(RequestContext, telemetry=telemetry)  # the last is the outermost
+    app.add_middleware(RequestContext, telemetry=telemetry)
+    app.add_middleware(HearOut, timeout_s=settings.header_timeout_s)  # the last is the outermost
     return app
 
 
@@ -119,31 +116,26 @@ def _open_spans(settings: Settings) -> "Spans | None":
 
 
 def _lifespan(
-    make_service: Callable[[], Service], telemetry: Telemetry
+    make_service: Callable[[], Service], spans: "Spans | None"
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[LifespanState]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
         service = make_service()
         service.metrics.watch(ServiceGauges(service))
         if service.audit is not None:
             service.audit.start()
         # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
         following = asyncio.create_task(_follow(service))
-        processes = PageProcesses(service.settings.processes_for_pages(available_cpus()))
         try:
-            await asyncio.to_thread(processes.start)
-            if processes.count:
-                service.prepare = processes.prepare
-            yield {"service": service, "doorway": _doorway(service, app.routes, telemetry)}
+            yield {"service": service}
         finally:
             following.cancel()
             service.loader.close()
-            processes.close()  # before the threads that wait for them
-            service.admission.workers.close()
+            service.workers.close()
             if service.audit is not None:
                 service.audit.close()
-            if telemetry.spans is not None:
-                telemetry.spans.close()
+            if spans is not None:
+                spans.close()
 
     return lifespan
 
@@ -172,6 +164,7 @@ def _service(
         loader=loader,
         models=ModelPool(catalog, loader, default, budget),
         admission=_admission(settings),
+        workers=Workers(settings.workers(available_cpus()), settings.max_waiting_requests),
         connections=connections_within(settings.max_connections),
         metrics=metrics,
         audit=audit,
@@ -179,18 +172,8 @@ def _service(
     )
 
 
-def _doorway(service: Service, routes: Sequence[BaseRoute], telemetry: Telemetry) -> Doorway:
-    settings = service.settings
-    names = trusted_hosts(settings, settings.host)
-    return Doorway(
-        service.admission.workers, routes, names=names, telemetry=telemetry, other_port=settings.metrics_port
-    )
-
-
 def _batching(settings: Settings) -> Batching:
-    return Batching(
-        settings.batch_pages, settings.batch_wait_ms / 1000, callers=settings.pages_at_once(available_cpus())
-    )
+    return Batching(settings.batch_pages, settings.batch_wait_ms / 1000, callers=settings.workers(available_cpus()))
 
 
 def _admission(settings: Settings) -> Admission:
@@ -200,6 +183,6 @@ def _admission(settings: Settings) -> Admission:
             max_bytes=max(settings.max_bodies_bytes, settings.max_body_bytes),
             timeout_s=settings.body_timeout_s,
         ),
-        Workers(settings.pages_at_once(available_cpus()), settings.max_waiting_requests),
         deadline_s=settings.request_deadline_s,
+        max_body_bytes=settings.max_body_bytes,
     )

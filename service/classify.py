@@ -19,7 +19,7 @@ from service.clock import Clock
 from service.decide import Decision, decide
 from service.examined import ImageFacts
 from service.explain import LeadEvidence, explain
-from service.prepared import Prepare, PreparedPage, prepare
+from service.prepared import PreparedPage, prepare
 from service.site_policy import PolicyInForce, SiteRules
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.quality import Quality
@@ -111,11 +111,8 @@ def classify(
     model: LoadedModel,
     *,
     explaining: bool = False,
-    prepare: Prepare = prepare,
 ) -> ClassificationResult:
     """Decode, read, examine and classify one JPEG or PNG report page, and decide what becomes of the answer.
-
-    ``prepare`` says where the page is made ready for the model, if not here and now.
 
     Raises:
         PreprocError: the bytes are no report page that the model's preprocessing accepts, or one that cannot be read.

@@ -1,16 +1,15 @@
-"""The steps of a page's way on one clock: how long they took and, for whoever watches, when. Knows no step.
+"""How long the steps of a page's way took and, for whoever watches, when they were.
 
-The clock is `time.perf_counter`, in seconds: no change of the time of day moves it, and every process of the machine
-has the same (CLOCK_MONOTONIC).
+The clock is `time.perf_counter`, in seconds: no change of the time of day moves it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
 from typing import NamedTuple
 
-__all__ = ["Clock", "Step", "tell_steps", "watch_steps"]
+__all__ = ["Clock", "Step", "watch_steps"]
 
 
 class Step(NamedTuple):
@@ -31,12 +30,6 @@ def watch_steps() -> Sequence[Step]:
     return steps
 
 
-def tell_steps(steps: Iterable[Step]) -> None:
-    """Tell whoever watches this context of steps that were taken elsewhere: in another process."""
-    if (watched := _watched.get()) is not None:
-        watched.extend(steps)
-
-
 class Clock:
     """How long each step took, and all of them with what lay between; a step may come in several pieces."""
 
@@ -53,7 +46,8 @@ class Clock:
         finally:
             step = Step(name, started_s, perf_counter())
             self._steps_ms[name] = self._steps_ms.get(name, 0.0) + (step.ended_s - started_s) * 1000
-            tell_steps([step])
+            if (watched := _watched.get()) is not None:
+                watched.append(step)
 
     def timings_ms(self) -> dict[str, float]:
         """Wall time of each step so far, and ``total``, in milliseconds."""

@@ -1,7 +1,7 @@
-"""Open connections: how many there may be, and which one makes room for the next. Knows no HTTP.
+"""A limit on open connections: the longest idle one makes room for a new one.
 
-Without a limit of ours, the system's on open files is the limit: then nothing is accepted any more, no probe and no
-metrics either, and asyncio logs thousands of tracebacks a second. Only for the event loop's own thread.
+Without it, the limit on open files holds: the service then accepts nothing any more, not even probes, and asyncio logs
+thousands of tracebacks a second. Only for the event loop's own thread.
 """
 
 import resource
@@ -11,12 +11,9 @@ from typing import Protocol
 __all__ = ["ACCEPTED_AT_ONCE", "BACKLOG", "Connection", "Connections", "connections_within"]
 
 BACKLOG = 256
-"""Connections that the system may hold until they are accepted."""
+"""Connections that the kernel may hold until they are accepted."""
 ACCEPTED_AT_ONCE = 16
-"""Connections accepted in one turn of the event loop.
-
-Three turns pass until the first of them has closed the one it takes the place of: so many are open beyond the limit.
-"""
+"""Connections accepted in one turn of the event loop. Up to three turns of them are open beyond the limit."""
 
 
 class Connection(Protocol):
@@ -24,21 +21,21 @@ class Connection(Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether no request of it is being answered."""
+        """Whether the service works on no request of it."""
 
     def close(self) -> None:
-        """End it at once, whatever its client has not read yet."""
+        """Close it at once, and drop what its client has not read yet."""
 
 
 class Connections:
-    """Room for ``places`` connections. When there is none, the one that has waited longest for a request goes."""
+    """Room for ``places`` connections. When there is none, the one that has waited longest for a request is closed."""
 
     def __init__(self, places: int) -> None:
         self._places = places
         self._open: OrderedDict[Connection, None] = OrderedDict()
-        """Those that were answered, or opened, longest ago first: bytes that trickle make none younger."""
+        """In the order of their last response, or of their opening: a byte now and then changes nothing."""
         self.given_up_count = 0
-        """Those that were closed to make room."""
+        """How many were closed to make room."""
 
     @property
     def count(self) -> int:
@@ -46,7 +43,7 @@ class Connections:
         return len(self._open)
 
     def enter(self, connection: Connection) -> None:
-        """Count a new connection, which is closed itself where every other is being answered."""
+        """Count a new connection. If the service works for all others, it is closed itself."""
         self._open[connection] = None
         if len(self._open) > self._places:
             longest = next(one for one in self._open if one.is_waiting)
@@ -55,20 +52,20 @@ class Connections:
             self.given_up_count += 1
 
     def answered(self, connection: Connection) -> None:
-        """Tell that a request was answered, and another one may come."""
+        """Note that a request was answered."""
         if connection in self._open:
             self._open.move_to_end(connection)
 
     def leave(self, connection: Connection) -> None:
-        """Count a connection that is closed no more."""
+        """Stop counting a connection."""
         self._open.pop(connection, None)
 
 
 def connections_within(wanted: int) -> Connections:
-    """Room for ``wanted`` connections, or for fewer where this process must not open twice as many files.
+    """Return room for ``wanted`` connections, or for half as many as the files that this process may open.
 
-    Twice, because some are accepted before others are closed, and for what else is open. The limit is raised as far as
-    that takes and the system lets it be.
+    Half, because some are accepted before others are closed, and other files are open as well. The soft limit on open
+    files is raised as far as needed and allowed.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = 2 * wanted

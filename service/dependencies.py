@@ -1,4 +1,4 @@
-"""What routes ask for: of the framework, as annotated types, and of the request itself. Knows no route.
+"""What routes need from the framework and the request.
 
 What is only looked up is a plain function that routes call: as a dependency, it takes the framework some 0.05 ms of a
 request. A dependency is ``async``, whether it waits or not: any other is called in a thread, and each change of

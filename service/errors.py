@@ -16,7 +16,7 @@
     |   +-- ModelTooLargeError        a bundle beyond the memory that models may take
     |   +-- RegistryUnavailableError  the folder of bundles cannot be read
     +-- NotReadyError                 starting, draining, or without a default model
-    +-- OverloadedError               too many requests, or models to load, are in hand already
+    +-- OverloadedError               the queue, or the room for bodies or models, is full
     +-- DeadlineExceededError         no answer in the time that the request has
     +-- ClientGoneError               the client closed the connection before its answer
     +-- AuditUnavailableError         what is answered could not be recorded
@@ -188,7 +188,7 @@ class NotReadyError(ServiceError):
 
 
 class OverloadedError(ServiceError):
-    """As many requests are in hand as may be."""
+    """The queue, or the room for request bodies or models, is full."""
 
     def __init__(self, found: str, retry_after_s: int) -> None:
         super().__init__(

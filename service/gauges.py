@@ -25,14 +25,13 @@ class ServiceGauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Look at each part."""
-        admission, default = self._service.admission, self._service.models.default
-        workers = admission.workers
+        workers, default = self._service.workers, self._service.models.default
         yield InfoMetricFamily("ecg_build", "The running program.", {"version": __version__})
         yield _gauge("ready", "1 where /health says 200.", _is_ready(self._service))
         yield _gauge("connections", "Connections that are open.", self._service.connections.count)
         given_up = self._service.connections.given_up_count
         yield CounterMetricFamily("ecg_connections_given_up", "Connections closed for the next one.", given_up)
-        yield _gauge("receiving", "Uploads that are arriving.", admission.intake.arriving)
+        yield _gauge("receiving", "Uploads that are arriving.", self._service.admission.intake.arriving)
         yield _gauge("in_flight", "Pages that wait or are worked on.", workers.waiting + workers.working)
         yield _gauge("queue_depth", "Pages that wait for a worker.", workers.waiting)
         yield _gauge("places", "The most pages that may be in flight.", workers.places)

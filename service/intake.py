@@ -1,9 +1,8 @@
-"""Bodies that are being received and kept: how many, how long, and how many bytes of them. Knows no format.
+"""Limits on request bodies: how many are received at once, how long that may take, and their bytes in memory.
 
-Kept apart from the queue for work, so that clients that send slowly take no place of those that have sent. When room
-is short, the body that has been arriving longest is given up for the next one: honest uploads are soon over. None is
-given up for a body that would not fit all the same.
-Only for the event loop's own thread.
+They are separate from the work queue, so that slow clients take no place of others. When room is short, the upload
+that has taken longest is rejected for the next one: honest uploads are soon over. None is rejected for a body that
+would not fit all the same. Only for the event loop's own thread.
 """
 
 import asyncio
@@ -14,12 +13,12 @@ from service.errors import BodyTimeoutError, OverloadedError
 
 __all__ = ["Arrival", "Intake"]
 
-_LEAST_TIME_S = 1.0  # that a body has before it can be given up for another
+_LEAST_TIME_S = 1.0  # before an upload can be rejected for another one
 _RETRY_AFTER_S = 1
 
 
 class Intake:
-    """Room for ``places`` bodies that are arriving, and for ``max_bytes`` of them and of those that are worked on."""
+    """Room for ``places`` uploads, and for ``max_bytes`` of all bodies, those being worked on included."""
 
     def __init__(self, *, places: int, max_bytes: int, timeout_s: float) -> None:
         self._places = places
@@ -31,15 +30,15 @@ class Intake:
 
     @property
     def arriving(self) -> int:
-        """Bodies that are being received."""
+        """How many bodies are being received."""
         return len(self._arriving)
 
     @contextmanager
     def arrival(self) -> Iterator["Arrival"]:
-        """Count what a body takes, from before its first byte until it is no longer needed.
+        """Count one body, from before its first byte until it is no longer needed.
 
         Raises:
-            OverloadedError: there is no room, nor any body that could be given up.
+            OverloadedError: there is no room, and no slow upload to reject.
         """
         if len(self._arriving) >= self._places:
             oldest = next(self._slow(), None)
@@ -56,16 +55,16 @@ class Intake:
             arrival.held_bytes = 0
 
     def hurry(self, timeout_s: float) -> None:
-        """Give all bodies that are arriving, and those that are still to come, at most this much time."""
+        """Give all current and future uploads at most this much time."""
         self._timeout_s = min(self._timeout_s, timeout_s)
         for arrival in self._arriving:
             arrival.hurry(timeout_s)
 
     def hold(self, arrival: "Arrival", size_bytes: int) -> None:
-        """Make room for more of a body.
+        """Make room for more bytes of a body.
 
         Raises:
-            OverloadedError: there is none, nor any body that could be given up.
+            OverloadedError: there is no room, and no slow upload to reject.
         """
         if self._held_bytes + size_bytes > self._max_bytes:
             self._make_room(arrival, size_bytes)
@@ -73,19 +72,19 @@ class Intake:
         self._held_bytes += size_bytes
 
     def leave(self, arrival: "Arrival") -> None:
-        """Free the place of a body that is there, or will not come."""
+        """Free the place of an upload that has ended."""
         self._arriving.pop(arrival, None)
 
     def _make_room(self, arrival: "Arrival", size_bytes: int) -> None:
         rest_bytes = max(size_bytes, arrival.expected_bytes - arrival.held_bytes)
         slow = [one for one in self._slow() if one is not arrival and one.held_bytes]
         if self._held_bytes + rest_bytes - sum(one.held_bytes for one in slow) > self._max_bytes:
-            raise OverloadedError("as many bytes in hand as there may be", _RETRY_AFTER_S)
+            raise OverloadedError("other uploads that use all bytes for request bodies", _RETRY_AFTER_S)
         while self._held_bytes + size_bytes > self._max_bytes:
             self._give_up(slow.pop(0))
 
     def _slow(self) -> Iterator["Arrival"]:
-        """Those that can be given up, the oldest first."""
+        """Uploads that may be rejected, the oldest first."""
         return (one for one in self._arriving if one.age_s >= _LEAST_TIME_S)
 
     def _give_up(self, arrival: "Arrival") -> None:
@@ -104,20 +103,20 @@ class Arrival:
         self._end_s = self._began_s + timeout_s
         self._timer: asyncio.Timeout | None = None
         self.expected_bytes = 0
-        """How large it will be, as announced, or may be: others are given up for all of it or not at all."""
+        """Its announced or largest possible size: others are rejected for all of it or not at all."""
         self.held_bytes = 0
 
     @property
     def age_s(self) -> float:
-        """How long it has been arriving."""
+        """How long the upload has taken so far."""
         return _now_s() - self._began_s
 
     @asynccontextmanager
     async def receiving(self) -> AsyncIterator[None]:
-        """Do the receiving within the time that there is for it.
+        """Limit the time of the block, which receives the body.
 
         Raises:
-            BodyTimeoutError: it took longer, or had to make room.
+            BodyTimeoutError: it took longer, or was rejected for another upload.
         """
         try:
             async with asyncio.timeout_at(self._end_s) as self._timer:
@@ -129,7 +128,7 @@ class Arrival:
             self._intake.leave(self)
 
     def count(self, size_bytes: int) -> None:
-        """Tell of bytes that came.
+        """Count bytes that arrived.
 
         Raises:
             OverloadedError: there is no room for them.
@@ -137,7 +136,7 @@ class Arrival:
         self._intake.hold(self, size_bytes)
 
     def hurry(self, timeout_s: float) -> None:
-        """Let the receiving end this much later from now, or earlier, as it would have."""
+        """Bring the timeout forward to ``timeout_s`` from now."""
         self._end_s = min(self._end_s, _now_s() + timeout_s)
         if self._timer is not None and not self._timer.expired():
             self._timer.reschedule(self._end_s)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from jwt import PyJWK, PyJWKSet
 
 from service.access_errors import IssuerUnavailableError
-from service.loopback import is_loopback
+from service.host import is_loopback
 
 __all__ = ["IssuerKeys", "fetch_keys", "is_secure_url"]
 

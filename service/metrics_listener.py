@@ -1,7 +1,4 @@
-"""The metrics on a port of their own: which application answers is settled by the socket. Knows no path.
-
-The port is the listening socket's, which no client can write, as it can a Host header or a path.
-"""
+"""Metrics on a port of their own, told apart by the listening socket: no client can forge that."""
 
 import socket
 
@@ -9,9 +6,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import StartupError
-from service.hosts import TrustedHosts
+from service.middleware import FRAMEWORK_TELEMETRY, TrustedHosts
 from service.problems import handle_errors
-from service.request_context import FRAMEWORK_TELEMETRY
 from service.routes import metrics
 from service.settings import Settings
 

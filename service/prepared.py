@@ -1,6 +1,5 @@
-"""A page as a model needs it: examined, measured, made into a tensor. Knows no model, no process and no HTTP."""
+"""A page as a model needs it: examined, measured, made into a tensor."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.clock import Clock
@@ -10,12 +9,12 @@ from shared_preproc.quality import Quality, measure_quality
 from shared_preproc.spec import PreprocSpec
 from shared_preproc.tensor import Tensor
 
-__all__ = ["Prepare", "PreparedPage", "prepare"]
+__all__ = ["PreparedPage", "prepare"]
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedPage:
-    """One page that may be classified. Small, so that it is cheaply sent from one process to another."""
+    """One page that may be classified."""
 
     image: ImageFacts
     doubts: tuple[Doubt, ...]
@@ -23,10 +22,6 @@ class PreparedPage:
     tensor: Tensor
     timings_ms: dict[str, float]
     """Of each step, and ``total``."""
-
-
-Prepare = Callable[[bytes, PreprocSpec], PreparedPage]
-"""`prepare`, wherever it is done."""
 
 
 def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:

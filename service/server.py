@@ -1,15 +1,14 @@
-"""The HTTP server around the application, and how it stops. Knows no route."""
+"""The HTTP server around the application, and how it stops."""
 
 import asyncio
 import socket
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from service.connections import ACCEPTED_AT_ONCE, BACKLOG
-from service.http_protocol import READ_BYTES, PatientProtocol
+from service.http import TimeoutH11Protocol, check_uvicorn
 from service.metrics_listener import bind_metrics_port
 from service.settings import Settings
 
@@ -17,24 +16,23 @@ __all__ = ["DrainingServer", "make_server"]
 
 _TICK_S = 0.1
 _LAST_BODIES_S = 2.0
-"""What bodies that arrive when the service stops have left: the grace period is for work, not for slow clients."""
+"""Time left for bodies that are being received when the service stops: the grace period is for work."""
 
 
 def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
-    """Prepare to serve ``app`` where the settings say."""
-    protocol = partial(
-        PatientProtocol,
-        head_timeout_s=settings.header_timeout_s,
-        answer_timeout_s=settings.answer_timeout_s,
-        read_buffer=memoryview(bytearray(READ_BYTES)),
-    )
+    """Return a server for ``app``, not started yet.
+
+    Raises:
+        StartupError: the installed uvicorn does not fit, or the metrics port is not available.
+    """
+    check_uvicorn()
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         backlog=ACCEPTED_AT_ONCE,
-        loop="asyncio",  # uvicorn takes uvloop where it is installed, which does not read into a protocol's own buffer
-        http=cast("type[asyncio.Protocol]", protocol),
+        loop="asyncio",  # the one that is tested, also where uvloop is installed
+        http=TimeoutH11Protocol,
         lifespan="on",
         ws="none",
         log_config=None,
@@ -42,16 +40,16 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
         server_header=False,
         proxy_headers=False,  # nothing here asks who is behind a proxy
         timeout_keep_alive=settings.keep_alive_timeout_s,
-        # Without a limit, one client that stops in the middle of its body keeps the process alive for ever.
+        # Without it, a client that stops in the middle of its body keeps the process alive for ever.
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
     return DrainingServer(config, drain_delay_s=settings.drain_delay_s, metrics_socket=bind_metrics_port(settings))
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that, told to stop, first says so on /health and goes on answering for a while.
+    """A server that first reports on /health that it stops, and answers for another `drain_delay_s`.
 
-    That is the time a load balancer needs to notice; without it, it sends requests to a closed port.
+    Without that time, a load balancer sends requests to a closed port.
     """
 
     def __init__(
@@ -62,19 +60,19 @@ class DrainingServer(uvicorn.Server):
         self._drain_delay_s = drain_delay_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen; also where the metrics have a port of their own."""
+        """Listen, on the metrics port as well."""
         await super().startup(sockets)
         if self._metrics_socket is not None:
             loop = asyncio.get_running_loop()
             backlog = self.config.backlog
             self.servers.append(await loop.create_server(self._protocol, sock=self._metrics_socket, backlog=backlog))
-        # asyncio knows one number for how many wait and how many are accepted at once; here they are two.
+        # asyncio has one number for the backlog and for how many connections it accepts at once; these are two.
         for listening in (one for server in self.servers for one in server.sockets):
             with listening.dup() as same:
                 same.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain, then stop: what is admitted is answered. A second interrupt ends the draining."""
+        """Drain, then stop: requests that were admitted are answered. A second interrupt ends the draining."""
         service = self.lifespan.state["service"]
         service.draining = True
         loop = asyncio.get_running_loop()
@@ -83,11 +81,11 @@ class DrainingServer(uvicorn.Server):
             await asyncio.sleep(_TICK_S)
         service.admission.intake.hurry(_LAST_BODIES_S)
         await super().shutdown(sockets)
-        if self.force_exit:  # when uvicorn leaves out what the application has to close: the audit's last records
+        if self.force_exit:  # uvicorn then leaves out the lifespan, which writes the last audit records
             await self.lifespan.shutdown()
 
     def _protocol(self) -> asyncio.Protocol:
-        # As uvicorn makes it for the main port, so that limits, draining and shutdown are the same.
+        # As uvicorn makes it for the main port, so that the same limits and the same shutdown apply.
         make: Any = self.config.http_protocol_class
         protocol: asyncio.Protocol = make(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state

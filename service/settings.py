@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     trusted_hosts: str | None = None
-    """Names, with commas between. ``None``: what `service.hosts.trusted_hosts` makes of `host`."""
+    """Names, with commas between. ``None``: what `service.middleware.trusted_hosts` makes of `host`."""
     keys_file: Path | None = None
     oidc_issuer: str | None = None
     oidc_audience: str | None = None
@@ -60,9 +60,7 @@ class Settings(BaseSettings):
     """JSON of a `SitePolicy`; ``None``: each bundle's own policy decides."""
     provider: Provider = "auto"
     worker_threads: _Count | None = None
-    """``None``: as many as the CPUs that this process may use, and as many more as processes prepare pages."""
-    page_processes: Annotated[int, Field(ge=0)] | None = None
-    """``None``: as many as the CPUs or `worker_threads`, whatever is less; none if that is one."""
+    """``None``: as many as the CPUs that this process may use."""
     inference_threads: _Count | None = None
     """``None``: what `worker_threads` leave of the CPUs, and at least one."""
     batch_pages: _Count | None = None
@@ -98,20 +96,13 @@ class Settings(BaseSettings):
     idempotency_window_s: _Seconds = 600.0
     idempotency_entries: Annotated[int, Field(ge=0)] = 1000
 
-    def processes_for_pages(self, cpus: int) -> int:
-        """How many processes prepare pages where this one may use ``cpus``; with 0, its threads do."""
-        if self.page_processes is not None:
-            return self.page_processes
-        busy = min(cpus, self.worker_threads or cpus)
-        return busy if busy > 1 else 0
-
-    def pages_at_once(self, cpus: int) -> int:
-        """How many threads work on pages; while some wait for processes, as many others do what is done here."""
-        return self.worker_threads or cpus + self.processes_for_pages(cpus)
+    def workers(self, cpus: int) -> int:
+        """Return how many threads work on pages where this process may use ``cpus``."""
+        return self.worker_threads or cpus
 
     def threads_of_one_inference(self, cpus: int) -> int:
-        """How many threads an inference gets where this process may use ``cpus``."""
-        return self.inference_threads or max(1, cpus // (self.worker_threads or cpus))
+        """Return how many threads one inference gets where this process may use ``cpus``."""
+        return self.inference_threads or max(1, cpus // self.workers(cpus))
 
 
 def read_settings() -> Settings:

@@ -1,4 +1,4 @@
-"""What a running service holds: made once by the lifespan, handed to every request. Knows no route."""
+"""What a running service holds: made once by the lifespan, passed to every request."""
 
 from dataclasses import dataclass
 from typing import TypedDict
@@ -9,13 +9,12 @@ from service.answers import Answers
 from service.audit import AuditLog
 from service.catalog import Catalog
 from service.connections import Connections
-from service.doorway import Doorway
 from service.errors import NotReadyError
 from service.metrics import Metrics
 from service.model_loader import ModelLoader
 from service.model_pool import ModelPool
-from service.prepared import Prepare, prepare
 from service.settings import Settings
+from service.workers import Workers
 
 __all__ = ["LifespanState", "Service"]
 
@@ -30,17 +29,16 @@ class Service:
     loader: ModelLoader
     models: ModelPool
     admission: Admission
+    workers: Workers
     connections: Connections
     metrics: Metrics
     audit: AuditLog | None
     answers: Answers
-    prepare: Prepare = prepare
-    """Where pages are made ready for a model."""
     draining: bool = False
-    """The process has been told to stop: still answers, wants no new requests."""
+    """The process has been told to stop. It still answers."""
 
     def check_ready(self) -> None:
-        """Say whether new requests should come here.
+        """Check that new requests should come here.
 
         Raises:
             NotReadyError: starting, draining, or without a default model.
@@ -65,4 +63,3 @@ class LifespanState(TypedDict):
     """What the lifespan gives to the framework, which gives it to each request as ``request.state``."""
 
     service: Service
-    doorway: Doorway

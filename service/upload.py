@@ -1,4 +1,4 @@
-"""The bytes of one page out of a request body, within a limit. Knows no image format and no model.
+"""Read one page from a request body, within a limit.
 
 Multipart bodies are parsed here on python-multipart itself. Starlette's parser would write files over 1 MiB to disk,
 take the last of two equal fields, and name its refusals in free text only.

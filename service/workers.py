@@ -1,7 +1,4 @@
-"""Threads for what would block the event loop, and a queue in front of them that is never longer than it may be.
-
-Knows no task. Only for the event loop's own thread.
-"""
+"""Worker threads with a bounded queue. Only for the event loop's own thread."""
 
 import asyncio
 import math
@@ -27,10 +24,9 @@ _LONGEST_RETRY_S = 60
 
 
 class Workers:
-    """``threads`` threads, and room for ``max_waiting`` calls that wait for one.
+    """``threads`` threads, and a queue of ``max_waiting`` calls.
 
-    What waits does so here and not in the pool's own queue: that one keeps a cancelled call, with all it holds, until
-    a thread comes by.
+    The queue is not the pool's own, which keeps a cancelled call, with all it holds, until a thread is free.
     """
 
     def __init__(self, threads: int, max_waiting: int) -> None:
@@ -38,37 +34,37 @@ class Workers:
         self._threads = threads
         self._free = asyncio.Semaphore(threads)
         self.places = threads + max_waiting
-        """Calls that can wait and be worked on."""
+        """Calls that can wait or run."""
         self._mean_s = 0.0
         self.waiting = 0
-        """Calls that have no thread yet."""
+        """Calls that wait for a thread."""
         self.working = 0
-        """Calls that have one, those whose caller has gone included."""
+        """Calls that run, cancelled ones included."""
         self._begun: set[Event] = set()
-        """For each of these, what says that nobody waits for it any more."""
+        """Set for each of these that is cancelled."""
 
     @property
     def retry_after_s(self) -> int:
-        """When it is worth trying again: the time in which all that waits now will have begun. 1 to 60."""
+        """Seconds in which all calls that wait now will have begun: 1 to 60."""
         return max(1, min(_LONGEST_RETRY_S, math.ceil(self._mean_s * (self.waiting + 1) / self._threads)))
 
     def check_room(self) -> None:
-        """Say whether a call would be taken now.
+        """Check that the queue is not full.
 
         Raises:
-            OverloadedError: as many wait as may.
+            OverloadedError: the queue is full.
         """
-        in_hand = self.working + self.waiting
-        if in_hand >= self.places:
-            raise OverloadedError(f"{in_hand} other requests that wait or are worked on", self.retry_after_s)
+        taken = self.working + self.waiting
+        if taken >= self.places:
+            raise OverloadedError(f"a full queue, with {taken} other requests", self.retry_after_s)
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call a function in a thread, as soon as one is free; not at all if the caller is cancelled before that.
+        """Call a function in a thread as soon as one is free, unless the caller is cancelled before.
 
-        Once it has begun, it ends early where it asks `service.wanted` whether the caller still waits.
+        A function that runs is told of a later cancellation by `service.wanted`.
 
         Raises:
-            OverloadedError: as many wait as may.
+            OverloadedError: the queue is full.
         """
         self.check_room()
         self.waiting += 1
@@ -84,7 +80,7 @@ class Workers:
         call = self._pool.submit(
             copy_context().run, work_until, given_up, work
         )  # `service.clock` knows whose work it is
-        # When the thread is free and not when the caller is: a caller that is cancelled leaves it working.
+        # When the thread is free: a cancelled caller leaves it working.
         call.add_done_callback(lambda call: _tell(loop, self._end, given_up, perf_counter() - started_s, call, answer))
         try:
             return await answer
@@ -94,7 +90,7 @@ class Workers:
             raise
 
     def close(self) -> None:
-        """Drop what waits, give up what runs, and wait for that."""
+        """Drop calls that wait, cancel those that run, and wait for their end."""
         for given_up in self._begun:
             given_up.set()
         self._pool.shutdown(cancel_futures=True)
@@ -113,5 +109,5 @@ class Workers:
 
 
 def _tell(loop: asyncio.AbstractEventLoop, function: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
-    with suppress(RuntimeError):  # the loop is closed: the process is about to end, and nobody waits
+    with suppress(RuntimeError):  # the loop is closed: the process is about to end
         loop.call_soon_threadsafe(partial(function, *args, **kwargs))

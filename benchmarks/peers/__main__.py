@@ -27,7 +27,7 @@ from benchmarks.peers.environments import environment_of
 from benchmarks.peers.hosted import MODEL, MODELS_DIR, PORT, WORKERS
 from benchmarks.server_process import ServerProcess, free_port, server_process
 from benchmarks.service_process import service_process
-from service.cpus import available_cpus
+from service.host import available_cpus
 
 __all__ = ["report"]
 

@@ -1,4 +1,4 @@
-"""POST /classify. Knows HTTP, not how a page is classified."""
+"""POST /classify."""
 
 from functools import partial
 from typing import Annotated
@@ -11,8 +11,7 @@ from service.answers import Answer
 from service.classify import classify
 from service.dependencies import PROTECTED, DeadlineHeader, IdempotencyKeyHeader, asked_by, service_of
 from service.problems import refusal
-from service.routes.page_request import PAGE_BODY, PageQuery, page_problems, page_reader
-from service.routes.work_route import WorkRoute
+from service.routes.page_request import PAGE_BODY, PageQuery, WorkRoute, page_problems
 from service.schemas import Classification
 from shared_preproc.errors import PreprocError
 
@@ -44,18 +43,20 @@ async def classify_page(
 ) -> Response:
     """How probable each class is, for the page and for each of its thirteen leads, and whether a person has to look."""
     service = service_of(request)
-    # What can be refused without the body is refused before it is read.
+    # Whatever can be refused without the body is refused before it is read.
     service.answers.check_recorded()
     model = await service.models.get(query.model)
     request.state.bundle = model.manifest.ref
-    work = partial(
-        classify,
-        model=model,
-        explaining=query.explain,
-        prepare=service.prepare,
-    )
-    give = partial(service.answers.give, asked_by(request, idempotency_key), model.manifest)
-    answer, replayed = await service.admission.serve(request, page_reader(service), work, give, deadline_ms=deadline_ms)
+    async with service.admission.slot(request, deadline_ms=deadline_ms) as page:
+        classified = partial(
+            service.workers.run,
+            classify,
+            page,
+            model,
+            explaining=query.explain,
+        )
+        asked = asked_by(request, idempotency_key)
+        answer, replayed = await service.answers.give(asked, model.manifest, page, classified)
     response = _response(answer)
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"

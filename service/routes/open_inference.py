@@ -1,13 +1,12 @@
-"""The Open Inference Protocol, version 2, beside the service's own interface. Knows HTTP only.
+"""The Open Inference Protocol, version 2, beside the service's own interface.
 
 Pages go the same way as those of POST /classify, and are counted and recorded alike; refusals have the protocol's form.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -15,17 +14,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
-from starlette.types import Scope
 
 from service import __version__
 from service.answers import Asked, RefusedPageError
 from service.classify import ClassificationResult, LoadedModel, classify
 from service.dependencies import PROTECTED, DeadlineHeader, asked_by, service_of
-from service.errors import InvalidInferenceError, OverloadedError, ServiceError
+from service.errors import InvalidInferenceError, ServiceError
 from service.open_inference import InferenceAnswer, ModelMetadata, encode_answer, parse_request
 from service.problems import KINDS, refusal_headers
-from service.routes.work_route import WorkRoute
-from service.state import Service
+from service.routes.page_request import WorkRoute
 from service.upload import read_raw
 from service.wanted import check_wanted
 from shared_preproc.errors import PreprocError
@@ -86,9 +83,8 @@ class _ProtocolRoute(APIRoute):
         return handle_in_protocol
 
 
-class _InferRoute(WorkRoute, _ProtocolRoute):
-    def refused(self, scope: Scope, error: OverloadedError) -> Response:
-        return _refusal(Request(scope), error)
+class _InferRoute(_ProtocolRoute, WorkRoute):
+    """The same, also while the queue is full."""
 
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
@@ -184,15 +180,13 @@ async def infer(request: Request, asked: Annotated[_Asked, Depends(_asked)]) -> 
     request.state.bundle = asked.model.manifest.ref
     if request.headers.get("content-encoding", "identity") != "identity":
         raise InvalidInferenceError("a compressed body")
-    settings = service.settings
-    classified = partial(classify, model=asked.model, prepare=service.prepare)
-    answer = await service.admission.serve(
-        request,
-        partial(read_raw, max_body_bytes=settings.max_body_bytes),
-        partial(_infer, asked, classified),
-        partial(_give, service, asked),
-        deadline_ms=asked.deadline_ms,
-    )
+    async with service.admission.slot(request, deadline_ms=asked.deadline_ms, read=read_raw) as body:
+        try:
+            answer, results = await service.workers.run(_infer, body, asked)
+        except RefusedPageError as refused:
+            service.answers.note_refusal(asked.by, asked.model.manifest, refused)
+            raise refused.cause from None
+        service.answers.note_results(asked.by, results)
     if answer.json_bytes is None:
         return Response(answer.body, media_type="application/json")
     return Response(
@@ -200,31 +194,16 @@ async def infer(request: Request, asked: Annotated[_Asked, Depends(_asked)]) -> 
     )
 
 
-_Inferred = tuple[InferenceAnswer, Sequence[ClassificationResult]]
-
-
-def _infer(asked: _Asked, classified: Callable[[bytes], ClassificationResult], body: bytes) -> _Inferred:
+def _infer(body: bytes, asked: _Asked) -> tuple[InferenceAnswer, Sequence[ClassificationResult]]:
     inference = parse_request(body, asked.json_bytes)
     results = []
     for page in inference.pages:
         check_wanted()
         try:
-            results.append(classified(page))
+            results.append(classify(page, asked.model))
         except PreprocError as error:
             raise RefusedPageError(page, error) from error
     return encode_answer(inference, results, asked.by.request_id), results
-
-
-async def _give(
-    service: Service, asked: _Asked, _: bytes, infer_pages: Callable[[], Awaitable[_Inferred]]
-) -> InferenceAnswer:
-    try:
-        answer, results = await infer_pages()
-    except RefusedPageError as refused:
-        service.answers.note_refusal(asked.by, asked.model.manifest, refused)
-        raise refused.cause from None
-    service.answers.note_results(asked.by, results)
-    return answer
 
 
 def _reference(model: str, version: str | None) -> str:

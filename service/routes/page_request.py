@@ -1,18 +1,16 @@
-"""What the requests that bring one page have in common: query, body, and how they can be refused. Knows no route."""
+"""What requests that bring pages have in common: early refusal, query, body, and problems."""
 
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from service import errors
-from service.dependencies import ACCESS_REFUSALS
-from service.intake import Arrival
+from service.dependencies import ACCESS_REFUSALS, service_of
 from service.problems import InternalError, InvalidRequestError, problem_responses
-from service.state import Service
-from service.upload import FILE_PART, read_upload
+from service.upload import FILE_PART
 from shared_preproc.errors import (
     NotAnEcgPageError,
     UndecodableImageError,
@@ -21,7 +19,7 @@ from shared_preproc.errors import (
     UnsupportedFormatError,
 )
 
-__all__ = ["PAGE_BODY", "PageQuery", "page_problems", "page_reader"]
+__all__ = ["PAGE_BODY", "PageQuery", "WorkRoute", "page_problems"]
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 PAGE_BODY: dict[str, Any] = {
@@ -70,6 +68,20 @@ _REFUSALS: tuple[type[Exception], ...] = (
 )
 
 
+class WorkRoute(APIRoute):
+    """A route that rejects requests while the queue is full, before it looks at their key, query or body."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler, with a look at the queue in front."""
+        handle = super().get_route_handler()
+
+        async def handle_if_there_is_room(request: Request) -> Response:
+            service_of(request).workers.check_room()
+            return await handle(request)
+
+        return handle_if_there_is_room
+
+
 class PageQuery(BaseModel):
     """The query string; a parameter that is not here is refused, not ignored."""
 
@@ -84,8 +96,3 @@ class PageQuery(BaseModel):
 def page_problems(*beside: type[Exception]) -> dict[int | str, dict[str, Any]]:
     """Describe how such a route refuses, and ``beside``: its ``responses``."""
     return problem_responses(*_REFUSALS, *beside)
-
-
-def page_reader(service: Service) -> Callable[[Request, Arrival], Awaitable[bytes]]:
-    """Read the page of a request's body, as large as the service takes one."""
-    return partial(read_upload, max_body_bytes=service.settings.max_body_bytes)

@@ -1,6 +1,5 @@
-"""POST /reading. Knows HTTP, not how a page is read."""
+"""POST /reading."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -9,8 +8,8 @@ from pydantic import Field
 from service.dependencies import PROTECTED, DeadlineHeader, service_of
 from service.reading import read_leads
 from service.reading_schemas import PageReadingAnswer
-from service.routes.page_request import PAGE_BODY, PageQuery, page_problems, page_reader
-from service.routes.work_route import WorkRoute
+from service.routes.page_request import PAGE_BODY, PageQuery, WorkRoute, page_problems
+from shared_preproc.spec import PreprocSpec
 
 __all__ = ["router"]
 
@@ -42,17 +41,13 @@ async def read(
     service = service_of(request)
     model = await service.models.get(query.model)
     request.state.bundle = model.manifest.ref
-    request_id: str = request.state.request_id
-
-    def work(data: bytes) -> bytes:
-        # To its JSON in the thread: a megabyte of it would hold up every other request.
-        reading = read_leads(data, model.manifest.preprocessing, judging=query.examine)
-        return PageReadingAnswer.of(reading, request_id).model_dump_json().encode()
-
-    body = await service.admission.serve(request, page_reader(service), work, _give, deadline_ms=deadline_ms)
-    return Response(body, media_type="application/json")
+    spec, request_id = model.manifest.preprocessing, request.state.request_id
+    async with service.admission.slot(request, deadline_ms=deadline_ms) as page:
+        answer = await service.workers.run(_read, page, spec, request_id, judging=query.examine)
+    return Response(answer, media_type="application/json")
 
 
-async def _give(_: bytes, work: Callable[[], Awaitable[bytes]]) -> bytes:
-    """No class is named, so nothing is counted as an answer or recorded."""
-    return await work()
+def _read(page: bytes, spec: PreprocSpec, request_id: str, *, judging: bool) -> bytes:
+    """Return the answer's JSON: writing a megabyte of it would block the event loop."""
+    reading = read_leads(page, spec, judging=judging)
+    return PageReadingAnswer.of(reading, request_id).model_dump_json().encode()

@@ -27,5 +27,5 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def client(models_dir: Path) -> Iterator[httpx.Client]:
-    with serving(settings_for(models_dir, body_timeout_s=2.0)) as client:
+    with serving(settings_for(models_dir, body_timeout_s=2.0, header_timeout_s=2.0)) as client:
         yield client

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from benchmarks.server_process import family
 from tests.conftest import REPOSITORY
 from tests.service.serving import TIMEOUT_S, wait_until
 
@@ -57,15 +56,11 @@ class Process:
         return Path(f"/proc/{self._process.pid}/root")
 
     def memory_bytes(self, measure: str) -> int:
-        """`VmRSS`, resident now, or `VmHWM`, the most that ever was; not of the processes that prepare pages."""
-        return _memory_bytes(self.pid, measure)
-
-    def most_memory_bytes(self) -> int:
-        """The most that each of its processes ever had, added up: no less than all had at once.
-
-        What they share, some 30 MB of libraries, counts for each.
-        """
-        return sum(_memory_bytes(pid, "VmHWM") for pid in family(self.pid))
+        """`VmRSS`, resident now, or `VmHWM`, the most that ever was."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        found = re.search(rf"^{measure}:\s+(\d+) kB$", status, re.MULTILINE)
+        assert found
+        return int(found.group(1)) * 1024
 
     def terminate(self) -> None:
         """Send SIGTERM, as an orchestrator does."""
@@ -103,13 +98,6 @@ def failed_start(
         check=False,
         timeout=TIMEOUT_S,
     )
-
-
-def _memory_bytes(pid: int, measure: str) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(rf"^{measure}:\s+(\d+) kB$", status, re.MULTILINE)
-    assert found
-    return int(found.group(1)) * 1024
 
 
 @contextmanager

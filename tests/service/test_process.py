@@ -14,7 +14,10 @@ from pathlib import Path
 import httpx
 import onnxruntime as ort
 import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from service.errors import StartupError
+from service.http import check_uvicorn
 from tests.conftest import REPOSITORY
 from tests.factories import page_jpeg
 from tests.service.process import Process, environment, failed_start, running
@@ -143,6 +146,13 @@ def test_another_event_loop_that_is_installed_beside_it_changes_nothing(models_d
 
 def test_importing_it_reads_no_setting() -> None:
     subprocess.run([sys.executable, "-c", READING_NO_ENVIRONMENT], check=True, cwd=REPOSITORY)
+
+
+def test_unfit_uvicorn_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_uvicorn()
+    monkeypatch.delattr(H11Protocol, "send_400_response")
+    with pytest.raises(StartupError, match=r"uvicorn \S+ lacks send_400_response\. Install"):
+        check_uvicorn()
 
 
 def test_sigterm_while_idle(models_dir: Path) -> None:

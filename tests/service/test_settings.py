@@ -13,7 +13,6 @@ DOCUMENTED = (REPOSITORY / "docs" / "settings.md").read_text()
 WHEN_NOT_SET = {
     "inference_threads": "CPUs / workers",
     "worker_threads": "CPUs",
-    "page_processes": "CPUs",
     "batch_pages": "1; on CUDA 8",
     "critical_sensitivity": "the model's",
     "site_policy": "the model's own",
@@ -95,25 +94,6 @@ def test_nonsense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.
 def test_an_inference_gets_what_the_workers_leave(workers: int | None, threads: int | None, expected: int) -> None:
     settings = Settings(worker_threads=workers, inference_threads=threads)
     assert settings.threads_of_one_inference(cpus=8) == expected
-
-
-@pytest.mark.parametrize(
-    ("cpus", "workers", "processes", "expected"),
-    [
-        (8, None, None, (8, 16)),
-        (1, None, None, (0, 1)),
-        (8, 1, None, (0, 1)),
-        (8, 3, None, (3, 3)),
-        (2, 3, None, (2, 3)),
-        (8, None, 0, (0, 8)),
-        (1, None, 1, (1, 2)),
-    ],
-)
-def test_pages_are_prepared_by_processes_where_several_are_worked_on(
-    cpus: int, workers: int | None, processes: int | None, expected: tuple[int, int]
-) -> None:
-    settings = Settings(worker_threads=workers, page_processes=processes)
-    assert (settings.processes_for_pages(cpus), settings.pages_at_once(cpus)) == expected
 
 
 def test_names_that_are_no_setting_are_found() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cpus import available_cpus, cgroup_cpus, usable_cpus
+from service.host import available_cpus, cgroup_cpus, usable_cpus
 
 
 @pytest.mark.parametrize(

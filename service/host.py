@@ -1,27 +1,35 @@
-"""How many CPUs this process may really use. Knows nothing of what they are used for.
+"""This machine, as the service sees it: usable CPUs, the memory allocator, and its own addresses."""
 
-Thread pools ask the machine how many CPUs it has; in a container that is the wrong number.
-"""
-
+import ctypes
+import ipaddress
 import math
 import os
 from pathlib import Path
 
-__all__ = ["available_cpus", "cgroup_cpus", "usable_cpus"]
+__all__ = ["LOOPBACK_NAME", "available_cpus", "cgroup_cpus", "is_loopback", "keep_freed_memory", "usable_cpus"]
+
+LOOPBACK_NAME = "localhost"
+
+# glibc, malloc.h; mallopt(3).
+_TRIM_THRESHOLD = -1
+_MMAP_THRESHOLD = -3
+
+_LARGEST_KEPT_BYTES = 32 * 2**20  # the most that glibc takes as a threshold for mapping
+_KEPT_BYTES = 64 * 2**20  # at the end of the heap
 
 
 def available_cpus() -> int:
-    """CPUs of this process: its affinity mask, lowered by the quota of its control groups. At least 1."""
+    """Return the CPUs of this process, at least 1: its affinity mask, lowered by the quota of its control groups."""
     return usable_cpus(len(os.sched_getaffinity(0)), cgroup_cpus(Path("/sys/fs/cgroup"), _own_cgroups()))
 
 
 def usable_cpus(affinity: int, quota_cpus: float | None) -> int:
-    """The smaller of both, a quota rounded up: half a CPU still runs one thread."""
+    """Return the smaller of both, a quota rounded up: half a CPU still runs one thread."""
     return affinity if quota_cpus is None else max(1, min(affinity, math.ceil(quota_cpus)))
 
 
 def cgroup_cpus(root: Path, membership: str) -> float | None:
-    """The tightest CPU quota, in CPUs, of the groups in ``membership`` and of those around them; None without any.
+    """Return the tightest CPU quota, in CPUs, of the groups in ``membership`` and their parents; None without any.
 
     ``membership`` is the text of ``/proc/self/cgroup`` (cgroups(7)), ``root`` where the groups are mounted: those of
     version 2 there, those of version 1 in its folder ``cpu``.
@@ -34,6 +42,26 @@ def cgroup_cpus(root: Path, membership: str) -> float | None:
             own = mount / path.lstrip("/")
             folders += [folder for folder in (own, *own.parents) if folder.is_relative_to(mount)]
     return min((quota for folder in folders if (quota := _quota_cpus(folder)) is not None), default=None)
+
+
+def keep_freed_memory() -> bool:
+    """Let the next page reuse the memory of the last one; return whether the C library supports that.
+
+    glibc would return a page's memory to the kernel, and a thousand page faults would bring it back. musl is left as
+    it is.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES) and mallopt(_TRIM_THRESHOLD, _KEPT_BYTES))
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach what listens on ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == LOOPBACK_NAME
 
 
 def _quota_cpus(folder: Path) -> float | None:

@@ -1,0 +1,196 @@
+"""HTTP/1.1 by uvicorn and h11, with the limits that they lack: on time, connections, header fields and small chunks.
+
+What belongs to a single request (log, headers, problem documents) is ASGI middleware: `service.middleware`.
+"""
+
+import asyncio
+import re
+import socket
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from service.connections import Connections
+from service.errors import StartupError
+
+__all__ = ["HEARING", "TimeoutH11Protocol", "check_uvicorn"]
+
+HEARING = "hearing"
+"""Key in ``scope["state"]``: the response is sent, and only the rest of the request's body is still received."""
+
+_HEAD_BYTES = 64 * 2**10
+_HEAD_END = re.compile(rb"\n\r?\n")  # where h11 sees it
+_MAX_LINES = 102  # 100 fields, the request line and the empty one
+_SMALL_CHUNK_BYTES = 256
+_MAX_SMALL_CHUNKS = 1024
+_READ_BYTES = 256 * 2**10  # what asyncio reads at once
+
+_FROM_UVICORN = {
+    *("app_state", "conn", "cycle", "flow", "loop", "timeout_keep_alive", "timeout_keep_alive_task", "transport"),
+    *("_should_upgrade", "data_received", "on_response_complete", "send_400_response", "timeout_keep_alive_handler"),
+    *("body", "disconnected", "message_event", "response_complete", "scope"),
+}
+
+
+def check_uvicorn() -> None:
+    """Check that uvicorn has all that the protocol builds on: most of it is not documented.
+
+    Raises:
+        StartupError: this version of uvicorn lacks something.
+    """
+    inits = (H11Protocol.__init__, RequestResponseCycle.__init__)
+    known = {*dir(H11Protocol), *(name for init in inits for name in init.__code__.co_names)}
+    if missing := _FROM_UVICORN - known:
+        raise StartupError(
+            f"uvicorn {uvicorn.__version__} lacks {', '.join(sorted(missing))}. "
+            "Install a version that this package's dependencies allow."
+        )
+
+
+class BoundedConnection(h11.Connection):
+    """Parse requests as h11 does, but check a head's size before, and reject bodies in many small chunks.
+
+    A million tiny fields or chunks would keep the event loop from everyone else.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(h11.SERVER, _HEAD_BYTES)
+        self.body_bytes_left = 0
+        """Bytes of a body of known length that are still to come; 0 for chunks."""
+        self._small_chunks = 0
+
+    def next_event(self) -> Any:  # noqa: ANN401 - h11's events and its two sentinels
+        """Return the next part of a request.
+
+        Raises:
+            h11.RemoteProtocolError: the bytes are no HTTP, or more than the limits allow.
+        """
+        if self.their_state is h11.IDLE:
+            self._check_head()
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            fields = dict(event.headers)
+            if b"transfer-encoding" in fields and b"content-length" in fields:  # a proxy may take either (smuggling)
+                raise h11.RemoteProtocolError("both a length and chunks")
+            self.body_bytes_left = int(fields.get(b"content-length", 0))
+            self._small_chunks = 0
+        elif isinstance(event, h11.Data):
+            self.body_bytes_left = max(0, self.body_bytes_left - len(event.data))
+            self._small_chunks += event.chunk_start and event.chunk_end and len(event.data) < _SMALL_CHUNK_BYTES
+            if self._small_chunks > _MAX_SMALL_CHUNKS:
+                raise h11.RemoteProtocolError("too many small chunks")
+        return event
+
+    def _check_head(self) -> None:
+        received, _ = self.trailing_data
+        end = _HEAD_END.search(received, 0, _HEAD_BYTES)
+        if end is None and len(received) >= _HEAD_BYTES:
+            raise h11.RemoteProtocolError("a head that is too long")
+        if received.count(b"\n", 0, end.end() if end else _HEAD_BYTES) > _MAX_LINES:
+            raise h11.RemoteProtocolError("too many header fields")
+
+
+class TimeoutH11Protocol(H11Protocol):
+    """uvicorn's protocol, which also closes connections whose client is too slow.
+
+    - A head has to be complete `header_timeout_s` after its first byte, or after the connection was made. So does the
+      rest of a body after its response. uvicorn's `timeout_keep_alive` holds between requests.
+    - A client has `answer_timeout_s` to read what waits for it.
+    - The connection counts in `Connections`, which may close it for a new one.
+    """
+
+    def __init__(self, **arguments: Any) -> None:  # noqa: ANN401 - uvicorn's own arguments
+        super().__init__(**arguments)
+        service = self.app_state["service"]
+        self._connections: Connections = service.connections
+        self._head_timeout_s: float = service.settings.header_timeout_s
+        self._answer_timeout_s: float = service.settings.answer_timeout_s
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._answer_timer: asyncio.TimerHandle | None = None
+        self._wake_bytes = 1
+        self.conn: BoundedConnection = BoundedConnection()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no response is being worked out or sent, so that this connection can make room for another."""
+        return self.cycle is None or self.cycle.response_complete or HEARING in self.cycle.scope["state"]
+
+    def close(self) -> None:
+        """Close at once, and drop what the client has not read yet."""
+        self.transport.abort()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in H11Protocol
+        """Start the clock for the first head."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(0)  # so that `pause_writing` is called as soon as anything waits
+        self._watch_head()
+        self._connections.enter(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop all clocks."""
+        super().connection_lost(exc)
+        _cancel(self.timeout_keep_alive_task)  # uvicorn leaves it running after a reset
+        _cancel(self._head_timer)
+        _cancel(self._answer_timer)
+        self._connections.leave(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrived."""
+        super().data_received(data)
+        self._watch_head()
+        self._wake_at(min(self.conn.body_bytes_left, _READ_BYTES) or 1)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        self.cycle.body.clear()  # uvicorn keeps it until the next request
+        self._connections.answered(self)
+        super().on_response_complete()
+        self._watch_head()
+
+    def pause_writing(self) -> None:
+        """Start the clock for a client that does not read."""
+        super().pause_writing()
+        self._answer_timer = self.loop.call_later(self._answer_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop that clock."""
+        super().resume_writing()
+        _cancel(self._answer_timer)
+
+    def send_400_response(self, msg: str) -> None:
+        """Reject what is no HTTP, unless a response has begun, and end the request that is being answered."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        self.transport.close()
+        if self.cycle is not None:  # or its response would follow this one, and fail
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
+    def _should_upgrade(self) -> bool:
+        """Ignore `Upgrade`, without uvicorn's advice to install a WebSocket library."""
+        return False
+
+    def _watch_head(self) -> None:
+        """Run one clock at a time: for a head (or the rest of a body), for an idle connection, or none."""
+        if not self.is_waiting:
+            _cancel(self._head_timer)
+        elif self.cycle is not None and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            _cancel(self._head_timer)
+            if self.timeout_keep_alive_task is None and not self.transport.is_closing():
+                seconds, close = self.timeout_keep_alive, self.timeout_keep_alive_handler
+                self.timeout_keep_alive_task = self.loop.call_later(seconds, close)
+        elif self._head_timer is None or self._head_timer.cancelled():  # a byte now and then does not restart it
+            self._head_timer = self.loop.call_later(self._head_timeout_s, self.transport.close)
+
+    def _wake_at(self, size_bytes: int) -> None:
+        """Have the kernel report this many bytes at once (SO_RCVLOWAT, socket(7)), not each packet of a body."""
+        if size_bytes != self._wake_bytes:
+            self._wake_bytes = size_bytes
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size_bytes)
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()

@@ -1,0 +1,267 @@
+"""ASGI middleware around every route: request id, log line, headers, trusted hosts, and patience with uploads."""
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import suppress
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+
+from fastapi.telemetry import TelemetryConfig
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.access_errors import UntrustedHostError
+from service.host import LOOPBACK_NAME, is_loopback
+from service.http import HEARING
+from service.metrics import NONE, Metrics, RequestFacts
+from service.problems import internal_error, refusal
+from service.settings import Settings
+from service.trace_context import TRACE_HEADER, TraceContext
+
+if TYPE_CHECKING:
+    from service.spans import Spans
+
+__all__ = [
+    "ANY_HOST",
+    "FRAMEWORK_TELEMETRY",
+    "REQUEST_ID_HEADER",
+    "HearOut",
+    "RequestContext",
+    "Telemetry",
+    "TrustedHosts",
+    "trusted_hosts",
+]
+
+REQUEST_ID_HEADER = "X-Request-ID"
+ANY_HOST = "*"
+
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_AS_SENT = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
+
+FRAMEWORK_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
+"""Off: FastAPI's own telemetry would send addresses, queries and exception texts."""
+
+_REQUEST_ID, _TRACE, _CACHE_CONTROL = (
+    name.lower().encode() for name in (REQUEST_ID_HEADER, TRACE_HEADER, "Cache-Control")
+)
+_Header = tuple[bytes, bytes]
+_WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+_HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
+_ABSOLUTE_FORM = re.compile(rb"https?://([^/]*)(/.*)?", re.IGNORECASE)
+
+logger = logging.getLogger(__name__)
+
+
+class HearOut:
+    """Receive the rest of a request's body before a connection that ends with its response is closed.
+
+    uvicorn closes it at once. The kernel then resets the connection, and a client or proxy that is still sending loses
+    the response (RFC 9112, 9.6). This has to be the outermost middleware.
+    """
+
+    def __init__(self, app: ASGIApp, *, timeout_s: float) -> None:
+        self._app = app
+        self._timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one exchange."""
+        if scope["type"] != "http" or not _closes(scope):
+            await self._app(scope, receive, send)
+            return
+        body_ended = responded = False
+
+        async def receive_noting() -> Message:
+            nonlocal body_ended
+            message = await receive()
+            body_ended = not message.get("more_body", False)
+            return message
+
+        async def send_all_but_the_end(message: Message) -> None:
+            nonlocal responded
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                responded = True
+                message = {**message, "more_body": True}
+            await send(message)
+
+        await self._app(scope, receive_noting, send_all_but_the_end)
+        if responded:
+            scope["state"][HEARING] = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timeout_s):
+                    while not body_ended:
+                        await receive_noting()
+            await send({"type": "http.response.body", "body": b""})
+
+
+class Telemetry(NamedTuple):
+    """What every exchange is reported to, beside the log."""
+
+    metrics: Metrics
+    spans: "Spans | None"
+    """None if no spans are sent."""
+
+
+class RequestContext:
+    """Give each exchange an id, a log line, metrics, a span, headers, and a problem document if the route fails.
+
+    The id is in ``request.state.request_id``. Of what a client writes, only a well-formed request id is logged.
+    """
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app = app
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one exchange."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        method = scope["method"]
+        if method == "HEAD":
+            # Routed as GET, in a scope of our own: uvicorn looks at its own and leaves out the body.
+            scope = {**scope, "method": "GET"}
+        exchange = _Exchange(scope, method, self._telemetry)
+
+        async def send_completed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = exchange.start_response(message["status"], message["headers"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_completed)
+        except Exception:
+            logger.exception("internal_error", extra={"fields": exchange.identity})
+            if exchange.status is None:
+                await internal_error(exchange.request_id)(scope, receive, send_completed)
+        finally:
+            exchange.end()
+
+
+class TrustedHosts:
+    """Reject requests to a host name that is not the service's own (DNS rebinding). Goes inside `RequestContext`.
+
+    The name is that of the request's target (``GET http://localhost/health HTTP/1.1``), else that of its Host header.
+    The address that the connection came to is always trusted: rebinding needs a name, and probes use the address.
+    """
+
+    def __init__(self, app: ASGIApp, *, names: frozenset[str]) -> None:
+        self._app = app
+        self._names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one exchange."""
+        if scope["type"] != "http" or self._is_trusted(scope):
+            await self._app(scope, receive, send)
+        else:
+            await refusal(UntrustedHostError(), scope["state"]["request_id"])(scope, receive, send)
+
+    def _is_trusted(self, scope: Scope) -> bool:
+        _read_absolute_form(scope)
+        if ANY_HOST in self._names:
+            return True
+        given = [value for name, value in scope["headers"] if name == b"host"]
+        match = _HOST.fullmatch(given[0].decode("latin-1")) if len(given) == 1 else None
+        if match is None:
+            return False
+        name = (match["address"] or match["name"]).lower()
+        return name in self._names or name == (scope.get("server") or ("",))[0]
+
+
+def trusted_hosts(settings: Settings, host: str) -> frozenset[str]:
+    """Return the names set; by default ``localhost`` for a port on loopback, and `ANY_HOST` for any other."""
+    if settings.trusted_hosts is not None:
+        return frozenset(name.strip().lower() for name in settings.trusted_hosts.split(","))
+    return frozenset({LOOPBACK_NAME if is_loopback(host) else ANY_HOST})
+
+
+class _Exchange:
+    """One request and its response; ``method`` is the client's own."""
+
+    def __init__(self, scope: Scope, method: str, telemetry: Telemetry) -> None:
+        self._started_s = perf_counter()
+        self._metrics, spans = telemetry
+        self._scope = scope
+        self._method = method if method in _METHODS else "other"
+        self.status: int | None = None
+        """Of the response, once it has begun."""
+        given = dict(reversed(scope["headers"]))  # of several of one name, the first
+        self.request_id = _request_id(given.get(_REQUEST_ID))
+        parent = TraceContext.parse(given[_TRACE].decode("latin-1")) if _TRACE in given else None
+        self._span = None if spans is None else spans.begin(parent, self._started_s)
+        self._trace = self._span.context if self._span else parent and parent.child()
+        self._state: MutableMapping[str, Any] = scope.setdefault("state", {})
+        self._state["request_id"] = self.request_id
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The request id and, if there is one, the trace id."""
+        trace = {} if self._trace is None else {"trace_id": self._trace.trace_id}
+        return {"request_id": self.request_id, **trace}
+
+    def start_response(self, status: int, route_headers: Iterable[_Header]) -> list[_Header]:
+        """Note the status, and return the route's headers with those that every response has."""
+        self.status = status
+        headers = [*route_headers, (_REQUEST_ID, self.request_id.encode())]
+        if self._trace is not None:
+            headers.append((_TRACE, self._trace.header.encode()))
+        if _CACHE_CONTROL not in dict(headers):
+            headers.append((_CACHE_CONTROL, b"no-store"))
+        headers += _AS_SENT  # no route sets any of these
+        return headers
+
+    def end(self) -> None:
+        """Count and log the exchange."""
+        ended_s = perf_counter()
+        duration_s = ended_s - self._started_s
+        status = NONE if self.status is None else self.status
+        facts = RequestFacts(
+            route=getattr(self._scope.get("route"), "path", NONE),
+            method=self._method,
+            status=str(status),
+            code=self._state.get("problem_code", NONE),
+            bundle=self._state.get("bundle", NONE),
+        )
+        self._metrics.count_request(facts, duration_s)
+        if self._span is not None:
+            self._span.end(facts, self.request_id, ended_s)
+        line = {
+            "method": facts.method,
+            "route": facts.route,
+            "status": status,
+            "duration_ms": duration_s * 1000,
+            "key_id": self._state.get("key_id", NONE),
+            **self.identity,
+        }
+        logger.info("request", extra={"fields": line})
+
+
+def _closes(scope: Scope) -> bool:
+    """Say whether the connection ends with the response, as far as the request says."""
+    asked = (value.lower() for name, value in scope["headers"] if name == b"connection")
+    return scope["http_version"] == "1.0" or any(b"close" in value for value in asked)
+
+
+def _read_absolute_form(scope: Scope) -> None:
+    """Take path and Host from a target that holds both; the Host header does not count then (RFC 9112, 3.2.2)."""
+    if match := _ABSOLUTE_FORM.fullmatch(scope.get("raw_path", b"")):
+        raw_path = match[2] or b"/"
+        others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        scope.update(path=unquote(raw_path.decode()), raw_path=raw_path, headers=[(b"host", match[1]), *others])
+
+
+def _request_id(given: bytes | None) -> str:
+    return given.decode() if given is not None and _WELL_FORMED_ID.fullmatch(given) else os.urandom(16).hex()
