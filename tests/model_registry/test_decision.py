@@ -9,7 +9,7 @@ from model_registry.decision import PageAnswer, decide, rests_on_rate
 from tests.bundles import CLASS_NAMES, CRITICAL, policy, reader_rules
 
 SURE = (0.03, 0.01, 0.01, 0.95)
-UNSURE = (0.38, 0.01, 0.01, 0.6)
+UNSURE = (0.58, 0.01, 0.01, 0.4)
 FLAGGED = (0.0, 0.0, 0.26, 0.74)
 INFARCTION = (0.05, 0.02, 0.9, 0.03)
 ABNORMAL = (0.95, 0.01, 0.01, 0.03)
@@ -73,19 +73,23 @@ def test_no_policy_refers_every_page() -> None:
     assert [reason.code for reason in decide(one_reader(*SURE), None)] == ["no_thresholds"]
 
 
-@pytest.mark.parametrize("weaker", [0, 1])
 @pytest.mark.parametrize(
-    ("answer", "probability", "disagrees"),
+    ("weaker", "answer", "probability", "disagrees"),
     [
-        ("normal", 0.7, False),
-        ("normal", 0.6999, True),
-        ("normal", nan, True),
-        ("abnormal_heartbeat", 0.5, False),
-        ("abnormal_heartbeat", 0.4999, True),
-        ("abnormal_heartbeat", nan, True),
+        (0, "normal", 0.5, False),
+        (0, "normal", 0.4999, True),
+        (0, "normal", nan, True),
+        (1, "normal", 0.7, False),
+        (1, "normal", 0.6999, True),
+        (1, "normal", nan, True),
+        (0, "abnormal_heartbeat", 0.5, False),
+        (0, "abnormal_heartbeat", 0.4999, True),
+        (1, "abnormal_heartbeat", 0.5, False),
+        (1, "abnormal_heartbeat", 0.4999, True),
+        (1, "abnormal_heartbeat", nan, True),
     ],
 )
-def test_readers_disagree(answer: str, probability: float, disagrees: bool, weaker: int) -> None:
+def test_readers_disagree(weaker: int, answer: str, probability: float, disagrees: bool) -> None:
     sure, other = (SURE, "abnormal_heartbeat") if answer == "normal" else (ABNORMAL, "normal")
     weak = by_class(0, 0, 0, 0) | {answer: probability, other: 1 - probability}
     readers = (weak, by_class(*sure)) if weaker == 0 else (by_class(*sure), weak)
@@ -93,9 +97,9 @@ def test_readers_disagree(answer: str, probability: float, disagrees: bool, weak
     assert ("readers_disagree" in found) is disagrees
 
 
-def test_infarctions_of_any_age_agree() -> None:
+def test_age_of_infarction_is_the_class_networks() -> None:
     old, acute = (0.05, 0.9, 0.02, 0.03), INFARCTION
-    assert codes(read_by(old, acute, page=acute)) == []
+    assert codes(read_by(old, acute, page=acute)) == ["readers_disagree"]
     assert codes(read_by(acute, old, page=acute)) == []
 
 
@@ -107,6 +111,12 @@ def test_possible_infarction_by_either_reader(infarction: float, found: list[str
     signs = (0.0, infarction, 0.0, 1 - infarction)
     readers = (signs, SURE) if reader == 0 else (SURE, signs)
     assert codes(read_by(*readers)) == found
+
+
+@pytest.mark.parametrize(("infarction", "found"), [(0.2999, []), (0.3, ["possible_infarction"])])
+def test_possible_infarction_against_abnormal(infarction: float, found: list[str]) -> None:
+    signs = (1 - infarction, infarction, 0.0, 0.0)
+    assert codes(read_by(ABNORMAL, signs, page=ABNORMAL)) == found
 
 
 def test_infarction_is_no_sign_against_itself() -> None:
@@ -160,10 +170,10 @@ def test_messages_name_classes_and_numbers() -> None:
         "answers are reported from 0.8000 on.",
         "possible_critical_class": "Myocardial infarction has the probability 0.2600, though normal is more probable; "
         "pages are flagged from 0.2500 on.",
-        "readers_disagree": "The class network gives normal the probability 0.6000, the findings network 0.7000; "
-        "both must give at least 0.7000.",
+        "readers_disagree": "The class network gives normal the probability 0.4000 (0.5000 is asked), "
+        "the findings network gives normal 0.7000 (0.7000 is asked).",
         "possible_infarction": "The class network gives infarction the probability 0.0200, the findings network "
-        "0.3000; from 0.2000 on in either a page is not reported as normal.",
+        "0.3000; from 0.2000 on in either, normal is not reported.",
         "rate_alone": "The answer rests on the heart rate alone: the same curves at 75/min are answered abnormal "
         "heartbeat.",
     }

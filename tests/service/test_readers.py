@@ -44,7 +44,7 @@ def codes(result: ClassificationResult) -> list[str]:
         (ABNORMAL, []),
         (INFARCTION, []),
         (Said(findings_network=(0.31, 0.0, 0.0, 0.69)), ["readers_disagree"]),
-        (Said(class_network=(0.31, 0.0, 0.0, 0.69)), ["readers_disagree"]),
+        (Said(class_network=(0.51, 0.0, 0.0, 0.49)), ["readers_disagree"]),
         (Said(findings_network=(0.0, 0.1, 0.15, 0.75)), ["possible_infarction"]),
         (Said(class_network=(0.0, 0.25, 0.0, 0.75)), ["possible_infarction"]),
         (Said(page=(0.3, 0.0, 0.0, 0.7)), ["uncertain"]),
@@ -90,7 +90,7 @@ def test_who_leads_gives_the_answer(tmp_path: Path, leading: str, top: str) -> N
 
 
 def test_who_leads_answers_at_the_reference_rate(tmp_path: Path) -> None:
-    rules: dict[str, Any] = {"leading": "findings_network", "readers": reader_rules(agree_from=0.0)}
+    rules: dict[str, Any] = {"leading": "findings_network", "readers": reader_rules(class_network_from=0.0)}
     said = Said(Said().page, Said().page, ABNORMAL.page)
     stays = Said(Said().page, Said().page, ABNORMAL.page)
     changes = Said(ABNORMAL.page, ABNORMAL.page, Said().page)

@@ -34,9 +34,9 @@ def policy(*, readers: bool = True, report_from: float = 0.3) -> DecisionPolicy:
     rules = ReaderRules(
         normal_class="normal",
         infarction_classes=("history_of_mi", "myocardial_infarction"),
-        agree_from=0.1,
-        normal_from=0.2,
-        infarction_from=0.9,
+        class_network_from=0.1,
+        findings_network_from=dict.fromkeys(CLASS_NAMES, 0.1) | {"normal": 0.2},
+        infarction_sign_from={"normal": 0.9},
     )
     return DecisionPolicy(
         target_accuracy=0.5,
