@@ -201,18 +201,26 @@ def _draft(
         calibration=_calibration(evidence),
         findings=tuple(FindingSpec(**finding._asdict(), threshold=threshold) for finding, threshold in thresholds),
         decision=evidence.choice.policy,
-        origin={
-            "evaluation": asdict(pages.design),
-            "class_network": asdict(evidence.evaluation.class_config),
-            "findings": asdict(evidence.findings.design),
-            "findings_network": asdict(evidence.findings.config),
-            "distinct_pages": len(pages.pages),
-            "recordings": {"name": signals.name, "count": len(signals), "licence": "CC BY 4.0 (PTB-XL)"},
-            "evidence": hashlib.sha256(_trained_on(evidence)).hexdigest(),
-            "parity": parity,
-            "libraries": {library: version(library) for library in LIBRARIES},
-        },
+        origin=_plain(
+            {
+                "evaluation": asdict(pages.design),
+                "class_network": asdict(evidence.evaluation.class_config),
+                "findings": asdict(evidence.findings.design),
+                "findings_network": asdict(evidence.findings.config),
+                "distinct_pages": len(pages.pages),
+                "recordings": {"name": signals.name, "count": len(signals), "licence": "CC BY 4.0 (PTB-XL)"},
+                "evidence": hashlib.sha256(_trained_on(evidence)).hexdigest(),
+                "parity": parity,
+                "libraries": {library: version(library) for library in LIBRARIES},
+            }
+        ),
     )
+
+
+def _plain(content: dict[str, Any]) -> dict[str, Any]:
+    """The same in JSON's own types: lists for tuples."""
+    plain: dict[str, Any] = json.loads(json.dumps(content))
+    return plain
 
 
 def _headline(figures: dict[str, Any], external: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.engine
 TRAINING_LIMIT_S = 600
 TAKE_OVER_LIMIT_S = 30.0
 PAUSE_S = 0.1
-SHORT_RUN = ("run", "/data", "--arch", "cnn", "--protocol", "published", "--epochs", "1", "--runs", "/runs")
+SHORT_RUN = ("run", "/data", "--arch", "cnn", "--protocol", "published", "--epochs", "1", "--force", "--runs", "/runs")
 
 
 class Sender(threading.Thread):
@@ -56,5 +56,5 @@ def test_the_service_takes_over_what_was_trained(stack: Stack, few_pages: Path) 
     assert stack.state()["State"]["StartedAt"] == before
     assert (
         stack.compose("run", "--rm", "-T", "trainer", "roll-back", "--registry", "/registry")
-        == "production -> fusion/1\n"
+        == "production -> fusion/2\n"
     )

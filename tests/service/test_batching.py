@@ -59,7 +59,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="module")
 def fusion() -> Bundle:
-    return Registry(MODELS).load("fusion/1")
+    return Registry(MODELS).load("fusion/2")
 
 
 def opened(bundle: Bundle) -> Recorder:
