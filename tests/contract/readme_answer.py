@@ -17,6 +17,8 @@ __all__ = ["real_answer", "shortened", "shown_answer"]
 README = REPOSITORY / "README.md"
 MODELS = REPOSITORY / "models"
 WIDTH = 118
+FINDINGS_SHOWN = 3
+FINDINGS_LEFT_OUT = "… 32 in all"
 LEADS_LEFT_OUT = "… then II III aVR aVL aVF V1 V2 V3 V4 V5 V6 and rhythm_strip: 13 in all"
 _BLOCK = re.compile(r"(?<=```json\n).*?(?=\n```)", re.DOTALL)
 
@@ -40,8 +42,9 @@ def real_answer(folder: Path) -> dict[str, Any]:
 
 
 def shortened(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer with its first lead alone."""
-    return answer | {"leads": [answer["leads"][0], LEADS_LEFT_OUT]}
+    """The answer with its first lead and its first findings alone."""
+    findings = [*answer["findings"][:FINDINGS_SHOWN], FINDINGS_LEFT_OUT]
+    return answer | {"findings": findings, "leads": [answer["leads"][0], LEADS_LEFT_OUT]}
 
 
 def _command(start: str) -> list[str]:
