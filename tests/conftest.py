@@ -15,6 +15,7 @@ from trainer.run import Run
 from trainer.synth import synthesize
 
 if TYPE_CHECKING:
+    from tests.fusion_run import FusionRun
     from trainer.evaluate import Evaluation
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -108,3 +109,13 @@ def evaluation(synthetic_pages: Path, tmp_path_factory: pytest.TempPathFactory) 
     evaluation = Evaluation(pages, tmp_path_factory.mktemp("evaluation"), quick=True)
     evaluation.run()
     return evaluation
+
+
+@pytest.fixture(scope="session")
+def fusion_run(
+    evaluation: "Evaluation", synthetic_pages: Path, tmp_path_factory: pytest.TempPathFactory
+) -> "FusionRun":
+    """A bundle of two readers by `trainer run --quick`, which takes up `evaluation`."""
+    from tests.fusion_run import run_fusion  # noqa: PLC0415 - as above
+
+    return run_fusion(evaluation, synthetic_pages, tmp_path_factory.mktemp("fusion"))

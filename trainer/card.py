@@ -229,7 +229,7 @@ def _rules(decision: Mapping[str, Any]) -> str:
             + ".",
             "A reader gives infarction "
             + ", ".join(
-                f"{least:.2f} or more and the answer is {words(name)}"
+                f"{least:.3f} or more and the answer is {words(name)}"
                 for name, least in rules["infarction_sign_from"].items()
             )
             + ".",

@@ -32,7 +32,7 @@ def why_not_promote(registry: Registry, reference: str, alias: str) -> str | Non
     if new.origin.get("evidence") != old.origin.get("evidence"):
         return f"{new.ref} was judged on other data than {old.ref}, so that they cannot be compared"
     worse = [
-        f"{name} {new_figure:.3f} instead of {old_figure:.3f}"
+        f"{name} {_words(new_figure)} instead of {_words(old_figure)}"
         for (name, new_figure), (_, old_figure) in zip(_figures(new).items(), _figures(old).items(), strict=True)
         if old_figure is not None and (new_figure is None or new_figure < old_figure - _TOLERANCE)
     ]
@@ -42,7 +42,7 @@ def why_not_promote(registry: Registry, reference: str, alias: str) -> str | Non
 def figure_words(manifest: BundleManifest) -> str:
     """Say the figures by which bundles are compared in one line; a dash: not measured."""
     figures = _figures(manifest).items()
-    return ", ".join(f"{name} {'-' if figure is None else f'{figure:.3f}'}" for name, figure in figures)
+    return ", ".join(f"{name} {_words(figure)}" for name, figure in figures)
 
 
 def _figures(manifest: BundleManifest) -> dict[str, float | None]:
@@ -56,6 +56,10 @@ def _figures(manifest: BundleManifest) -> dict[str, float | None]:
         "infarction": _number((external.get("infarction_against_rest") or {}).get("auroc")),
         "reported right": _number((reported.get("accuracy") or {}).get("share")),
     }
+
+
+def _words(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:.3f}"
 
 
 def _number(value: object) -> float | None:

@@ -6,14 +6,12 @@ import numpy as np
 
 from model_registry.registry import Registry
 from shared_preproc.layout import EDAN_3X4_R1
+from tests.fusion_run import FusionRun
 from tests.service.serving import serving, settings_for
-from trainer.calibrate import calibrate
 from trainer.classes import CLASS_NAMES
 from trainer.dataset import read_pages
-from trainer.evaluate import Evaluation
 from trainer.export import export
-from trainer.fusion_bundle import publish_fusion
-from trainer.members import mean_page_logits, train_members
+from trainer.members import mean_page_logits
 from trainer.run import Run
 
 TOLERANCE = 1e-6
@@ -35,18 +33,21 @@ def test_the_service_answers_what_the_trainer_evaluated(evaluated: Run, few_page
             np.testing.assert_allclose(by_lead, expected["lead_probabilities"], atol=TOLERANCE)
 
 
-def test_the_service_answers_what_the_fusion_members_say(evaluation: Evaluation, tmp_path: Path) -> None:
-    registry = Registry(tmp_path)
-    registry.promote(publish_fusion(evaluation, registry, "fusion"))
-    pages = evaluation.leak_free.page_set
+def test_the_service_answers_what_the_fusion_members_say(fusion_run: FusionRun) -> None:
+    fusion_run.registry.promote("fusion/1")
+    evidence = fusion_run.evidence
+    pages = evidence.pages.page_set
     chosen = np.linspace(0, len(pages.pages) - 1, PAGES_ASKED).astype(int)
-    design, folder = evaluation.leak_free.design, evaluation.leak_free.folder / "members"
-    members = train_members(pages, design.repeats, evaluation.fusion_config, folder)
-    calibration = calibrate(evaluation.leak_free.out_of_fold("fusion")).calibration
-    expected = calibration.probabilities(mean_page_logits(members, pages.traces[chosen]))
-    with serving(settings_for(tmp_path)) as client:
-        for row, probabilities in zip(chosen, expected, strict=True):
+    traces = pages.traces[chosen]
+    fused, readers = evidence.choice.probabilities(
+        mean_page_logits(evidence.class_members, traces), evidence.findings.answer(traces)
+    )
+    with serving(settings_for(fusion_run.models)) as client:
+        for place, row in enumerate(chosen):
             answer = client.post("/classify", files={"file": pages.pages[row].path.read_bytes()}).json()
             assert answer["seen_in_training"] is True
             by_page = [answer["probabilities"][name] for name in CLASS_NAMES]
-            np.testing.assert_allclose(by_page, probabilities, atol=TOLERANCE)
+            np.testing.assert_allclose(by_page, fused[place], atol=TOLERANCE)
+            for reader, expected in zip(("class_network", "findings_network"), readers[place], strict=True):
+                by_reader = [answer["readers"][reader][name] for name in CLASS_NAMES]
+                np.testing.assert_allclose(by_reader, expected, atol=TOLERANCE)

@@ -1,4 +1,4 @@
-"""The shipped fusion bundle claims what its own out-of-fold answers give; the real pages are not refused."""
+"""The promoted bundle claims what its own answers out of fold give; the real pages are not refused."""
 
 import hashlib
 from pathlib import Path
@@ -8,69 +8,148 @@ import numpy as np
 import pytest
 
 from model_registry.bundle import Bundle
+from model_registry.policy import DecisionPolicy
 from model_registry.registry import Registry
 from shared_preproc.errors import NotAnEcgPageError, UnreadableLeadsError
 from shared_preproc.evidence import examine
 from shared_preproc.page import decode_page
 from shared_preproc.pipeline import read_page
 from tests.conftest import REPOSITORY
-from trainer.calibrate import Calibration
+from tests.trainer.test_fusion_bundle import assert_same
 from trainer.classes import CLASS_NAMES
-from trainer.fusion_bundle import OUT_OF_FOLD_FILE
-from trainer.metrics import page_metrics
-from trainer.out_of_fold import OutOfFold, load_out_of_fold
-from trainer.policy import referrals
-from trainer.referrals import reported_pages
+from trainer.dataset import LabelledPage, read_pages
+from trainer.findings import CODES
+from trainer.known_answers import KnownAnswers
+from trainer.metrics import SCALARS, page_metrics
+from trainer.promotion import figure_words
+from trainer.ptbxl import read_ptbxl
+from trainer.signals import SignalSet, recording_sha256
+from trainer.splits import distinct_pages
+from trainer.validation.figures import Answers, Labels, external_figures
 
 MODELS = REPOSITORY / "models"
+LARGEST_GRAPH_BYTES = 8_000_000
+STATEMENTS = {"normal": "NORM", "history_of_mi": "MI", "myocardial_infarction": "MI"}
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return Registry(MODELS).load("fusion")
+    return Registry(MODELS).load("production")
 
 
 @pytest.fixture(scope="module")
-def answers(bundle: Bundle) -> OutOfFold:
-    path = MODELS / bundle.manifest.ref / OUT_OF_FOLD_FILE
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == bundle.manifest.files[OUT_OF_FOLD_FILE]
-    return load_out_of_fold(path)
+def card() -> dict[str, Any]:
+    return dict(Registry(MODELS).card("production").content or {})
 
 
-def test_the_figures_are_those_of_the_answers(bundle: Bundle, answers: OutOfFold) -> None:
-    facts: dict[str, Any] = bundle.manifest.model_dump(mode="json")
-    after = facts["calibration"]["after"]
-    assert facts["metrics"]["log_loss"] == pytest.approx(after["log_loss"])
-    calibration = Calibration(facts["calibration"]["temperature"], np.array(facts["calibration"]["bias"]))
-    fitted = page_metrics(
-        answers.labels, calibration.probabilities(answers.mean_logits), answers.groups, CLASS_NAMES, draws=0
+@pytest.fixture(scope="module")
+def decision(bundle: Bundle) -> DecisionPolicy:
+    assert bundle.manifest.decision is not None
+    return bundle.manifest.decision
+
+
+@pytest.fixture(scope="module")
+def known(bundle: Bundle) -> KnownAnswers:
+    assert bundle.out_of_fold is not None
+    return KnownAnswers.unpack(bundle.out_of_fold)
+
+
+@pytest.fixture(scope="module")
+def recordings(shared_dir: Path) -> SignalSet:
+    return read_ptbxl(shared_dir / "data")
+
+
+@pytest.fixture(scope="module")
+def pages(published_pages: Path, shared_dir: Path) -> list[LabelledPage]:
+    """Every distinct page, in the order of the evidence."""
+    found = distinct_pages(read_pages(published_pages, shared_dir / "data" / "records.csv"))
+    return sorted(found, key=lambda page: (page.class_name, page.sha256, page.name))
+
+
+def answers_about(sha256: list[str], known: KnownAnswers, bundle: Bundle) -> Answers:
+    """Stored answers, one for each of ``sha256``."""
+    rows, thresholds = len(sha256), {finding.code: finding.threshold for finding in bundle.manifest.findings}
+    unknown = np.full((rows, len(CLASS_NAMES)), np.nan)
+    nothing = Answers(
+        probabilities=unknown,
+        reasons=((),) * rows,
+        heart_rates_bpm=unknown[:, 0],
+        readers=np.stack([unknown, unknown], axis=1),
+        findings=np.full((rows, len(CODES)), np.nan),
+        thresholds=thresholds,
     )
-    # The card's figures are cross-fitted, so they are the same but for what calibration learns of a page itself.
-    for name in ("accuracy", "balanced_accuracy", "f1_macro", "auroc_macro"):
-        assert facts["metrics"][name] == pytest.approx(fitted[name], abs=0.02)
+    given, count = known.in_place_of(nothing, sha256)
+    assert count == rows, f"{rows - count} of {rows} have no stored answer"
+    return given
 
 
-def test_the_policy_keeps_its_promise(bundle: Bundle, answers: OutOfFold) -> None:
-    facts: dict[str, Any] = bundle.manifest.model_dump(mode="json")
-    policy = bundle.manifest.decision
-    assert policy is not None
-    calibration = Calibration(facts["calibration"]["temperature"], np.array(facts["calibration"]["bias"]))
-    probabilities = calibration.probabilities(answers.mean_logits)
-    reported = reported_pages(referrals(policy, probabilities, answers.mean_distances))
-    right = probabilities.argmax(axis=1) == answers.labels
-    assert right[reported].mean() == pytest.approx(policy.accuracy)
-    assert reported.mean() == pytest.approx(policy.coverage)
-    assert policy.accuracy >= policy.target_accuracy >= 0.98
-    assert policy.coverage >= 0.80
+def test_external_figures_are_those_of_the_answers(
+    bundle: Bundle, card: dict[str, Any], decision: DecisionPolicy, known: KnownAnswers, recordings: SignalSet
+) -> None:
+    answers = answers_about([recording_sha256(one) for one in recordings.signal_mv], known, bundle)
+    labels = Labels(recordings.classes, recordings.statements, recordings.patients)
+    assert_same(external_figures(answers, labels, decision), card["external"])
 
 
-def test_no_page_was_answered_by_a_network_that_saw_its_record(answers: OutOfFold) -> None:
-    for folds in answers.folds:
-        assert len(set(zip(answers.groups, folds.tolist(), strict=True))) == len(set(answers.groups))
+def test_internal_figures_are_those_of_the_answers(
+    bundle: Bundle, card: dict[str, Any], decision: DecisionPolicy, known: KnownAnswers, pages: list[LabelledPage]
+) -> None:
+    answers = answers_about([page.sha256 for page in pages], known, bundle)
+    places = np.array([CLASS_NAMES.index(page.class_name) for page in pages])
+    groups = tuple(page.group for page in pages)
+    statements = [{STATEMENTS[page.class_name]} if page.class_name in STATEMENTS else set() for page in pages]
+    labels = Labels(np.eye(len(CLASS_NAMES), dtype=bool)[places], tuple(map(frozenset, statements)), groups)
+    assert_same(external_figures(answers, labels, decision), card["inside"])
+    figures = page_metrics(places, np.asarray(answers.probabilities, np.float64), groups, CLASS_NAMES)
+    for name in SCALARS:
+        assert figures[name] == pytest.approx(card["figures"][0]["figures"][name], abs=1e-6)
 
 
-def test_every_page_of_the_evidence_was_trained_on_in_the_end(bundle: Bundle, answers: OutOfFold) -> None:
-    assert bundle.training_pages == frozenset(page["sha256"] for page in answers.pages)
+def test_headline_is_the_cards(bundle: Bundle, card: dict[str, Any]) -> None:
+    metrics: dict[str, Any] = dict(bundle.manifest.metrics)
+    external = card["external"]
+    for name in SCALARS:
+        assert metrics[name] == card["figures"][0]["figures"][name]
+    for name, by_reader in external["auroc"].items():
+        assert metrics["external"][name] == by_reader["answer"]
+    assert metrics["external"]["reported"] == external["reported"]
+    assert " -" not in figure_words(bundle.manifest), "a figure that promotion compares is missing"
+
+
+def test_policy_reaches_what_it_was_chosen_for(decision: DecisionPolicy) -> None:
+    assert decision.readers is not None
+    assert decision.accuracy >= decision.target_accuracy
+    assert decision.accuracy_ci95[0] <= decision.accuracy <= decision.accuracy_ci95[1]
+
+
+def test_card_states_the_policy_of_the_bundle(card: dict[str, Any], decision: DecisionPolicy) -> None:
+    assert card["decision"] == decision.model_dump(mode="json")
+
+
+def test_every_claim_of_the_card_is_in_its_text(card: dict[str, Any]) -> None:
+    text = Registry(MODELS).card("production").text or ""
+    for where in ("external", "inside"):
+        for group in ("reported", "failures"):
+            for cell in card[where][group].values():
+                if "share" in cell:
+                    assert f"| {cell['count']} | {cell['of']} | {cell['share']:.3f}" in text
+    assert "None" not in text
+
+
+def test_all_that_was_trained_on_has_a_stored_answer(
+    bundle: Bundle, pages: list[LabelledPage], recordings: SignalSet
+) -> None:
+    expected = {page.sha256 for page in pages} | set(map(recording_sha256, recordings.signal_mv))
+    assert set(bundle.training_pages or ()) == expected
+
+
+def test_no_stored_answer_is_missing_a_number(known: KnownAnswers) -> None:
+    for name in ("probabilities", "readers", "findings"):
+        assert np.isfinite(getattr(known.answers, name)).all()
+
+
+def test_graph_is_small_enough(bundle: Bundle) -> None:
+    assert len(bundle.model) <= LARGEST_GRAPH_BYTES
 
 
 def test_at_most_one_real_page_in_two_hundred_is_refused(bundle: Bundle, published_pages: Path) -> None:

@@ -53,7 +53,7 @@ def test_tensor_agrees_with_a_printed_and_read_page(class_name: str, rhythm_lead
     signals = synth_signals(class_name, 5)
     header = Header("SYN-000001", "Male", 60, datetime(2001, 2, 3, 4, 5, 6), rhythm_lead)  # noqa: DTZ001 - a printed clock
     page = decode_page(encode_jpeg(render_page(signals, header)), SPEC.layout)
-    read = read_page(page, SPEC).tensor(SPEC)
+    read = read_page(page, SPEC).tensor(SPEC).astype(np.float32)
     straight = recording_tensor(Recording(signals.mv, signals.sampling_rate_hz), SPEC, rhythm_lead)
     assert np.isfinite(straight).all()
     for lead in SAMPLES:

@@ -149,7 +149,10 @@ def test_card_says_what_the_model_is_not_for(card: dict[str, Any]) -> None:
 def test_card_says_when_a_page_is_referred(card: dict[str, Any]) -> None:
     text, decision = card_text(card), card["decision"]
     assert f"less probable than {decision['report_from']:.3f}" in text
-    assert f"gives infarction {decision['readers']['infarction_from']:.2f} or more" in text
+    for name, least in decision["readers"]["infarction_sign_from"].items():
+        assert f"{least:.3f} or more and the answer is {name.replace('_', ' ')}" in text
+    for name, least in decision["readers"]["findings_network_from"].items():
+        assert f"{least:.2f} ({name.replace('_', ' ')})" in text
     assert "The heart rate is 60 to 100/min and the same curves at 75/min are answered otherwise." in text
     assert figure_cell(decision["operating_points"][-1], "sensitivity") in text
 

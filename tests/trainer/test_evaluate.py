@@ -27,7 +27,7 @@ def test_too_few_pages_are_refused(few_pages: Path) -> None:
         fold_numbers(read_pages(few_pages), 20, seed=0)
 
 
-def test_every_page_is_answered_by_networks_that_did_not_see_its_record(evaluation: Evaluation) -> None:
+def test_every_page_is_answered_in_every_way_out_of_fold(evaluation: Evaluation) -> None:
     answers = evaluation.leak_free.out_of_fold("class-network")
     assert answers.page_logits.shape == (1, 80, 4)
     assert answers.lead_logits is not None
@@ -57,12 +57,12 @@ def test_the_report_compares_all_that_is_finished(evaluation: Evaluation) -> Non
     rows = {row["name"]: row["figures"] for row in report["rows"]}
     majority, template = (
         rows["majority class"],
-        rows["template (curves masked out), read as the fusion network reads a page"],
+        rows["template (curves masked out), read as the class network reads a page"],
     )
     assert majority["balanced_accuracy"] == pytest.approx(0.25)
     assert template["confusion_matrix"] == majority["confusion_matrix"]
     assert all(np.sum(figures["confusion_matrix"]) == 80 for figures in rows.values())
-    assert [row["name"] for row in report["published_rows"]] == ["fusion network over the curves of all leads"]
+    assert [row["name"] for row in report["published_rows"]] == ["class network over the curves of all leads"]
     assert report_text(report) == (evaluation.leak_free.folder / "report.md").read_text()
 
 

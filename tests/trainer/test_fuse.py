@@ -17,10 +17,10 @@ def test_classes_stand_where_the_axes_expect_them() -> None:
 
 def test_fused_logits_by_hand() -> None:
     class_logits = np.log([[0.7, 0.1, 0.1, 0.1]])
-    findings_logits = np.log([[0.2, 0.1, 0.2, 0.5]])
-    fused = Fusion(cap=1.5, weight=0.3).logits(class_logits, findings_logits)
+    findings_logits = np.log([[0.1, 0.1, 0.2, 0.6]])
+    fused = Fusion(cap=1.5, normal_weight=0.4, infarction_weight=0.3).logits(class_logits, findings_logits)
     infarction = 0.3 * np.log(0.3 / 0.7)
-    expected = [[np.log(0.7), -1.5 + infarction, -1.5 + infarction, -1.5 + 0.3 * np.log(0.5 / 0.5)]]
+    expected = [[np.log(0.7), -1.5 + infarction, -1.5 + infarction, -1.5 + 0.4 * np.log(0.6 / 0.4)]]
     np.testing.assert_allclose(fused, expected, atol=1e-12)
 
 

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,7 +69,8 @@ def test_answers_of_one_reader_are_not_packed() -> None:
 
 def zipped(**arrays: object) -> bytes:
     content = io.BytesIO()
-    np.savez(content, **{name: np.asarray(value) for name, value in arrays.items()})
+    named: dict[str, Any] = {name: np.asarray(value) for name, value in arrays.items()}
+    np.savez(content, **named)
     return content.getvalue()
 
 

@@ -21,6 +21,7 @@ from trainer.policy import (
     _flagged,
     _reported,
     _rest_on_rate,
+    _Thresholds,
     _view,
     choose,
     cross_fitted,
@@ -31,7 +32,6 @@ from trainer.validation.figures import Answers, external_figures
 
 MI = CLASS_NAMES.index("myocardial_infarction")
 ABNORMAL = CLASS_NAMES.index("abnormal_heartbeat")
-SHARES = st.floats(0, 1)
 
 
 @pytest.fixture(scope="module")
@@ -171,21 +171,25 @@ def test_sensitivity_is_kept_whatever_it_flags(answers: ReaderAnswers) -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(0, 10_000), SHARES, SHARES, SHARES, SHARES, SHARES)
-def test_vectorised_rules_decide_as_the_service(
-    seed: int, report_from: float, agree_from: float, normal_from: float, infarction_from: float, flag_from: float
-) -> None:
+@given(st.integers(0, 10_000), st.lists(st.floats(0, 1), min_size=8, max_size=8))
+def test_vectorised_rules_decide_as_the_service(seed: int, thresholds: list[float]) -> None:
+    flag_from, report_from, class_from, *by_kind, sign_where_other, sign_where_normal = thresholds
+    other, infarction, normal = by_kind
     answers = drawn_reader_answers(pages=40, recordings=40, sureness=4.0, seed=seed)
     point = OperatingPoint(threshold=flag_from, sensitivity=1.0, sensitivity_ci95=(0, 1), flagged=0.1)
-    rules = reader_rules(agree_from=agree_from, normal_from=normal_from, infarction_from=infarction_from)
+    rules = reader_rules(
+        class_network_from=class_from,
+        findings_network_from=dict(zip(CLASS_NAMES, (other, infarction, infarction, normal), strict=True)),
+        infarction_sign_from={CLASS_NAMES[ABNORMAL]: sign_where_other, CLASS_NAMES[NORMAL]: sign_where_normal},
+    )
     policy = tiny_policy(report_from=report_from, default_sensitivity=1.0, operating_points=(point,), readers=rules)
     choice = replace(plain_choice(), policy=policy)
     fused, readers = choice.probabilities(answers.class_logits, answers.findings)
     again, _ = choice.probabilities(answers.class_logits_again, answers.findings_again)
     stopped = _flagged(fused, PolicyGoals(), point) | _rest_on_rate(answers, fused, again, rules)
     view = _view(answers, fused, readers, stopped)
-    reported = _reported(view, report_from, agree_from, normal_from, infarction_from)
-    np.testing.assert_array_equal(reported, choice.answers(answers).reported)
+    chosen = _Thresholds(report_from, class_from, (other, infarction, normal), sign_where_other, sign_where_normal)
+    np.testing.assert_array_equal(_reported(view, chosen), choice.answers(answers).reported)
 
 
 @pytest.mark.parametrize(("rate_bpm", "reasons"), [(80.0, ("rate_alone",)), (120.0, ()), (np.nan, ())])
@@ -252,11 +256,11 @@ def test_readers_are_calibrated_where_they_are_at_home(answers: ReaderAnswers, c
         np.testing.assert_allclose(readers[rows, place].mean(axis=0), shares, atol=0.02)
 
 
-def test_readers_without_doubt_of_infarction_is_reported(answers: ReaderAnswers, choice: Choice) -> None:
+def test_normal_is_reported_without_sign_of_infarction(answers: ReaderAnswers, choice: Choice) -> None:
     decided = choice.answers(answers)
     assert decided.readers is not None
     assert choice.policy is not None
     assert choice.policy.readers is not None
     signs = decided.readers[:, :, INFARCTIONS].sum(axis=2).max(axis=1)
     as_normal = decided.reported & (decided.top == NORMAL)
-    assert signs[as_normal].max() < choice.policy.readers.infarction_from
+    assert signs[as_normal].max() < choice.policy.readers.infarction_sign_from["normal"]

@@ -1,6 +1,7 @@
 """A bundle takes the place of the promoted one only if it is not worse on the same evidence."""
 
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ GOOD = {"accuracy": 0.92, "f1_macro": 0.91, "normal": 0.93, "infarction": 0.88, 
 
 
 def publish(
-    registry: Registry, *, evidence: str = "same", with_thresholds: bool = True, **figures: float | None
+    registry: Registry,
+    *,
+    evidence: str = "same",
+    with_thresholds: bool = True,
+    figures: Mapping[str, float | None] | None = None,
 ) -> str:
     """Publish a bundle of `GOOD` figures, or of others."""
-    known: dict[str, float | None] = {**GOOD, **figures}
+    known: dict[str, float | None] = {**GOOD, **(figures or {})}
     metrics: dict[str, Any] = {
         "accuracy": known["accuracy"],
         "f1_macro": known["f1_macro"],
@@ -53,7 +58,7 @@ def promote(registry: Registry, reference: str, *, force: bool = False) -> str:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_worse_figure_is_not_promoted(registry: Registry, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert promote(registry, publish(registry, **{name: GOOD[name] - 0.02})) == "readers/1"
+    assert promote(registry, publish(registry, figures={name: GOOD[name] - 0.02})) == "readers/1"
     told = capsys.readouterr().out
     assert "not promoted: readers/2 is worse than readers/1" in told
     assert f"{GOOD[name] - 0.02:.3f} instead of {GOOD[name]:.3f}" in told
@@ -62,25 +67,25 @@ def test_worse_figure_is_not_promoted(registry: Registry, name: str, capsys: pyt
 
 @pytest.mark.parametrize("name", GOOD)
 def test_better_figure_is_promoted(registry: Registry, name: str) -> None:
-    assert promote(registry, publish(registry, **{name: GOOD[name] + 0.02})) == "readers/2"
+    assert promote(registry, publish(registry, figures={name: GOOD[name] + 0.02})) == "readers/2"
 
 
 def test_difference_by_chance_is_promoted(registry: Registry) -> None:
-    assert promote(registry, publish(registry, accuracy=GOOD["accuracy"] - 0.005)) == "readers/2"
+    assert promote(registry, publish(registry, figures={"accuracy": GOOD["accuracy"] - 0.005})) == "readers/2"
 
 
 def test_figure_that_is_gone_is_worse(registry: Registry) -> None:
-    reason = why_not_promote(registry, publish(registry, infarction=None), ALIAS)
+    reason = why_not_promote(registry, publish(registry, figures={"infarction": None}), ALIAS)
     assert reason == "readers/2 is worse than readers/1: infarction - instead of 0.880"
 
 
 def test_other_evidence_is_not_compared(registry: Registry) -> None:
-    reason = why_not_promote(registry, publish(registry, evidence="other", accuracy=0.99), ALIAS)
+    reason = why_not_promote(registry, publish(registry, evidence="other", figures={"accuracy": 0.99}), ALIAS)
     assert reason == "readers/2 was judged on other data than readers/1, so that they cannot be compared"
 
 
 def test_bundle_without_thresholds_is_not_promoted(registry: Registry) -> None:
-    reason = why_not_promote(registry, publish(registry, with_thresholds=False, accuracy=0.99), ALIAS)
+    reason = why_not_promote(registry, publish(registry, with_thresholds=False, figures={"accuracy": 0.99}), ALIAS)
     assert reason == "readers/2 has no thresholds, so that every page would be referred"
 
 
@@ -97,21 +102,21 @@ def test_first_bundle_without_thresholds_is_not(tmp_path: Path) -> None:
 def test_thresholds_beat_a_bundle_without(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     registry.promote(publish(registry, with_thresholds=False), ALIAS)
-    assert promote(registry, publish(registry, accuracy=0.5)) == "readers/2"
+    assert promote(registry, publish(registry, figures={"accuracy": 0.5})) == "readers/2"
 
 
 def test_broken_bundle_is_replaced(registry: Registry) -> None:
     (folder(registry) / "readers/1/model.onnx").write_bytes(b"")
-    assert promote(registry, publish(registry, accuracy=0.5)) == "readers/2"
+    assert promote(registry, publish(registry, figures={"accuracy": 0.5})) == "readers/2"
 
 
-@pytest.mark.parametrize("change", [{"accuracy": 0.5}, {"evidence": "other"}, {"with_thresholds": False}])
+@pytest.mark.parametrize("change", [{"figures": {"accuracy": 0.5}}, {"evidence": "other"}, {"with_thresholds": False}])
 def test_force_promotes_it_all_the_same(registry: Registry, change: dict[str, Any]) -> None:
     assert promote(registry, publish(registry, **change), force=True) == "readers/2"
 
 
 def test_list_shows_figures_and_aliases(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
-    publish(registry, reported=None)
+    publish(registry, figures={"reported": None})
     assert main(["list", "--registry", str(folder(registry))]) == 0
     first, second = capsys.readouterr().out.splitlines()
     words = "accuracy 0.920, macro F1 0.910, other patients: normal 0.930, infarction 0.880, reported right"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from shared_preproc.leads import Lead
 from shared_preproc.recording import Recording, recording_tensor
 from shared_preproc.spec import TRACES_50_HZ
 from trainer.synth import synth_signals
@@ -48,9 +49,10 @@ def leads(views: Signals) -> Signals:
     return views[:, :1500].reshape(-1, 12, 125, 3)
 
 
-def lead_of(views: Signals, name: str) -> Signals:
+def lead_of(views: Signals, name: Lead) -> Signals:
     """Signal of one lead, (pages, 125)."""
-    return leads(views)[:, list(TRACES_50_HZ.layout.leads).index(name), :, 0]
+    signal: Signals = leads(views)[:, TRACES_50_HZ.layout.leads.index(name), :, 0]
+    return signal
 
 
 def test_bands_are_those_of_carts(signal_mv: Signals, banded: Signals) -> None:
@@ -138,11 +140,11 @@ def test_turn_of_zero_degrees_changes_nothing(banded: Signals) -> None:
 @pytest.mark.parametrize("turn_deg", [0.0, 15.0])
 def test_limb_leads_keep_their_equations(turn_deg: float, banded: Signals) -> None:
     views = drawn(banded, ViewSettings(**{**vars(STILL), "turn_deg": turn_deg}), pages=12)
-    one, two, three = (lead_of(views, name) for name in ("I", "II", "III"))
+    one, two, three = (lead_of(views, name) for name in (Lead.I, Lead.II, Lead.III))
     np.testing.assert_allclose(two, one + three, atol=1e-3)
-    np.testing.assert_allclose(lead_of(views, "aVR"), -(one + two) / 2, atol=1e-3)
-    np.testing.assert_allclose(lead_of(views, "aVL"), (one - three) / 2, atol=1e-3)
-    np.testing.assert_allclose(lead_of(views, "aVF"), (two + three) / 2, atol=1e-3)
+    np.testing.assert_allclose(lead_of(views, Lead.AVR), -(one + two) / 2, atol=1e-3)
+    np.testing.assert_allclose(lead_of(views, Lead.AVL), (one - three) / 2, atol=1e-3)
+    np.testing.assert_allclose(lead_of(views, Lead.AVF), (two + three) / 2, atol=1e-3)
 
 
 def test_turn_changes_the_leads(banded: Signals) -> None:
