@@ -61,6 +61,8 @@ class CardFacts:
     """How each answer was calibrated."""
     policy: DecisionPolicy | None
     """None: no thresholds keep the goals, so that every page is referred."""
+    decision_figures: Mapping[str, Any] | None
+    """What the thresholds give on the data set's pages, ``as_fitted`` and ``cross_fitted``; None without a policy."""
     inside: Mapping[str, Any]
     """`external_figures` of the data set's pages."""
     external: Mapping[str, Any]
@@ -93,6 +95,7 @@ def build_card(facts: CardFacts) -> dict[str, Any]:
         "published_protocol": None if facts.published is None else dict(facts.published),
         "calibration": dict(facts.calibration),
         "decision": None if facts.policy is None else facts.policy.model_dump(mode="json"),
+        "decision_figures": None if facts.decision_figures is None else dict(facts.decision_figures),
         "inside": dict(facts.inside),
         "external": dict(facts.external),
         "external_wide": dict(facts.external_wide),
@@ -149,7 +152,7 @@ def card_text(card: Mapping[str, Any]) -> str:
         *_deeper(figures_parts(card["inside"])),
         *_published_parts(card["published_protocol"]),
         "## Decision",
-        *_decision_parts(card["decision"]),
+        *_decision_parts(card["decision"], card["decision_figures"]),
         "## Where it is wrong",
         *_failure_parts(card["failures"]),
         "## Limits",
@@ -194,10 +197,20 @@ def _published_parts(published: Mapping[str, Any] | None) -> list[str]:
     return ["### The published protocol, beside it", " ".join(published["words"]), figures_table(published["rows"])]
 
 
-def _decision_parts(decision: Mapping[str, Any] | None) -> list[str]:
-    if decision is None:
+def _decision_parts(decision: Mapping[str, Any] | None, figures: Mapping[str, Any] | None) -> list[str]:
+    if decision is None or figures is None:
         return ["No thresholds keep the goals: every page is referred to a person."]
-    return [_rules(decision), _operating_points(decision)]
+    return [_rules(decision), _policy_table(decision, figures), _operating_points(decision)]
+
+
+def _policy_table(decision: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
+    views = {"as_fitted": "on the pages they were chosen on", "cross_fitted": "on folds they were not chosen on"}
+    cells = [
+        [label, *(figure_cell(figures[view], name) for name in ("accuracy", "coverage", "critical_caught"))]
+        for view, label in views.items()
+    ]
+    caught = f"{words(decision['critical_class'])}: referred or named"
+    return table(["thresholds judged, the data set's pages", "accuracy of reported pages", "coverage", caught], cells)
 
 
 def _rules(decision: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from trainer.findings import CODES
 from trainer.findings_run import FindingsRun
 from trainer.findings_training import PRINTS, printed
 from trainer.fuse import Fusion
+from trainer.intervals import groups_of, share_ci95, wilson
 from trainer.known_answers import KnownAnswers
 from trainer.members import Weights, mean_page_logits, train_members
 from trainer.metrics import page_metrics
@@ -97,6 +98,27 @@ class FusionEvidence:
         """Give `external_figures` of the data set's pages, or of the recordings elsewhere."""
         rows = self.answers.inside if inside else ~self.answers.inside
         return external_figures(_rows(self.crossed, rows), self.answers.chosen(rows).labels, self.choice.policy)
+
+    def decision_figures(self) -> dict[str, Any]:
+        """Say what the thresholds give on the data set's pages: ``as_fitted`` on these, and ``cross_fitted``."""
+        views = {"as_fitted": self.choice.answers(self.answers), "cross_fitted": self.crossed}
+        return {view: self._decision_figures(_rows(answers, self.answers.inside)) for view, answers in views.items()}
+
+    def _decision_figures(self, answers: Answers) -> dict[str, Any]:
+        labels, groups, reported = self.out_of_fold.labels, self.out_of_fold.groups, answers.reported
+        right = answers.top == labels
+        policy = self.choice.policy
+        critical = np.zeros(len(labels), bool) if policy is None else labels == CLASS_NAMES.index(policy.critical_class)
+        caught = (right | ~reported)[critical]
+        return {
+            "reported": int(reported.sum()),
+            "accuracy": float(right[reported].mean()) if reported.any() else None,
+            "accuracy_ci95": share_ci95(right[reported], groups_of(groups, reported)),
+            "coverage": float(reported.mean()),
+            "coverage_ci95": share_ci95(reported, groups),
+            "critical_caught": float(caught.mean()) if caught.size else None,
+            "critical_caught_ci95": wilson(int(caught.sum()), caught.size),
+        }
 
     def wide_figures(self) -> dict[str, Any]:
         """Give `external_figures` of the recordings at 0.05 to 40 Hz with all leads at once."""

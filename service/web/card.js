@@ -1,11 +1,11 @@
 // What one model says about itself: how it learned, what it reached on held-out pages, what it is not for.
 
 import { confusion, curves, intervals, losses, reliability } from "./charts.js";
-import { element, scrolling } from "./elements.js";
+import { element, scrolling, table } from "./elements.js";
 import { problemCard } from "./problem.js";
 import { ask } from "./service.js";
 import { thresholdsReached } from "./thresholds.js";
-import { className, number } from "./words.js";
+import { className, interval, number, share } from "./words.js";
 
 const HEADLINES = [
   ["Accuracy", "accuracy"],
@@ -93,6 +93,34 @@ function figures({ figures: found, class_names }) {
   ];
 }
 
+const FAILURES = [
+  ["Infarctions reported as normal", (external) => external.failures.infarction_reported_as_normal],
+  ["Infarctions answered normal, reported or referred", (external) => external.failures.infarction_answered_normal],
+  ["Healthy reported as abnormal heartbeat", (external) => external.failures.healthy_reported_as_abnormal],
+  ["Reported answers that are wrong", (external) => external.failures.reported_wrong],
+  ["Answers reported", (external) => external.reported.coverage],
+];
+const COMPARISONS = [
+  ["Normal told from the rest (AUROC)", "normal_against_rest"],
+  ["Infarction told from the rest (AUROC)", "infarction_against_rest"],
+];
+
+// What it is worth on patients of other hospitals, the failures first.
+function otherPatients({ card }) {
+  const external = card?.external;
+  if (!external) return [element("p", "It was not judged on patients of other hospitals.", { class: "quiet" })];
+  const shares = FAILURES.map(([name, of]) => [name, of(external)])
+    .filter(([, cell]) => cell.share != null)
+    .map(([name, cell]) => [name, `${cell.count} of ${cell.of}`, `${share(cell.share)} (${interval(cell.share_ci95)})`]);
+  const told = COMPARISONS.filter(([, key]) => external.auroc[key]).map(([name, key]) => {
+    const { auroc, auroc_ci95, positive, negative } = external.auroc[key].answer;
+    return [name, `${positive} and ${negative}`, `${number(auroc, 3)} (${auroc_ci95.map((edge) => number(edge, 3)).join(" to ")})`];
+  });
+  const { all, patients } = external.recordings;
+  const caption = `On ${all} ECGs of ${patients} patients of other hospitals, with 95% intervals`;
+  return [table(caption, ["", "ECGs", ""], [...shares, ...told])];
+}
+
 function decision(content) {
   const { decision: policy } = content;
   if (!policy) return [element("p", "It has no thresholds that were measured, so every page is referred to a person.")];
@@ -117,7 +145,13 @@ export function modelCard(ref) {
   const place = element("div", element("p", "The card is on its way…", { class: "quiet" }));
   ask(`models/${ref}/card`).then(({ ok, content }) => {
     const parts = ok
-      ? [...decision(content), ...history(content), ...figures(content), ...told(content)]
+      ? [
+          ...otherPatients(content),
+          ...decision(content),
+          ...history(content),
+          ...figures(content),
+          ...told(content),
+        ]
       : [problemCard(content, { what: "The card cannot be shown" })];
     place.replaceChildren(...parts);
   });

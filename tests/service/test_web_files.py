@@ -39,9 +39,9 @@ def test_the_sample_is_a_small_synthetic_page_that_a_browser_keeps(client: httpx
     assert client.post("/classify", content=response.content).status_code == 200
 
 
-def test_the_default_model_reports_what_the_sample_shows() -> None:
+def test_the_default_model_names_what_the_sample_shows() -> None:
     with serving(settings_for(REPOSITORY / "models")) as client:
         answer = client.post("/classify", content=(WEB_FOLDER / SAMPLE_FILE).read_bytes()).json()
-    assert (answer["predicted_class"], answer["decision"], answer["reasons"]) == (CRITICAL, "reported", [])
-    assert answer["probabilities"][CRITICAL] > 0.9
+    assert answer["predicted_class"] == CRITICAL
+    assert {reason["code"] for reason in answer["reasons"]} <= {"readers_disagree"}  # the findings know no age
     assert answer["seen_in_training"] is False

