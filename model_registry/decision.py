@@ -87,8 +87,8 @@ def _reader_reasons(answer: PageAnswer, readers: Sequence[Probabilities], rules:
     if not (of_class >= class_from and of_kind >= kind_from):  # NaN disagrees
         yield Reason(
             "readers_disagree",
-            f"The class network gives {_words(top)} the probability {of_class:.4f} ({class_from:.4f} is asked), "
-            f"the findings network gives {kind} {of_kind:.4f} ({kind_from:.4f} is asked).",
+            f"The class network gives {_words(top)} {of_class:.2f} (asked: {class_from:.2f}), "
+            f"the findings network {kind} {of_kind:.2f} (asked: {kind_from:.2f}).",
         )
     signs = [sum(reader[name] for name in rules.infarction_classes) for reader in readers]
     sign_from = rules.infarction_sign_from.get(top)

@@ -170,8 +170,8 @@ def test_messages_name_classes_and_numbers() -> None:
         "answers are reported from 0.8000 on.",
         "possible_critical_class": "Myocardial infarction has the probability 0.2600, though normal is more probable; "
         "pages are flagged from 0.2500 on.",
-        "readers_disagree": "The class network gives normal the probability 0.4000 (0.5000 is asked), "
-        "the findings network gives normal 0.7000 (0.7000 is asked).",
+        "readers_disagree": "The class network gives normal 0.40 (asked: 0.50), "
+        "the findings network normal 0.70 (asked: 0.70).",
         "possible_infarction": "The class network gives infarction the probability 0.0200, the findings network "
         "0.3000; from 0.2000 on in either, normal is not reported.",
         "rate_alone": "The answer rests on the heart rate alone: the same curves at 75/min are answered abnormal "

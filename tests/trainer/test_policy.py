@@ -219,9 +219,7 @@ def test_no_answer_is_chosen_on_its_own_fold(answers: ReaderAnswers, crossed: An
 
 def test_cross_fitted_answers_keep_their_order(answers: ReaderAnswers, crossed: Answers, choice: Choice) -> None:
     np.testing.assert_array_equal(crossed.heart_rates_bpm, answers.heart_rates_bpm)
-    differences = np.abs(crossed.probabilities - choice.answers(answers).probabilities)
-    assert differences.mean() < 0.01
-    assert differences.max() < 0.3
+    np.testing.assert_allclose(crossed.probabilities, choice.answers(answers).probabilities, atol=0.2)
 
 
 def test_cross_fitted_figures_are_near_the_goals(answers: ReaderAnswers, crossed: Answers) -> None:

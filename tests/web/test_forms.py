@@ -45,7 +45,7 @@ def test_the_whole_way_by_keyboard_alone(visited: Visit) -> None:
     visited.wait()
     assert focused(visited) == "answer", "so that the answer is read out"
     tab_to(visited, "copy")
-    tab_to(visited, "fusion, version 1")
+    tab_to(visited, "fusion, version 2")
     tab_to(visited, "The page and its 13 leads")
     tab_to(visited, "aVF")
     assert visited.page.locator("#section-leads tr.pointed").get_attribute("data-lead") == "aVF"
@@ -57,7 +57,7 @@ def test_the_whole_way_by_keyboard_alone(visited: Visit) -> None:
         tab_to(visited, title)
         visited.page.keyboard.press("Enter")
         visited.page.wait_for_selector(f"#section-{name} .body > *")
-    tab_to(visited, "Show what fusion, version 1 rests on")
+    tab_to(visited, "Show what fusion, version 2 rests on")
     visited.page.keyboard.press("Enter")
     visited.page.wait_for_selector("#section-explanation .chart")
 
