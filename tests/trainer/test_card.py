@@ -167,6 +167,13 @@ def test_card_says_when_a_page_is_referred(card: dict[str, Any]) -> None:
     assert figure_cell(decision["operating_points"][-1], "sensitivity") in text
 
 
+def test_card_says_what_the_thresholds_gave(card: dict[str, Any]) -> None:
+    text = card_text(card)
+    assert "on folds they were not chosen on" in text
+    for name in ("accuracy", "coverage", "critical_caught"):
+        assert figure_cell(DECISION_FIGURES, name) in text
+
+
 def test_policy_of_one_reader_has_no_reader_rules(card: dict[str, Any]) -> None:
     decision = tiny_policy().model_dump(mode="json")
     assert "A reader gives" not in card_text({**card, "decision": decision})
