@@ -27,7 +27,7 @@ FORMS: dict[str, dict[str, Any]] = {
 # Pages that the shipped model reports and refers; which they are is a matter of chance, since none is a patient's.
 STATES: dict[str, Callable[[Visit], None]] = {
     "empty": lambda _: None,
-    "reported": lambda one: one.choose(page_png("normal", 2)),
+    "reported": lambda one: one.choose(page_png("normal", 5)),
     "referred": lambda one: one.choose(page_png("abnormal_heartbeat", 3)),
     "refused": lambda one: one.choose(page_without_leads_png()),
 }
