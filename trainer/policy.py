@@ -150,7 +150,11 @@ class _NoThresholdsError(RunError):
 
 
 def cross_fitted(answers: ReaderAnswers, fusion: Fusion, goals: PolicyGoals | None = None) -> Answers:
-    """Answer each fold by what was chosen on the other folds."""
+    """Answer each fold by what was chosen on the other folds; thresholds of findings are chosen on all.
+
+    Raises:
+        RunError: all pages of the critical class stand in one fold.
+    """
     parts, rows = [], []
     for fold in np.unique(answers.folds):
         held_out = np.flatnonzero(answers.folds == fold)
