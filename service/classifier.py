@@ -51,7 +51,7 @@ class Probabilities:
     """(pages, findings), in the order of the manifest; None where the graph gives none."""
 
     def led_by(self, leading: Leading) -> NDArray[np.float32]:
-        """The pages' answers by whoever leads: (pages, classes)."""
+        """The pages' answers by the reader that leads: (pages, classes)."""
         if leading == "fused" or self.readers is None:
             return self.pages
         return self.readers[:, _READERS.index(leading)]

@@ -86,7 +86,7 @@ class ClassificationResult:
     """What a model says about one page, and what it was told."""
 
     page: ClassProbabilities
-    """By whoever leads."""
+    """By the reader that leads."""
     leads: dict[Lead, ClassProbabilities]
     """In clinical order."""
     readers: Readers | None

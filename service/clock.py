@@ -1,4 +1,4 @@
-"""How long the steps of a page's way took and, for whoever watches, when they were.
+"""Measure how long each step of a page took, and when it ran.
 
 The clock is `time.perf_counter`, in seconds: no change of the time of day moves it.
 """

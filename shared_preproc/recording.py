@@ -98,8 +98,11 @@ def _window(
     signal_mv = recording.signal_mv[RECORDED_LEADS.index(source)]
     clock_s = np.arange(len(signal_mv)) / recording.rate_hz
     seen_mv = np.interp(seen_s, clock_s, signal_mv, right=np.nan)
-    curve = np.stack([seen_mv[:, _STEPS], seen_mv.max(axis=1), seen_mv.min(axis=1)], axis=1)
-    return curve.astype(np.float32)
+    at_mv = seen_mv[:, _STEPS]
+    # Next to a gap, the extremes are those of what is there.
+    extremes_mv = (reduced(seen_mv, axis=1) for reduced in (np.fmax.reduce, np.fmin.reduce))
+    top_mv, bottom_mv = (np.where(np.isnan(at_mv), np.nan, extreme_mv) for extreme_mv in extremes_mv)
+    return np.stack([at_mv, top_mv, bottom_mv], axis=1).astype(np.float32)
 
 
 def resample_time(tensor: NDArray[np.float32], spec: PreprocSpec, factor: float) -> NDArray[np.float32]:

@@ -24,6 +24,7 @@ PRINTS = ("page", "wide")
 """How recordings are shown to be judged: as the EDAN cart prints them, and at 0.05 to 40 Hz with all leads at once."""
 
 _SPEC = TRACES_50_HZ
+*_, _STRIP_SAMPLES = (_SPEC.trace.samples(box, _SPEC.layout) for _, box in _SPEC.layout.lead_boxes)
 _RHYTHM_CODES = ("AFIB",)
 
 
@@ -82,7 +83,7 @@ def _printed(
     if how == "wide":  # every column shows what the third one does
         column = round(_SPEC.trace.column_s * rate_hz)
         at_once = [np.roll(lead, (row // 3 - 2) * column) for row, lead in enumerate(recording.signal_mv)]
-        strip = recording_tensor(recording, _SPEC)[-500:]
-        leads = recording_tensor(Recording(np.stack(at_once), rate_hz), _SPEC)[:-500]
-        return np.concatenate([leads, strip])
+        tensor, staggered = (recording_tensor(one, _SPEC) for one in (Recording(np.stack(at_once), rate_hz), recording))
+        tensor[-_STRIP_SAMPLES:] = staggered[-_STRIP_SAMPLES:]
+        return tensor
     return recording_tensor(recording, _SPEC)

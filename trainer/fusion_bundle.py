@@ -60,7 +60,6 @@ _PUBLISHED_WORDS = (
     "The literature splits files at random, so that copies of one page stand on both sides.",
     "One fold of five, not calibrated: what the same networks seem to reach then.",
 )
-_LEAD_SAMPLES, _STRIP_SAMPLES = 125, 500
 _HISTORY_WORDS = (
     "The class networks of the cross-validation, one a fold of each repeat: training is on their own pages, validation"
     " on the fold that was held out. The served networks are trained in the same way, but on every page, so that none"
@@ -114,7 +113,10 @@ def _parity(graph: bytes, evidence: FusionEvidence) -> dict[str, Any]:
     """
     traces, choice = evidence.pages.page_set.traces, evidence.choice
     shown = traces[np.unique(np.linspace(0, len(traces) - 1, PARITY_PAGES).round().astype(int))]
-    shown[::2, [*range(_LEAD_SAMPLES), *range(-_STRIP_SAMPLES, 0)]] = np.nan
+    lead, *_, strip = (
+        TRACES_50_HZ.trace.samples(box, TRACES_50_HZ.layout) for _, box in TRACES_50_HZ.layout.lead_boxes
+    )
+    shown[::2, :lead] = shown[::2, -strip:] = np.nan
     findings = evidence.findings.answer(shown)
     fused, readers = choice.probabilities(mean_page_logits(evidence.class_members, shown), findings)
     expected = {

@@ -25,11 +25,10 @@ from trainer.policy import Choice, choose, cross_fitted
 from trainer.rates import at_reference_rate, heart_rates
 from trainer.readers import ReaderAnswers
 from trainer.signals import recording_sha256
+from trainer.statements import CLASS_STATEMENTS
 from trainer.validation.figures import Answers, Labels, external_figures
 
 __all__ = ["FusionEvidence"]
-
-_STATEMENTS = {"normal": "NORM", "history_of_mi": "MI", "myocardial_infarction": "MI"}
 
 
 class FusionEvidence:
@@ -145,7 +144,7 @@ class FusionEvidence:
         names = [CLASS_NAMES[label] for label in answers.labels]
         labels = Labels(
             np.eye(len(CLASS_NAMES), dtype=bool)[answers.labels],
-            tuple(frozenset({_STATEMENTS[name]} if name in _STATEMENTS else ()) for name in names),
+            tuple(CLASS_STATEMENTS[name] for name in names),
             answers.groups,
         )
         return ReaderAnswers(

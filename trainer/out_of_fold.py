@@ -1,19 +1,16 @@
-"""What networks said about pages they had not seen: the one source of every figure. Knows no network.
+"""What networks said about pages they had not seen: the one source of every figure.
 
 `repeats` networks of one kind, each a cross-validation of its own, answered each page once.
 """
 
-import io
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import RunError
 
-__all__ = ["OutOfFold", "load_out_of_fold", "pack_out_of_fold"]
+__all__ = ["OutOfFold"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,32 +59,3 @@ class OutOfFold:
     def mean_logits(self) -> NDArray[np.float64]:
         """(pages, classes) mean over repeats: what the served ensemble takes the softmax of."""
         return np.asarray(self.page_logits.mean(axis=0))
-
-
-def pack_out_of_fold(out_of_fold: OutOfFold) -> bytes:
-    """Give the content of an `.npz` file."""
-    arrays = {name: getattr(out_of_fold, name) for name in _ARRAYS if getattr(out_of_fold, name) is not None}
-    texts = json.dumps({"groups": out_of_fold.groups, "pages": out_of_fold.pages})
-    content = io.BytesIO()
-    np.savez_compressed(content, texts=np.array(texts), **arrays)
-    return content.getvalue()
-
-
-def load_out_of_fold(path: Path) -> OutOfFold:
-    """Read a file of what `pack_out_of_fold` gave.
-
-    Raises:
-        RunError: it is not there, or holds something else.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in _ARRAYS if name in stored}
-            texts = json.loads(str(stored["texts"]))
-        return OutOfFold(groups=tuple(texts["groups"]), pages=tuple(texts["pages"]), **arrays)
-    except FileNotFoundError:
-        raise RunError(f"{path.name} is not there; run the cross-validation first") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path.name} does not hold out-of-fold answers; run the cross-validation again") from error
-
-
-_ARRAYS = ("labels", "folds", "page_logits", "lead_logits", "logits_again")

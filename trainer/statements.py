@@ -4,12 +4,20 @@ from collections.abc import Collection
 
 from trainer.classes import CLASS_NAMES
 
-__all__ = ["ARRHYTHMIAS", "SUPERCLASSES", "TERRITORIES", "label_classes"]
+__all__ = ["ARRHYTHMIAS", "CLASS_STATEMENTS", "SUPERCLASSES", "TERRITORIES", "label_classes"]
 
 SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
 ARRHYTHMIAS = frozenset({"AFIB", "AFLT", "BIGU", "PACE", "PSVT", "PVC", "SVARR", "SVTAC", "TRIGU"})
 TERRITORIES = {"AMI": "anterior", "IMI": "inferior", "LMI": "lateral"}
 """Walls of the heart by the code of their infarction."""
+
+CLASS_STATEMENTS: dict[str, frozenset[str]] = {
+    "abnormal_heartbeat": frozenset(),
+    "history_of_mi": frozenset({"MI"}),
+    "myocardial_infarction": frozenset({"MI"}),
+    "normal": frozenset({"NORM"}),
+}
+"""What the class of a page says by itself; an abnormal heartbeat may be anything."""
 
 _DOUBTFUL_NORMAL = frozenset({"PAC", "SBRAD", "STACH"})
 _ABNORMAL, _OLD, _ACUTE, _NORMAL = CLASS_NAMES

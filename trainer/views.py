@@ -23,7 +23,7 @@ RATE_HZ = 100.0
 Signals = NDArray[np.float32]
 
 _SPEC = TRACES_50_HZ
-_SAMPLES, _STRIP_SAMPLES = 125, 500  # of a lead and of the strip in the tensor
+_SAMPLES, *_, _STRIP_SAMPLES = (_SPEC.trace.samples(box, _SPEC.layout) for _, box in _SPEC.layout.lead_boxes)
 _STEP = round(RATE_HZ / _SPEC.trace.rate_hz)
 _COLUMN = round(_SPEC.trace.column_s * RATE_HZ)
 _PAGE_ORDER = np.array([RECORDED_LEADS.index(lead) for lead in _SPEC.layout.leads[:-1]])

@@ -160,3 +160,13 @@ def test_slower_copy_is_whole(tensor: NDArray[np.float32]) -> None:
 def test_rows_are_all_leads_but_the_strip() -> None:
     assert len(RECORDED_LEADS) == 12
     assert [lead for lead in LEADS if lead not in RECORDED_LEADS] == [Lead.RHYTHM_STRIP]
+
+
+def test_short_recording_ends_with_its_extremes() -> None:
+    rising = np.tile(np.linspace(0.0, 1.0, 200), (12, 1))
+    tensor = recording_tensor(Recording(rising, 100.0), TRACES_50_HZ)
+    strip = tensor[-500:]
+    there = np.isfinite(strip)
+    assert (there == there[:, :1]).all()
+    last = strip[there[:, 0]][-1]
+    assert last[2] < last[0] <= last[1]

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.out_of_fold import drawn_out_of_fold
 from trainer.errors import RunError
 from trainer.known_answers import KnownAnswers
-from trainer.out_of_fold import pack_out_of_fold
 from trainer.validation.figures import Answers
 
 NAMES = ("a" * 64, "b" * 64, "c" * 64)
@@ -81,7 +79,6 @@ def zipped(**arrays: object) -> bytes:
         pytest.param(b"no archive", id="text"),
         pytest.param(KnownAnswers(NAMES, drawn(0)).pack()[:400], id="cut short"),
         pytest.param(zipped(probabilities=np.zeros(3)), id="no texts"),
-        pytest.param(pack_out_of_fold(drawn_out_of_fold(pages=20)), id="answers of one network"),
         pytest.param(
             zipped(texts="[]", probabilities=0, heart_rates_bpm=0, readers=0, findings=0), id="texts of another form"
         ),

@@ -30,6 +30,7 @@ from trainer.dataset import LabelledPage, read_known_pages
 from trainer.errors import DatasetError
 from trainer.rates import heart_rates
 from trainer.signals import SignalSet, class_row, recording_sha256, spread
+from trainer.statements import CLASS_STATEMENTS
 from trainer.validation.figures import Labels
 
 __all__ = ["Inputs", "page_inputs", "signal_inputs"]
@@ -42,7 +43,6 @@ _REFUSALS: Mapping[type[PreprocError], str] = {
     UnreadableLeadsError: "unreadable_leads",
 }
 """The codes that the service answers with."""
-_STATEMENTS = {"normal": "NORM", "history_of_mi": "MI", "myocardial_infarction": "MI"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ def page_inputs(data: Path, groups_csv: Path | None, spec: PreprocSpec, limit: i
         tuple(row.doubts for _, row in kept),
         Labels(
             np.stack([class_row([name]) for name in names]),
-            tuple(frozenset({_STATEMENTS[name]} if name in _STATEMENTS else ()) for name in names),
+            tuple(CLASS_STATEMENTS[name] for name in names),
             tuple(page.group for page, _ in kept),
         ),
         dict(refused),

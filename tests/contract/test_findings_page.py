@@ -1,0 +1,10 @@
+"""The page about findings names those that the network tells."""
+
+from tests.conftest import REPOSITORY
+from trainer.findings import FINDINGS
+
+
+def test_page_of_findings_has_every_finding() -> None:
+    text = (REPOSITORY / "docs" / "findings.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| code")]
+    assert rows == [f"| {one.code} | {one.name} | {one.sentence} |" for one in FINDINGS]
