@@ -15,19 +15,17 @@ from tests.reader_answers import drawn_reader_answers, plain_choice, with_labels
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
 from trainer.fuse import INFARCTIONS, NORMAL, Fusion
-from trainer.policy import (
-    Choice,
-    PolicyGoals,
-    _flagged,
-    _reported,
-    _rest_on_rate,
-    _Thresholds,
-    _view,
-    choose,
-    cross_fitted,
-    operating_points,
-)
+from trainer.policy import Choice, choose, cross_fitted
 from trainer.readers import ReaderAnswers
+from trainer.thresholds import (
+    PolicyGoals,
+    Thresholds,
+    flagged,
+    operating_points,
+    reported_pages,
+    rest_on_rate,
+    view_of,
+)
 from trainer.validation.figures import Answers, external_figures
 
 MI = CLASS_NAMES.index("myocardial_infarction")
@@ -184,12 +182,11 @@ def test_vectorised_rules_decide_as_the_service(seed: int, thresholds: list[floa
     )
     policy = tiny_policy(report_from=report_from, default_sensitivity=1.0, operating_points=(point,), readers=rules)
     choice = replace(plain_choice(), policy=policy)
-    fused, readers = choice.probabilities(answers.class_logits, answers.findings)
-    again, _ = choice.probabilities(answers.class_logits_again, answers.findings_again)
-    stopped = _flagged(fused, PolicyGoals(), point) | _rest_on_rate(answers, fused, again, rules)
-    view = _view(answers, fused, readers, stopped)
-    chosen = _Thresholds(report_from, class_from, (other, infarction, normal), sign_where_other, sign_where_normal)
-    np.testing.assert_array_equal(_reported(view, chosen), choice.answers(answers).reported)
+    said = choice.said(answers)
+    stopped = flagged(said.fused, PolicyGoals(), point) | rest_on_rate(answers, said, rules)
+    view = view_of(answers, said, stopped)
+    chosen = Thresholds(report_from, class_from, (other, infarction, normal), sign_where_other, sign_where_normal)
+    np.testing.assert_array_equal(reported_pages(view, chosen), choice.answers(answers).reported)
 
 
 @pytest.mark.parametrize(("rate_bpm", "reasons"), [(80.0, ("rate_alone",)), (120.0, ()), (np.nan, ())])

@@ -13,7 +13,7 @@ from model_registry.policy import DecisionPolicy, Leading, SitePolicy
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
 from trainer.intervals import SEED
-from trainer.policy import operating_points
+from trainer.thresholds import operating_points
 from trainer.validation.decisions import GraphAnswers, answers
 from trainer.validation.figures import Answers, Labels, external_figures
 from trainer.validation.resampling import Resampling
