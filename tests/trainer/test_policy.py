@@ -153,13 +153,13 @@ def test_no_policy_refers_every_page(answers: ReaderAnswers) -> None:
 
 
 def test_default_sensitivity_is_what_few_flags_buy(answers: ReaderAnswers) -> None:
-    for flagged in (0.02, 0.2):
-        policy = choose(answers, Fusion(), PolicyGoals(flagged=flagged, sensitivity=0)).policy
+    for share in (0.02, 0.2):
+        policy = choose(answers, Fusion(), PolicyGoals(flagged=share, sensitivity=0)).policy
         assert policy is not None
         chosen = policy.operating_point(policy.default_sensitivity)
-        assert chosen.flagged <= flagged
+        assert chosen.flagged <= share
         dearer = [point for point in policy.operating_points if point.sensitivity > chosen.sensitivity]
-        assert all(point.flagged > flagged for point in dearer)
+        assert all(point.flagged > share for point in dearer)
 
 
 def test_sensitivity_is_kept_whatever_it_flags(answers: ReaderAnswers) -> None:
