@@ -9,9 +9,9 @@ import cv2
 
 from service.errors import StartupError
 from service.host import keep_freed_memory
-from service.log_config import configure_logging
 from service.runtime_package import check_runtime_packages, installed_runtime_packages
 from service.settings import read_settings, unknown_settings
+from service.telemetry.logs import configure_logging
 
 __all__ = ["main"]
 

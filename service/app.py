@@ -12,36 +12,35 @@ from starlette.middleware.gzip import GZipMiddleware
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
 from service import __version__
-from service.access import Access, make_access
 from service.admission import Admission
 from service.answers import Answer, Answers
 from service.audit import AuditLog, open_audit
-from service.batching import Batching, batching_opener
-from service.catalog import Catalog
-from service.classifier import Classifier, onnx_opener
+from service.auth.access import Access, make_access
+from service.body_budget import BodyBudget
 from service.connections import connections_within
-from service.default_model import DefaultModel
-from service.dependencies import ACCESS_REFUSALS, PROTECTED
 from service.errors import StartupError
-from service.gauges import ServiceGauges
 from service.host import available_cpus
 from service.idempotency import KeptAnswers
-from service.intake import Intake
-from service.metrics import Metrics
-from service.metrics_listener import MetricsPort
 from service.middleware import FRAMEWORK_TELEMETRY, HearOut, RequestContext, Telemetry, TrustedHosts, trusted_hosts
-from service.model_loader import ModelLoader
-from service.model_pool import Budget, ModelPool
+from service.models.batching import Batching, batching_opener
+from service.models.catalog import Catalog
+from service.models.default import DefaultModel
+from service.models.loader import ModelLoader
+from service.models.onnx import Classifier, onnx_opener
+from service.models.pool import Budget, ModelPool
+from service.models.site_policy import read_site_rules
 from service.problems import handle_errors, problem_responses
 from service.routes import classify, health, models, open_inference, reading, web
-from service.routes import metrics as metrics_route
+from service.routes.common import ACCESS_REFUSALS, PROTECTED
+from service.server import MetricsPort
 from service.settings import Settings
-from service.site_policy import read_site_rules
 from service.state import LifespanState, Service
+from service.telemetry.gauges import ServiceGauges
+from service.telemetry.metrics import Metrics
 from service.workers import Workers
 
 if TYPE_CHECKING:
-    from service.spans import Spans
+    from service.telemetry.tracing import Spans
 
 __all__ = ["INTENDED_USE", "create_app"]
 
@@ -96,7 +95,7 @@ def _offer_metrics(app: FastAPI, settings: Settings) -> None:
         return
     if settings.metrics_port is None:
         refusals = problem_responses(*ACCESS_REFUSALS)
-        app.include_router(metrics_route.router, dependencies=PROTECTED, responses=refusals)
+        app.include_router(health.metrics_router, dependencies=PROTECTED, responses=refusals)
     else:
         names = trusted_hosts(settings, settings.metrics_host)
         app.add_middleware(MetricsPort, port=settings.metrics_port, names=names)
@@ -106,7 +105,7 @@ def _open_spans(settings: Settings) -> "Spans | None":
     if settings.otlp_endpoint is None:
         return None
     try:
-        from service.spans import Spans  # noqa: PLC0415 - OpenTelemetry is an extra
+        from service.telemetry.tracing import Spans  # noqa: PLC0415 - OpenTelemetry is an extra
     except ImportError as error:
         raise StartupError(
             "ECG_OTLP_ENDPOINT is set, but OpenTelemetry is not installed. "
@@ -178,7 +177,7 @@ def _batching(settings: Settings) -> Batching:
 
 def _admission(settings: Settings) -> Admission:
     return Admission(
-        Intake(
+        BodyBudget(
             places=settings.max_receiving_requests,
             max_bytes=max(settings.max_bodies_bytes, settings.max_body_bytes),
             timeout_s=settings.body_timeout_s,

@@ -21,7 +21,7 @@
     +-- ClientGoneError               the client closed the connection before its answer
     +-- AuditUnavailableError         what is answered could not be recorded
     +-- IdempotencyConflictError      another request had the same Idempotency-Key
-    +-- AccessError                   whoever asks may not: service.access_errors
+    +-- AccessError                   whoever asks may not: service.auth.errors
 
 Messages hold no file name, header or path of the sender's.
 """

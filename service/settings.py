@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     inference_threads: _Count | None = None
     """``None``: what `worker_threads` leave of the CPUs, and at least one."""
     batch_pages: _Count | None = None
-    """``None``: what `service.batching` chooses by where a model runs."""
+    """``None``: what `service.models.batching` chooses by where a model runs."""
     batch_wait_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
     max_waiting_requests: Annotated[int, Field(ge=0)] = 32
     request_deadline_s: _Seconds = 60.0

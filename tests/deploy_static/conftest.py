@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.keys import new_key
+from service.auth.keys import new_key
 from tests.conftest import REPOSITORY
 from tests.deploy_static.manifests import Pod, one, rendered, settings
 from tests.factories import page_jpeg

@@ -4,7 +4,7 @@ from threading import Event
 
 import numpy as np
 
-from service.classifier import Probabilities
+from service.models.onnx import Probabilities
 from shared_preproc.tensor import Tensor
 
 __all__ = ["FailingClassifier", "GatedClassifier", "NumberlessClassifier"]

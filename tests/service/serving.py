@@ -11,7 +11,7 @@ import httpx
 
 from model_registry.bundle import Bundle
 from service.app import create_app
-from service.classifier import Classifier
+from service.models.onnx import Classifier
 from service.server import DrainingServer, make_server
 from service.settings import Settings
 

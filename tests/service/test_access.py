@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from service.access import ANONYMOUS, make_access
 from service.app import create_app
+from service.auth.access import ANONYMOUS, make_access
+from service.auth.keys import new_key
 from service.errors import StartupError
-from service.keys import new_key
 from service.settings import Settings
 from tests.factories import page_jpeg
 from tests.service.issuer import AUDIENCE, issuing

@@ -17,8 +17,8 @@ from service import __version__
 from service.app import create_app
 from service.audit import AuditLog, open_audit
 from service.audit_files import AuditFiles, audit_line
+from service.auth.keys import new_key
 from service.errors import AuditUnavailableError, StartupError
-from service.keys import new_key
 from service.settings import Settings
 from tests import factories
 from tests.bundles import Said, policy, publish_readers, publish_tiny

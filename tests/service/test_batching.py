@@ -14,10 +14,10 @@ from benchmarks.measuring import synthetic_pages
 from model_registry.bundle import Bundle
 from model_registry.golden import golden_tensor
 from model_registry.registry import Registry
-from service.batching import Batching, BatchingClassifier, batching_opener
-from service.classifier import Classifier, OnnxClassifier, Probabilities
 from service.errors import BrokenModelError
 from service.explain import explain
+from service.models.batching import Batching, BatchingClassifier, batching_opener
+from service.models.onnx import Classifier, OnnxClassifier, Probabilities
 from shared_preproc.tensor import Tensor
 from tests.bundles import Said, publish_readers, publish_tiny
 from tests.conftest import REPOSITORY

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.keys import new_key
+from service.auth.keys import new_key
 from tests.factories import page_jpeg
 from tests.service.audits import answers, audit_files, audit_lines
 from tests.service.issuer import AUDIENCE, Issuer, issuing

@@ -13,10 +13,10 @@ import pytest
 
 from model_registry.registry import Registry
 from service.answers import Answers, Asked
-from service.classifier import Probabilities
 from service.errors import IdempotencyConflictError
 from service.idempotency import KeptAnswers, RepeatKey
-from service.metrics import Metrics
+from service.models.onnx import Probabilities
+from service.telemetry.metrics import Metrics
 from shared_preproc.errors import PreprocError, UndecodableImageError
 from shared_preproc.tensor import Tensor
 from tests import factories

@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from service import issuer_keys as module
-from service.access_errors import IssuerUnavailableError, UnauthorizedError
-from service.issuer_keys import KEEP_S, REFRESH_S, RETRY_S, IssuerKeys, fetch_keys, is_secure_url
-from service.tokens import Tokens
+from service.auth import oidc as module
+from service.auth.errors import IssuerUnavailableError, UnauthorizedError
+from service.auth.oidc import KEEP_S, REFRESH_S, RETRY_S, IssuerKeys, Tokens, fetch_keys, is_secure_url
 from tests.service.issuer import AUDIENCE, CONFIGURATION, JWKS, Issuer, issuing
 
 NEXT_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -13,12 +13,12 @@ import pytest
 
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import Classifier, OnnxClassifier
-from service.default_model import DefaultModel
 from service.errors import BrokenModelError, ModelTooLargeError, OverloadedError
-from service.model_loader import ModelLoader
-from service.model_pool import Budget, ModelPool
+from service.models.catalog import Catalog
+from service.models.default import DefaultModel
+from service.models.loader import ModelLoader
+from service.models.onnx import Classifier, OnnxClassifier
+from service.models.pool import Budget, ModelPool
 from shared_preproc.spec import MASKS_150
 from tests.bundles import CLASS_NAMES, publish_tiny
 from tests.factories import page_jpeg

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from benchmarks.server_process import free_port
-from service.classifier import Probabilities
+from service.models.onnx import Probabilities
 from shared_preproc.tensor import Tensor
 from tests.factories import page_jpeg
 from tests.service.classifiers import GatedClassifier

@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from model_registry.registry import Registry
-from service.classifier import Classifier
 from service.errors import ServiceError
+from service.models.onnx import Classifier
 from service.problems import KINDS, Kind, handle_errors
 from shared_preproc.errors import UNSUITABLE_DIMENSIONS, PreprocError
 from tests import factories

@@ -15,7 +15,7 @@ import pytest
 from model_registry.golden import GOLDEN_FILE, Golden, record_golden
 from model_registry.manifest import MANIFEST_FILE, MANIFEST_SEAL, MODEL_FILE
 from model_registry.registry import Registry
-from service.classifier import OnnxClassifier
+from service.models.onnx import OnnxClassifier
 from shared_preproc.spec import MASKS_150
 from tests.bundles import draft, publish_tiny, rewrite_manifest, tiny_model
 from tests.factories import page_jpeg

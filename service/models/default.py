@@ -5,10 +5,10 @@ import logging
 from dataclasses import dataclass
 
 from model_registry.registry import Stamp
-from service.catalog import Catalog
 from service.classify import LoadedModel
 from service.errors import ModelError, NotReadyError
-from service.model_loader import ModelLoader
+from service.models.catalog import Catalog
+from service.models.loader import ModelLoader
 
 __all__ = ["DefaultModel", "DefaultState"]
 

@@ -12,8 +12,8 @@ from threading import Event, Lock
 import numpy as np
 
 from model_registry.bundle import Bundle
-from service.classifier import Classifier, Probabilities, blank_pages
 from service.errors import BrokenModelError
+from service.models.onnx import Classifier, Probabilities, blank_pages
 from shared_preproc.tensor import Tensor
 
 __all__ = ["Batching", "BatchingClassifier", "batching_opener"]

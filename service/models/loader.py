@@ -15,11 +15,11 @@ import numpy as np
 from model_registry.bundle import Bundle
 from model_registry.golden import GOLDEN_LIMIT
 from model_registry.manifest import BundleManifest
-from service.catalog import Catalog
-from service.classifier import Classifier
 from service.classify import LoadedModel
 from service.errors import BrokenModelError
-from service.site_policy import SiteRules
+from service.models.catalog import Catalog
+from service.models.onnx import Classifier
+from service.models.site_policy import SiteRules
 from shared_preproc.page import Page
 from shared_preproc.pipeline import read_page
 
