@@ -57,7 +57,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
             cannot be used, or the settings leave the service open to anyone.
     """
     access, telemetry = make_access(settings), Telemetry(Metrics(), _open_spans(settings))
-    opener = open_classifier or onnx_opener(settings.provider, settings.threads_of_one_inference(available_cpus()))
+    opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads(available_cpus()))
     opener = batching_opener(opener, _batching(settings), telemetry.metrics.count_run)
     make_loader = partial(ModelLoader, open_classifier=opener, rules=read_site_rules(settings))
     make_service = partial(_service, settings, make_loader, access, telemetry.metrics, open_audit(settings))
@@ -69,7 +69,6 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         # FastAPI's own pages load their scripts from a public host, which a hospital's network does not reach.
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json" if settings.docs else None,
         # A redirect would be built from the client's Host header.
         redirect_slashes=False,
         telemetry=FRAMEWORK_TELEMETRY,
@@ -81,8 +80,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         app.include_router(routes.router)
     app.include_router(open_inference.open_router)
     app.include_router(open_inference.infer_router)
-    if settings.docs:
-        app.include_router(web.docs_router)
+    app.include_router(web.docs_router)
     app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")
     _offer_metrics(app, settings)
     app.add_middleware(RequestContext, telemetry=telemetry)
@@ -91,13 +89,11 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
 
 
 def _offer_metrics(app: FastAPI, settings: Settings) -> None:
-    if not settings.metrics_enabled:
-        return
     if settings.metrics_port is None:
         refusals = problem_responses(*ACCESS_REFUSALS)
         app.include_router(health.metrics_router, dependencies=PROTECTED, responses=refusals)
     else:
-        names = trusted_hosts(settings, settings.metrics_host)
+        names = trusted_hosts(settings, settings.host)
         app.add_middleware(MetricsPort, port=settings.metrics_port, names=names)
 
 
@@ -124,7 +120,7 @@ def _lifespan(
         if service.audit is not None:
             service.audit.start()
         # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
-        following = asyncio.create_task(_follow(service))
+        following = asyncio.create_task(service.models.default.follow())
         try:
             yield {"service": service}
         finally:
@@ -139,11 +135,6 @@ def _lifespan(
     return lifespan
 
 
-async def _follow(service: Service) -> None:
-    settings = service.settings
-    await service.models.default.follow(poll_s=settings.registry_poll_s, retry_s=settings.default_model_retry_s)
-
-
 def _service(
     settings: Settings,
     make_loader: Callable[[Catalog], ModelLoader],
@@ -154,8 +145,8 @@ def _service(
     catalog = Catalog(Registry(settings.models_dir))
     loader = make_loader(catalog)
     default = DefaultModel(catalog, loader, settings.default_model)
-    budget = Budget(settings.max_loaded_models, settings.max_loaded_model_bytes)
-    kept = KeptAnswers[Answer](window_s=settings.idempotency_window_s, capacity=settings.idempotency_entries)
+    budget = Budget(settings.max_loaded_models)
+    kept = KeptAnswers[Answer](window_s=settings.idempotency_window_s)
     return Service(
         settings=settings,
         access=access,
@@ -163,7 +154,7 @@ def _service(
         loader=loader,
         models=ModelPool(catalog, loader, default, budget),
         admission=_admission(settings),
-        workers=Workers(settings.workers(available_cpus()), settings.max_waiting_requests),
+        workers=Workers(settings.worker_count(available_cpus()), settings.max_waiting_requests),
         connections=connections_within(settings.max_connections),
         metrics=metrics,
         audit=audit,
@@ -172,14 +163,13 @@ def _service(
 
 
 def _batching(settings: Settings) -> Batching:
-    return Batching(settings.batch_pages, settings.batch_wait_ms / 1000, callers=settings.workers(available_cpus()))
+    return Batching(settings.batch_pages, callers=settings.worker_count(available_cpus()))
 
 
 def _admission(settings: Settings) -> Admission:
     return Admission(
         BodyBudget(
-            places=settings.max_receiving_requests,
-            max_bytes=max(settings.max_bodies_bytes, settings.max_body_bytes),
+            max_bytes=settings.max_bodies_bytes,
             timeout_s=settings.body_timeout_s,
         ),
         deadline_s=settings.request_deadline_s,

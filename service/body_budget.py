@@ -20,7 +20,7 @@ _RETRY_AFTER_S = 1
 class BodyBudget:
     """Room for ``places`` uploads, and for ``max_bytes`` of all bodies, those being worked on included."""
 
-    def __init__(self, *, places: int, max_bytes: int, timeout_s: float) -> None:
+    def __init__(self, *, max_bytes: int, timeout_s: float, places: int = 256) -> None:
         self._places = places
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s

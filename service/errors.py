@@ -172,7 +172,7 @@ class ModelTooLargeError(ModelError):
         super().__init__(
             found=f"{ref}: a model of {model_bytes} bytes",
             expected=f"at most {budget_bytes} bytes for the models beside the default",
-            remedy="Ask for another model; whoever runs the service can raise ECG_MAX_LOADED_MODEL_BYTES.",
+            remedy="Ask for another model. The operator can make this one the default model, which has no limit.",
         )
 
 

@@ -117,14 +117,14 @@ def bind_metrics_port(settings: Settings) -> socket.socket | None:
     Raises:
         StartupError: it is the service's own, or cannot be had.
     """
-    if settings.metrics_port is None or not settings.metrics_enabled:
+    if settings.metrics_port is None:
         return None
     if settings.metrics_port == settings.port:
         raise StartupError("ECG_METRICS_PORT and ECG_PORT are the same. Choose another, or leave ECG_METRICS_PORT out.")
     try:
-        return _bound(settings.metrics_host, settings.metrics_port)
+        return _bound(settings.host, settings.metrics_port)
     except OSError as error:
-        raise StartupError(f"ECG_METRICS_HOST and ECG_METRICS_PORT cannot be listened on: {error.strerror}.") from error
+        raise StartupError(f"The service cannot listen on ECG_METRICS_PORT: {error.strerror}.") from error
 
 
 def _bound(host: str, port: int) -> socket.socket:

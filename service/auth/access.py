@@ -12,7 +12,7 @@ from functools import partial
 
 from service.auth.errors import RateLimitedError, UnauthorizedError
 from service.auth.keys import KeyFile
-from service.auth.oidc import SIGNATURE_ALGORITHMS, IssuerKeys, Tokens, fetch_keys, is_secure_url, looks_like_token
+from service.auth.oidc import IssuerKeys, Tokens, fetch_keys, is_secure_url, looks_like_token
 from service.errors import StartupError
 from service.host import is_loopback
 from service.settings import Settings
@@ -98,16 +98,10 @@ def _tokens(settings: Settings) -> Tokens | None:
     for name, url in (("ECG_OIDC_ISSUER", issuer), ("ECG_OIDC_JWKS_URL", settings.oidc_jwks_url)):
         if url is not None and not is_secure_url(url):
             raise StartupError(f"{name}: not an https address.")
-    algorithms = [name.strip() for name in settings.oidc_algorithms.split(",")]
-    if unknown := set(algorithms) - SIGNATURE_ALGORITHMS:
-        raise StartupError(
-            f"ECG_OIDC_ALGORITHMS: {', '.join(sorted(unknown))} is none of {', '.join(sorted(SIGNATURE_ALGORITHMS))}."
-        )
     return Tokens(
         IssuerKeys(partial(fetch_keys, issuer, settings.oidc_jwks_url)),
         issuer=issuer,
         audience=audience,
-        algorithms=algorithms,
         required_scope=settings.oidc_required_scope,
     )
 

@@ -10,7 +10,7 @@ import json
 import logging
 import time
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,13 +48,10 @@ def looks_like_token(credentials: str) -> bool:
 class Tokens:
     """Checks tokens of one issuer, for one audience."""
 
-    def __init__(
-        self, keys: "IssuerKeys", *, issuer: str, audience: str, algorithms: Sequence[str], required_scope: str | None
-    ) -> None:
+    def __init__(self, keys: "IssuerKeys", *, issuer: str, audience: str, required_scope: str | None) -> None:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
-        self._algorithms = list(algorithms)
         self._required_scope = required_scope
 
     async def caller_id(self, token: str) -> str:
@@ -81,7 +78,7 @@ class Tokens:
             return jwt.decode(
                 token,
                 key,
-                algorithms=self._algorithms,
+                algorithms=sorted(SIGNATURE_ALGORITHMS),
                 audience=self._audience,
                 issuer=self._issuer,
                 leeway=LEEWAY_S,

@@ -28,10 +28,10 @@ class Batching:
 
     pages: int | None
     """The most in a run; ``None``: 8 on CUDA, 1 elsewhere."""
-    wait_s: float
-    """How long a page waits for others at most."""
     callers: int
     """How many threads call a model. There is no use in waiting for more pages than they can bring."""
+    wait_s: float = 0.002
+    """How long a page waits for others at most."""
 
     def most_pages(self, provider: str) -> int:
         """The most in a run on this provider; 1: none is shared."""

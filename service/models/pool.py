@@ -22,7 +22,7 @@ class Budget:
     """What the models beside the default may take."""
 
     models: int
-    model_bytes: int
+    model_bytes: int = 512 * 2**20
     """Sum of the sizes of their files. What a session takes in memory is some small multiple of it."""
 
 

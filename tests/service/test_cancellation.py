@@ -45,7 +45,7 @@ def slow() -> SlowClassifier:
 @pytest.fixture
 def client(models_dir: Path, slow: SlowClassifier) -> Iterator[httpx.Client]:
     """Of a service with one thread."""
-    with serving(settings_for(models_dir, worker_threads=1), lambda _: slow) as client:
+    with serving(settings_for(models_dir, workers=1), lambda _: slow) as client:
         slow.batches = 0
         yield client
 

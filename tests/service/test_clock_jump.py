@@ -50,7 +50,7 @@ def dated(response: httpx.Response) -> datetime:
 def test_pages_deadlines_and_the_audit_do_not_mind(
     ahead_s: int, clock: WallClock, models_dir: Path, tmp_path: Path
 ) -> None:
-    settings = {"ECG_AUDIT_DIR": str(tmp_path / "audit"), "ECG_AUDIT_FILE_BYTES": "8192"}
+    settings = {"ECG_AUDIT_DIR": str(tmp_path / "audit")}
     with running(environment(models_dir, **settings), clock.arguments) as process:
         key = {"Idempotency-Key": "before", "X-Request-Deadline-Ms": "20000"}
         first = process.client.post("/classify", content=PAGE, headers=key)

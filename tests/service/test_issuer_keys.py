@@ -43,7 +43,7 @@ def clock() -> Clock:
 
 def tokens_of(issuer: Issuer, clock: Clock) -> Tokens:
     keys = IssuerKeys(partial(fetch_keys, issuer.url), clock)
-    return Tokens(keys, issuer=issuer.url, audience=AUDIENCE, algorithms=["RS256"], required_scope=None)
+    return Tokens(keys, issuer=issuer.url, audience=AUDIENCE, required_scope=None)
 
 
 def in_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:

@@ -83,7 +83,7 @@ def in_pool(
         catalog = Catalog(Registry(models_dir))
         loader = ModelLoader(catalog, opener)
         default = DefaultModel(catalog, loader, "production")
-        following = asyncio.create_task(default.follow(poll_s=0.01, retry_s=0.01))
+        following = asyncio.create_task(default.follow())
         while default.state.model is None:  # noqa: ASYNC110 - nothing tells it but looking
             await asyncio.sleep(0.01)
         await use(ModelPool(catalog, loader, default, Budget(models, model_bytes)))

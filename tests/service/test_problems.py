@@ -189,7 +189,7 @@ def test_an_unforeseen_fault_says_nothing_of_itself(
 
 
 def test_too_many_waiting_requests(models_dir: Path) -> None:
-    settings = settings_for(models_dir, worker_threads=1, max_waiting_requests=0)
+    settings = settings_for(models_dir, workers=1, max_waiting_requests=0)
     slow = GatedClassifier()
     with serving(settings, lambda _: slow) as client, ThreadPoolExecutor(1) as threads:
         first = threads.submit(client.post, "/classify", content=PAGE)
