@@ -125,10 +125,10 @@ def _lifespan(
             yield {"service": service}
         finally:
             following.cancel()
+            if service.audit is not None:  # first: work that hangs must not keep records off the disk
+                service.audit.close()
             service.loader.close()
             service.workers.close()
-            if service.audit is not None:
-                service.audit.close()
             if spans is not None:
                 spans.close()
 

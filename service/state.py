@@ -41,12 +41,13 @@ class Service:
         """Check that new requests should come here.
 
         Raises:
-            NotReadyError: starting, draining, or without a default model.
+            NotReadyError: starting, draining, or without a default model that works.
             AuditUnavailableError: the audit is required and fails.
         """
         if self.draining:
             raise NotReadyError("the service is draining before it stops")
-        _ = self.models.default.model
+        if failure := self.models.default.model.classifier.failure:
+            raise NotReadyError(f"the default model failed: {failure}", remedy="The operator has to promote another.")
         self.answers.check_recorded()
 
     @property

@@ -90,10 +90,10 @@ class Workers:
             raise
 
     def close(self) -> None:
-        """Drop calls that wait, cancel those that run, and wait for their end."""
+        """Drop calls that wait, and cancel those that run without waiting for their end."""
         for given_up in self._begun:
             given_up.set()
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _end(self, given_up: Event, duration_s: float, call: Future[_T], answer: asyncio.Future[_T]) -> None:
         self._begun.remove(given_up)

@@ -84,6 +84,11 @@ class BatchingClassifier:
         """Where it runs: ``cpu`` or ``cuda``."""
         return self._classifier.provider
 
+    @property
+    def failure(self) -> str | None:
+        """Why the model must not be asked any more; ``None``: it may."""
+        return self._classifier.failure
+
     def run(self, tensor: Tensor) -> Probabilities:
         """Classify a batch of tensors, (pages, …), maybe with those of others; an error of the run reaches them all."""
         if len(tensor) >= self._most_pages:

@@ -51,8 +51,8 @@ class ModelLoader:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._load, reference)
 
     def close(self) -> None:
-        """Wait for a load that runs, start no other."""
-        self._thread.shutdown(cancel_futures=True)
+        """Start no other load; do not wait for one that runs."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _load(self, reference: str) -> LoadedModel:
         started = perf_counter()

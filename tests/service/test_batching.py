@@ -33,6 +33,8 @@ LONG_S = 20.0
 class Recorder:
     """A real classifier, and the sizes of its runs."""
 
+    failure = None
+
     def __init__(self, classifier: Classifier, provider: str = "cpu") -> None:
         self._classifier = classifier
         self._lock = Lock()

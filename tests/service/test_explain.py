@@ -28,6 +28,7 @@ class Formula:
     """A classifier whose log-odds of `WATCHED`, up to a constant, are a formula of the page."""
 
     provider = "cpu"
+    failure = None
 
     def __init__(self, log_odds: Callable[[Tensor], float]) -> None:
         self.log_odds = log_odds

@@ -31,6 +31,7 @@ class CountingClassifier:
     """Counts the pages it is shown, each after its gate is open."""
 
     provider = "cpu"
+    failure = None
 
     def __init__(self) -> None:
         self.pages = 0

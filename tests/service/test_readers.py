@@ -102,6 +102,7 @@ class Numberless:
     """Loses the numbers of one part of a real classifier's answers."""
 
     provider = "cpu"
+    failure = None
 
     def __init__(self, classifier: OnnxClassifier, part: str, *, from_run: int = 1) -> None:
         self._classifier = classifier
