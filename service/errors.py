@@ -126,8 +126,19 @@ class UnexpectedPartsError(UploadError):
     def __init__(self, found: str) -> None:
         super().__init__(
             found=found,
-            expected='exactly one part, named "file"',
+            expected='exactly one file, in the field "file"',
             remedy="Send one page per request, and parameters in the query string.",
+        )
+
+
+class MalformedHttpError(UploadError):
+    """The bytes are no HTTP request, or one with far too many pieces."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            found=found,
+            expected="an HTTP/1.1 request as in RFC 9112",
+            remedy="Let an HTTP library build the request.",
         )
 
 

@@ -19,6 +19,7 @@ from service import errors
 from service.answers import Asked
 from service.auth.access import Access
 from service.auth.errors import (
+    CrossSiteError,
     ForbiddenError,
     IssuerUnavailableError,
     RateLimitedError,
@@ -54,6 +55,7 @@ ACCESS_REFUSALS = (
     UnauthorizedError,
     ForbiddenError,
     UntrustedHostError,
+    CrossSiteError,
     RateLimitedError,
     IssuerUnavailableError,
     InvalidRequestError,
