@@ -161,6 +161,7 @@ _REFUSALS: tuple[type[Exception], ...] = (
     UnreadableLeadsError,
     InvalidRequestError,
     errors.MalformedMultipartError,
+    errors.MalformedHttpError,
     errors.IncompleteBodyError,
     errors.BodyTimeoutError,
     errors.UnknownModelError,
