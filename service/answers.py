@@ -50,8 +50,10 @@ class Answer:
 class RefusedPageError(Exception):
     """One of several pages of a request is refused for what it shows, and the request with it."""
 
-    def __init__(self, page: bytes, cause: PreprocError) -> None:
+    def __init__(self, page: bytes, number: int, cause: PreprocError) -> None:
         super().__init__()
+        self.number = number
+        """Its place in the request, from 1 on."""
         self.image_sha256 = hashlib.sha256(page).hexdigest()
         self.cause = cause
 
