@@ -2,7 +2,7 @@
 
 Occlusion (Zeiler and Fergus 2014, section 4.2) along each lead's time axis, in log-odds: of a class that is nearly sure
 the probability hardly moves. Any bundle can be explained so. What the figures mean and do not mean:
-docs/explanation.md.
+docs/evidence/explanation.md.
 """
 
 from collections.abc import Mapping, Sequence

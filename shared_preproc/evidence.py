@@ -1,7 +1,7 @@
 """Is this a report page of the layout, and can each lead be read? From what a person can check on the page.
 
 Knows no model: nothing here says how a heart is. The form printed around the signals, the drawn strokes, and what leads
-must satisfy together are each measured and held against a limit. What each is: docs/refusal.md.
+must satisfy together are each measured and held against a limit. What each is: docs/evidence/refusal.md.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ __all__ = ["Doubt", "EvidenceSpec", "examine"]
 class EvidenceSpec:
     """How much of each evidence is asked for. In brackets: the worst of 409 development pages.
 
-    docs/refusal.md has the worst of either half of them. None of these numbers changes what a model is given.
+    docs/evidence/refusal.md has the worst of either half of them. None of these numbers changes what a model is given.
     """
 
     form: FormSpec = field(default_factory=FormSpec)
