@@ -171,7 +171,7 @@ def problem_responses(*causes: type[Exception]) -> dict[int | str, dict[str, Any
     codes: dict[int | str, list[str]] = {}
     for kind in dict.fromkeys(KINDS[cause] for cause in causes):
         codes.setdefault(kind.status, []).append(f"`{kind.code}`: {kind.title}.")
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": " ".join(lines), "content": content} for status, lines in codes.items()}
 
 

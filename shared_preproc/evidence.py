@@ -20,7 +20,21 @@ from shared_preproc.pipeline import PageReading
 from shared_preproc.relations import beat_coincidence, lead_relations
 from shared_preproc.spec import PreprocSpec
 
-__all__ = ["Doubt", "EvidenceSpec", "examine"]
+__all__ = ["DOUBT_CODES", "Doubt", "EvidenceSpec", "examine"]
+
+DOUBT_CODES = frozenset(
+    {
+        "beats_apart",
+        "copied_beats",
+        "frame_incomplete",
+        "lead_name_missing",
+        "leads_disagree",
+        "pulse_missing",
+        "scaled_page",
+        "separator_missing",
+    }
+)
+"""Every `Doubt.code` there is."""
 
 
 @dataclass(frozen=True)

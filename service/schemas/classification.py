@@ -78,7 +78,7 @@ class PageFinding(BaseModel):
     present: Annotated[bool, Field(description="Whether the probability reaches the threshold.")]
 
 
-class OperatingPoint(BaseModel):
+class UsedOperatingPoint(BaseModel):
     """From which probability on a page is flagged for the critical class, and what that gave where it was chosen.
 
     It was chosen on the very pages that it is judged on here, which the networks had not seen: expect worse on others.
@@ -153,7 +153,9 @@ class Classification(BaseModel):
     ]
     decision: Annotated[Status, Field(description="`referred`: a person has to look, for each of `reasons`.")]
     reasons: list[Reason]
-    operating_point: Annotated[OperatingPoint | None, Field(description="Null: the model has no measured thresholds.")]
+    operating_point: Annotated[
+        UsedOperatingPoint | None, Field(description="Null: the model has no measured thresholds.")
+    ]
     policy: Annotated[
         PolicySource | None,
         Field(description="Whose thresholds decided: the model's or this site's; null: there are none."),
