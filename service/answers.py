@@ -1,7 +1,6 @@
-"""Each answer about a page: worked out once, counted, recorded, and given again to whoever repeats the request.
+"""Give each page one answer: work it out once, count it, record it, and replay it for a repeated request.
 
-Knows neither HTTP nor how a page is classified. A refusal of what a page shows is an answer as well; that a request
-could not be worked on is none.
+A refused page is an answer as well. A request that was not worked on is none.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The application: its parts put together. Reads no environment."""
+"""Put the application together from its parts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,6 +1,6 @@
 """Is this a report page of the layout, and can each lead be read? From what a person can check on the page.
 
-Knows no model: nothing here says how a heart is. The form printed around the signals, the drawn strokes, and what leads
+The form printed around the signals, the drawn strokes, and what leads
 must satisfy together are each measured and held against a limit. What each is: docs/evidence/refusal.md.
 """
 

@@ -1,4 +1,4 @@
-"""The compiled part of the preprocessing: how it is made of the C files here, and how it is found. Knows no image.
+"""The compiled part of the preprocessing: how it is made of the C files here, and how it is found.
 
     python shared_preproc/native.py
 

@@ -1,4 +1,4 @@
-"""Synthetic labelled report pages, in the published data set's folders. Knows no model and needs no real page."""
+"""Synthetic labelled report pages, in the published data set's folders."""
 
 import csv
 import hashlib

@@ -211,6 +211,6 @@ def _reference(model: str, version: str | None) -> str:
 
 def _refusal(request: Request, error: ServiceError | PreprocError, which: str = "") -> Response:
     kind = KINDS[type(error)]
-    request.state.problem_code = kind.code  # for whoever counts answers
+    request.state.problem_code = kind.code  # for log and metrics
     words = f"{kind.code}: {which}{kind.title}. Found: {error.found}. Expected: {error.expected}. {error.remedy}"
     return Response(Refusal(error=words).model_dump_json(), kind.status, refusal_headers(error), "application/json")

@@ -1,4 +1,4 @@
-"""Answers and problems, as they are sent."""
+"""Responses about pages, health, and problems."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -1,7 +1,7 @@
-"""What is counted while the service runs, for Prometheus. Knows no route and no HTTP server.
+"""Prometheus counters and histograms.
 
 Every label comes from a closed set (routes, methods, codes, published bundles and their classes), never from what a
-client writes. Each metric is explained in docs/operations.md.
+client writes. docs/operations.md explains each metric.
 """
 
 from collections.abc import Callable, Iterator, Sequence
