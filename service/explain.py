@@ -1,6 +1,6 @@
 """Find where on a page the evidence for a class lies: what the class loses when a part is wiped.
 
-Occlusion (Zeiler and Fergus 2014, section 4.2) along the time axis of each lead, in log-odds, since the probability of a
+Occlusion (Zeiler and Fergus 2014, section 4.2) along the time axis of each lead, in log-odds: the probability of a
 nearly certain class hardly moves. Works with any bundle. What the figures mean: docs/evidence/explanation.md.
 """
 
