@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shared_preproc.decoders.bmp import open_bmp
 from shared_preproc.decoders.exif import upright
+from shared_preproc.decoders.gif import open_gif
 from shared_preproc.decoders.jpeg import open_jpeg
 from shared_preproc.decoders.png import open_png
 from shared_preproc.decoders.stored import Gray, ImageFormat, StoredPicture, on_white, unsupported
+from shared_preproc.decoders.tiff import open_tiff
+from shared_preproc.decoders.webp import open_webp
 from shared_preproc.errors import UnsuitableDimensionsError
 from shared_preproc.kinds import Kind, kind_of
 
@@ -27,7 +31,16 @@ MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 51_000_000
 """Largest picture: cameras of 50 megapixels make 8192 x 6144. It bounds the memory of a request."""
 
-_OPENERS: dict[Kind, Callable[[bytes], StoredPicture]] = {Kind.JPEG: open_jpeg, Kind.PNG: open_png}
+_MAX_PIXELS: dict[ImageFormat, int] = {"WebP": 30_000_000}  # Pillow takes three times the memory for it
+
+_OPENERS: dict[Kind, Callable[[bytes], StoredPicture]] = {
+    Kind.JPEG: open_jpeg,
+    Kind.PNG: open_png,
+    Kind.TIFF: open_tiff,
+    Kind.WEBP: open_webp,
+    Kind.BMP: open_bmp,
+    Kind.GIF: open_gif,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,16 +72,7 @@ def decode_picture(data: bytes) -> Picture:
         UnsuitableDimensionsError: more than `MAX_PIXELS`.
         UndecodableImageError: the file is damaged or cut short.
     """
-    stored = open_picture(data)
-    width_px, height_px = stored.size_px
-    if width_px * height_px > MAX_PIXELS:
-        raise UnsuitableDimensionsError(
-            width_px,
-            height_px,
-            expected=f"at most {MAX_PIXELS // 10**6} megapixels",
-            remedy="Photograph or export the page with fewer pixels.",
-        )
-    return decoded(stored)
+    return decoded(open_picture(data))
 
 
 def open_picture(data: bytes) -> StoredPicture:
@@ -90,6 +94,15 @@ def decoded(stored: StoredPicture) -> Picture:
     """Decode the pixels of an opened picture and turn it upright.
 
     Raises:
-        UndecodableImageError: as `decode_picture`.
+        UnsuitableDimensionsError, UndecodableImageError: as `decode_picture`.
     """
+    width_px, height_px = stored.size_px
+    most_pixels = _MAX_PIXELS.get(stored.format, MAX_PIXELS)
+    if width_px * height_px > most_pixels:
+        raise UnsuitableDimensionsError(
+            width_px,
+            height_px,
+            expected=f"at most {most_pixels // 10**6} megapixels",
+            remedy="Photograph or export the page with fewer pixels.",
+        )
     return Picture(upright(stored.pixels(), stored.orientation), stored.format)
