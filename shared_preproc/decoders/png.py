@@ -11,7 +11,7 @@ from typing import NamedTuple
 from PIL.PngImagePlugin import PngImageFile
 
 from shared_preproc.decoders.exif import orientation
-from shared_preproc.decoders.stored import Gray, StoredPicture, damage_refused, gray_of, unsupported
+from shared_preproc.decoders.stored import Gray, StoredPicture, damage_refused, gray_of, inflated_bytes, unsupported
 
 __all__ = ["PNG_START", "open_png"]
 
@@ -24,7 +24,6 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type: 11.2.1
 _GRAY, _PALETTE = 0, 3
 _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))  # 8.1
-_SLICE_BYTES = 2**14  # zlib makes at most a thousand times as many of them
 
 
 class _Header(NamedTuple):
@@ -67,7 +66,7 @@ def open_png(data: bytes) -> StoredPicture:
     def pixels() -> Gray:
         with damage_refused("PNG"):
             stream = b"".join(pieces)
-            if _inflated_bytes(stream, header.data_bytes) != header.data_bytes:
+            if inflated_bytes(stream, header.data_bytes) != header.data_bytes:
                 raise ValueError("the image data has another length than the header says")
             with PngImageFile(io.BytesIO(_plain_png(chunks, stream))) as image:
                 image.load()
@@ -113,16 +112,6 @@ def _refuse_unfaithful(header: _Header, chunks: dict[bytes, bytes]) -> None:
         raise unsupported(f"a gray PNG of {header.bit_depth} bits with a transparent level")
     if struct.unpack_from(">I", chunks.get(b"acTL", bytes(4)))[0] > 1:
         raise unsupported("an animated PNG (APNG)")
-
-
-def _inflated_bytes(stream: bytes, limit: int) -> int:
-    """Count the bytes that a zlib stream decompresses to; stop soon after ``limit``."""
-    inflater, total = zlib.decompressobj(), 0
-    for start in range(0, len(stream), _SLICE_BYTES):
-        total += len(inflater.decompress(stream[start : start + _SLICE_BYTES]))
-        if total > limit or inflater.eof:
-            break
-    return total
 
 
 def _plain_png(chunks: dict[bytes, bytes], stream: bytes) -> bytes:

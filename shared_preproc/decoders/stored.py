@@ -1,5 +1,6 @@
 """A picture whose header has been read and whose pixels have not, and the ways in which a decoder refuses one."""
 
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,12 +12,22 @@ from PIL import Image
 
 from shared_preproc.errors import PreprocError, UndecodableImageError, UnsupportedFormatError
 
-__all__ = ["Gray", "ImageFormat", "StoredPicture", "damage_refused", "gray_of", "on_white", "unsupported"]
+__all__ = [
+    "Gray",
+    "ImageFormat",
+    "StoredPicture",
+    "damage_refused",
+    "gray_of",
+    "inflated_bytes",
+    "on_white",
+    "unsupported",
+]
 
 Gray = NDArray[np.uint8]
 ImageFormat = Literal["JPEG", "PNG", "TIFF", "WebP", "BMP", "GIF"]
 
 _BAND_PIXELS = 2**20
+_SLICE_BYTES = 2**14  # zlib makes at most a thousand times as many of them
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # orientations that swap width and height: Exif 2.32, 4.6.4 A
 
 
@@ -59,6 +70,20 @@ def on_white(image: Image.Image) -> Image.Image:
         return image
     rgba = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+
+def inflated_bytes(stream: bytes, limit: int) -> int:
+    """Count the bytes that a zlib stream decompresses to; stop soon after ``limit``.
+
+    Raises:
+        zlib.error: the stream is damaged.
+    """
+    inflater, total = zlib.decompressobj(), 0
+    for start in range(0, len(stream), _SLICE_BYTES):
+        total += len(inflater.decompress(stream[start : start + _SLICE_BYTES]))
+        if total > limit or inflater.eof:
+            break
+    return total
 
 
 @contextmanager
