@@ -114,6 +114,8 @@ def _check_scans(data: bytes, first: _Segment, frame: _Frame) -> None:
 
     libjpeg shows a picture whose last scans are missing without a warning.
     """
+    if data.count(bytes((_FILL, _EXTRAS)), first.start) > _MOST_SEGMENTS:  # libjpeg keeps each
+        raise unsupported(f"a JPEG of more than {_MOST_SEGMENTS} segments")
     if frame.marker != _PROGRESSIVE and data[first.start] == len(frame.components):
         return  # one scan has it all, and libjpeg warns if it is cut
     missing_bits = {component: [1] * _COEFFICIENTS for component in frame.components}
