@@ -157,11 +157,6 @@ def png_in_chunks(count: int) -> bytes:
     return page + count * _chunk(b"prVt", b"") + end
 
 
-def gif() -> bytes:
-    """A page in a format that is not accepted."""
-    return encoded(_page(), "GIF")
-
-
 def rotated_jpeg(orientation: int) -> bytes:
     """A page stored turned, with the EXIF orientation (2 to 8) that makes it `page_array` again."""
     exif = Image.Exif()

@@ -118,7 +118,7 @@ def test_largest_picture_is_one_of_50_megapixels() -> None:
 @pytest.mark.parametrize(
     ("data", "found"),
     [
-        (factories.page_jpeg()[:-2] + 2000 * b"\xff\xe2\0\2" + files.END, "more than 1000 segments"),
+        (factories.page_jpeg()[:-2] + 2**20 * b"\xff\xe2\0\2" + files.END, "more than 1000 segments"),
         (files.jpeg_of_frame(0xC9), "arithmetic-coded"),
         (files.jpeg_of_frame(0xCA), "arithmetic-coded"),
         (files.jpeg_of_frame(0xCB), "arithmetic-coded"),
