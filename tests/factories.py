@@ -157,6 +157,11 @@ def png_in_chunks(count: int) -> bytes:
     return page + count * _chunk(b"prVt", b"") + end
 
 
+def heic() -> bytes:
+    """The start of a photograph of a kind that is not read."""
+    return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+
+
 def rotated_jpeg(orientation: int) -> bytes:
     """A page stored turned, with the EXIF orientation (2 to 8) that makes it `page_array` again."""
     exif = Image.Exif()

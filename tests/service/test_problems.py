@@ -31,7 +31,7 @@ BAD_PAGES: list[tuple[Callable[[], bytes], int, str]] = [
     (lambda: b"not a picture", 415, "unsupported_format"),
     (lambda: b"%PDF-1.7\n", 415, "unsupported_format"),
     (lambda: b"RIFF\x00\x00\x00\x00WEBPVP8 ", 422, "undecodable_image"),
-    (lambda: b"\0\0\0\x18ftypheic", 415, "unsupported_format"),
+    (factories.heic, 415, "unsupported_format"),
     (factories.gray16_png, 415, "unsupported_format"),
     (factories.rgb16_png, 415, "unsupported_format"),
     (factories.cmyk_jpeg, 415, "unsupported_format"),
