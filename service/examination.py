@@ -35,7 +35,7 @@ class ExaminedPage:
 
 
 def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool = True) -> ExaminedPage:
-    """Decode and read one JPEG or PNG as ``spec`` says; unless ``judging``, it is not examined and has no doubts.
+    """Decode and read one picture as ``spec`` says; unless ``judging``, it is not examined and has no doubts.
 
     Raises:
         PreprocError: the bytes are no report page that ``spec`` accepts, or one that cannot be read.

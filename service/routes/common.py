@@ -131,7 +131,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 PAGE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One report page, JPEG or PNG; judged by its content, whatever the media type says.",
+        "description": "One report page: JPEG, PNG, TIFF, WebP, BMP or GIF, judged by its content, not its media type.",
         "content": {
             "multipart/form-data": {
                 "schema": {

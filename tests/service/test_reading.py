@@ -116,7 +116,7 @@ def test_the_model_that_is_asked_for_says_how_the_page_is_read(models_dir: Path)
 
 REFUSED = [
     (b"", "missing_file", 422),
-    (factories.gif(), "unsupported_format", 415),
+    (factories.heic(), "unsupported_format", 415),
     (factories.truncated_jpeg(), "undecodable_image", 422),
     (factories.resized_png(800, 600), "unsuitable_dimensions", 422),
 ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.factories import blank_png, gif, page_jpeg
+from tests.factories import blank_png, heic, page_jpeg
 from tests.web.browser import SECTIONS, Visit
 from tests.web.conftest import Visiting
 
@@ -36,7 +36,7 @@ def test_answered_with_everything_open(visiting: Visiting, scheme: str, width: i
     assert visit.complaints == []
 
 
-@pytest.mark.parametrize("content", [gif(), blank_png()], ids=["no-page", "page-without-leads"])
+@pytest.mark.parametrize("content", [heic(), blank_png()], ids=["no-page", "page-without-leads"])
 def test_refused(visiting: Visiting, scheme: str, content: bytes) -> None:
     visit = visiting(color_scheme=scheme)
     visit.choose(content)

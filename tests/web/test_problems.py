@@ -12,7 +12,7 @@ from tests.service.serving import file_form
 from tests.web.browser import Visit
 
 UPLOADS: dict[str, tuple[Callable[[], bytes], bool]] = {
-    "unsupported_format": (factories.gif, True),
+    "unsupported_format": (factories.heic, True),
     "undecodable_image": (factories.truncated_png, False),
     "unsuitable_dimensions": (lambda: factories.resized_png(1100, 780), True),
     "not_an_ecg_page": (factories.blank_png, True),
