@@ -231,9 +231,11 @@ def test_every_code_is_documented(kind: Kind, client: httpx.Client) -> None:
     assert f"| {kind.status} | `{kind.code}` |" in documented
     if kind.code in {"not_found", "method_not_allowed", "http_error", "client_gone", "invalid_inference"}:
         return
-    paths = client.get("/openapi.json").json()["paths"].values()
+    description = client.get("/openapi.json").json()
+    paths = description["paths"].values()
+    assert description["components"]["schemas"]["Problem"]["properties"].keys() == PROBLEM_FIELDS
     responses = [operation["responses"].get(str(kind.status)) for path in paths for operation in path.values()]
     described = [response for response in responses if response and f"`{kind.code}`" in response["description"]]
     assert described
     for response in described:
-        assert response["content"]["application/problem+json"]["schema"]["properties"].keys() == PROBLEM_FIELDS
+        assert response["content"]["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
