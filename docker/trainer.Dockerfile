@@ -26,6 +26,7 @@ COPY LICENSE pyproject.toml /app/
 COPY shared_preproc /app/shared_preproc
 RUN /opt/compiler/bin/python /app/shared_preproc/native.py
 COPY model_registry /app/model_registry
+COPY synthetic /app/synthetic
 COPY trainer /app/trainer
 COPY models /registry
 # A checkout's file modes are not the image's.

@@ -7,10 +7,10 @@ import pytest
 from service.routes.web import SAMPLE_FILE, WEB_FOLDER
 from shared_preproc.layout import EDAN_3X4_R1
 from shared_preproc.page import decode_page
+from synthetic.pages import synth_jpeg
 from tests.bundles import CRITICAL
 from tests.conftest import REPOSITORY
 from tests.service.serving import serving, settings_for
-from trainer.synth import synth_jpeg
 
 FILES = sorted(path.name for path in WEB_FOLDER.iterdir() if path.name != SAMPLE_FILE)
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from shared_preproc.layout import EDAN_3X4_R1
 from shared_preproc.leads import Lead
 from shared_preproc.page import decode_page
-from trainer.geometry import PageGeometry
-from trainer.render import SIGNAL_LEADS, Header, Signals, render_page
+from synthetic.geometry import PageGeometry
+from synthetic.render import SIGNAL_LEADS, Header, Signals, render_page
 
 RATE_HZ = 500.0
 SAMPLES = 5000

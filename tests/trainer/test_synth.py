@@ -15,11 +15,12 @@ from shared_preproc.leads import Lead
 from shared_preproc.page import decode_page
 from shared_preproc.pipeline import page_masks
 from shared_preproc.spec import MASKS_150
+from synthetic.geometry import PageGeometry
+from synthetic.pages import encode_jpeg, synth_page, synth_signals
+from synthetic.render import SIGNAL_LEADS, Signals
 from tests.factories import page_jpeg
 from trainer.classes import CLASS_FOLDERS, CLASS_NAMES
-from trainer.geometry import PageGeometry
-from trainer.render import SIGNAL_LEADS, Signals
-from trainer.synth import encode_jpeg, synth_page, synth_signals, synthesize
+from trainer.synth import synthesize
 
 SEEDS = range(24)
 
