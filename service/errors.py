@@ -21,7 +21,7 @@
     +-- ClientGoneError               the client closed the connection before its answer
     +-- AuditUnavailableError         what is answered could not be recorded
     +-- IdempotencyConflictError      another request had the same Idempotency-Key
-    +-- AccessError                   whoever asks may not: service.access_errors
+    +-- AccessError                   whoever asks may not: service.auth.errors
 
 Messages hold no file name, header or path of the sender's.
 """
@@ -172,7 +172,7 @@ class ModelTooLargeError(ModelError):
         super().__init__(
             found=f"{ref}: a model of {model_bytes} bytes",
             expected=f"at most {budget_bytes} bytes for the models beside the default",
-            remedy="Ask for another model; whoever runs the service can raise ECG_MAX_LOADED_MODEL_BYTES.",
+            remedy="Ask for another model. The operator can make this one the default model, which has no limit.",
         )
 
 

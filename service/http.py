@@ -97,7 +97,7 @@ class TimeoutH11Protocol(H11Protocol):
 
     - A head has to be complete `header_timeout_s` after its first byte, or after the connection was made. So does the
       rest of a body after its response. uvicorn's `timeout_keep_alive` holds between requests.
-    - A client has `answer_timeout_s` to read what waits for it.
+    - A client has `body_timeout_s` to read what waits for it.
     - The connection counts in `Connections`, which may close it for a new one.
     """
 
@@ -106,7 +106,7 @@ class TimeoutH11Protocol(H11Protocol):
         service = self.app_state["service"]
         self._connections: Connections = service.connections
         self._head_timeout_s: float = service.settings.header_timeout_s
-        self._answer_timeout_s: float = service.settings.answer_timeout_s
+        self._answer_timeout_s: float = service.settings.body_timeout_s
         self._head_timer: asyncio.TimerHandle | None = None
         self._answer_timer: asyncio.TimerHandle | None = None
         self._wake_bytes = 1

@@ -13,16 +13,16 @@ from urllib.parse import unquote
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access_errors import UntrustedHostError
+from service.auth.errors import UntrustedHostError
 from service.host import LOOPBACK_NAME, is_loopback
 from service.http import HEARING
-from service.metrics import NONE, Metrics, RequestFacts
 from service.problems import internal_error, refusal
 from service.settings import Settings
-from service.trace_context import TRACE_HEADER, TraceContext
+from service.telemetry.metrics import NONE, Metrics, RequestFacts
+from service.telemetry.trace_context import TRACE_HEADER, TraceContext
 
 if TYPE_CHECKING:
-    from service.spans import Spans
+    from service.telemetry.tracing import Spans
 
 __all__ = [
     "ANY_HOST",

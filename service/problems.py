@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service import access_errors, errors
-from service.schemas import Problem
+from service import errors
+from service.auth import errors as access_errors
+from service.schemas.classification import Problem
 from shared_preproc.errors import (
     UNSUITABLE_DIMENSIONS,
     NotAnEcgPageError,

@@ -12,6 +12,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from service.body_budget import Upload
 from service.errors import (
     BodyTooLargeError,
     IncompleteBodyError,
@@ -19,14 +20,13 @@ from service.errors import (
     MissingFileError,
     UnexpectedPartsError,
 )
-from service.intake import Arrival
 
 __all__ = ["FILE_PART", "read_raw", "read_upload"]
 
 FILE_PART = "file"
 
 
-async def read_upload(request: Request, arrival: Arrival, *, max_body_bytes: int) -> bytes:
+async def read_upload(request: Request, arrival: Upload, *, max_body_bytes: int) -> bytes:
     """Read the one page that a request carries: part "file" of a multipart body, or else the whole body.
 
     What a raw body's Content-Type says is not looked at: the decoder judges by content. Never holds more than
@@ -39,7 +39,7 @@ async def read_upload(request: Request, arrival: Arrival, *, max_body_bytes: int
     return await _read(request, arrival, _body_for(request.headers.get("content-type")), max_body_bytes)
 
 
-async def read_raw(request: Request, arrival: Arrival, *, max_body_bytes: int) -> bytes:
+async def read_raw(request: Request, arrival: Upload, *, max_body_bytes: int) -> bytes:
     """Read the whole body, whatever its content type says, within the same limits.
 
     Raises:
@@ -49,7 +49,7 @@ async def read_raw(request: Request, arrival: Arrival, *, max_body_bytes: int) -
     return await _read(request, arrival, _RawBody(), max_body_bytes)
 
 
-async def _read(request: Request, arrival: Arrival, body: "_Body", max_body_bytes: int) -> bytes:
+async def _read(request: Request, arrival: Upload, body: "_Body", max_body_bytes: int) -> bytes:
     announced = request.headers.get("content-length", "")
     arrival.expected_bytes = int(announced) if announced.isdecimal() else max_body_bytes
     if arrival.expected_bytes > max_body_bytes:

@@ -86,7 +86,7 @@ def test_the_limit_on_open_files_is_raised_as_far_as_it_may_be(models_dir: Path)
 
 
 def test_a_client_that_does_not_read_its_answers_does_not_stay(models_dir: Path) -> None:
-    with running(environment(models_dir, ECG_ANSWER_TIMEOUT_S="0.5")) as process, socket.socket() as deaf:
+    with running(environment(models_dir, ECG_BODY_TIMEOUT_S="0.5")) as process, socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.connect((process.url.host, process.url.port))
         deaf.settimeout(0.2)
@@ -99,7 +99,7 @@ def test_a_client_that_does_not_read_its_answers_does_not_stay(models_dir: Path)
 
 def test_a_client_that_does_not_read_that_it_is_refused_does_not_stay(models_dir: Path) -> None:
     """Less waits for it than asyncio holds before it says so."""
-    with running(environment(models_dir, ECG_ANSWER_TIMEOUT_S="0.5")) as process, socket.socket() as deaf:
+    with running(environment(models_dir, ECG_BODY_TIMEOUT_S="0.5")) as process, socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         deaf.connect((process.url.host, process.url.port))
         for _ in range(73):

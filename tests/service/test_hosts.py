@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Scope
 
-from service.keys import new_key
+from service.auth.keys import new_key
 from service.middleware import TrustedHosts, trusted_hosts
 from tests.service.serving import problem, serving, settings_for
 

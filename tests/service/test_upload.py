@@ -8,7 +8,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from service import intake as intake_module
+from service import body_budget as budget_module
+from service.body_budget import BodyBudget
 from service.errors import (
     BodyTimeoutError,
     BodyTooLargeError,
@@ -19,7 +20,6 @@ from service.errors import (
     UnexpectedPartsError,
     UploadError,
 )
-from service.intake import Intake
 from service.upload import read_upload
 from tests.service.serving import BOUNDARY, file_form, form
 
@@ -52,8 +52,8 @@ def request_of(body: Body, headers: dict[str, str] | None = None) -> Request:
 
 def read(body: Body, headers: dict[str, str] | None = None, max_body_bytes: int = 10**6) -> bytes:
     async def receive() -> bytes:
-        intake = Intake(places=1, max_bytes=max_body_bytes, timeout_s=0.1)
-        with intake.arrival() as arrival:
+        bodies = BodyBudget(places=1, max_bytes=max_body_bytes, timeout_s=0.1)
+        with bodies.arrival() as arrival:
             async with arrival.receiving():
                 return await read_upload(request_of(body, headers), arrival, max_body_bytes=max_body_bytes)
 
@@ -142,13 +142,13 @@ def test_no_message_repeats_what_was_sent() -> None:
 def test_a_body_that_cannot_fit_takes_no_room_from_slower_ones(
     monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(intake_module, "_LEAST_TIME_S", 0.0)
+    monkeypatch.setattr(budget_module, "_LEAST_TIME_S", 0.0)
 
     async def receive() -> None:
-        intake = Intake(places=9, max_bytes=100, timeout_s=10)
-        with intake.arrival() as queued, intake.arrival() as slow, intake.arrival() as new:
+        bodies = BodyBudget(places=9, max_bytes=100, timeout_s=10)
+        with bodies.arrival() as queued, bodies.arrival() as slow, bodies.arrival() as new:
             queued.count(80)
-            intake.leave(queued)
+            bodies.leave(queued)
             slow.count(5)
             with pytest.raises(OverloadedError):
                 await read_upload(request_of(Body([b"x"] * 30), headers), new, max_body_bytes=30)
