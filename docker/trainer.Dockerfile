@@ -48,7 +48,7 @@ COPY --from=build /app /app
 # A new named volume takes its owner and its content from here.
 COPY --from=build --chown=10001:10001 /registry /registry
 COPY --from=build --chown=10001:10001 /runs /runs
-ENV PATH=/opt/venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp MPLCONFIGDIR=/tmp
+ENV PATH=/opt/venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1 HOME=/tmp MPLCONFIGDIR=/tmp
 WORKDIR /app
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "trainer"]

@@ -1,11 +1,12 @@
 """Fixtures: synthetic pages, and short training runs on them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.trainer.fusion_run import FusionRun, run_fusion
-from trainer.config import TrainConfig
+from trainer.config import ClassNetworkConfig, FindingsConfig, TrainConfig
 from trainer.dataset import read_pages
 from trainer.evaluate import Evaluation
 from trainer.prepare import prepare
@@ -61,7 +62,16 @@ def evaluated(trained: Run) -> Run:
 
 
 @pytest.fixture(scope="session")
-def evaluation(synthetic_pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+def brief_quick() -> Iterator[None]:
+    """Cut ``--quick`` to one epoch: tests ask whether the steps fit together, not how good the networks are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClassNetworkConfig, "quick", classmethod(lambda cls: cls(epochs=1)))
+        patch.setattr(FindingsConfig, "quick", classmethod(lambda cls: cls(epochs=1.0)))
+        yield
+
+
+@pytest.fixture(scope="session")
+def evaluation(brief_quick: None, synthetic_pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     """A quick evaluation on `synthetic_pages`, of all that is not slow."""
     pages = read_pages(synthetic_pages, synthetic_pages / "records.csv")
     evaluation = Evaluation(pages, tmp_path_factory.mktemp("evaluation"), quick=True)
