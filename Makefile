@@ -29,6 +29,8 @@ CHECKOV := .cache/checkov/.installed
 # Without pip's cache, which would hold as much again as what is installed.
 PIP := -m pip --disable-pip-version-check --no-cache-dir -q
 INSTALL := $(PIP) install
+# A file's tests stay in one process, as they share its fixtures.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 FLOORS := .cache/floors
 SMOKE_TESTS := $(addprefix tests/service/test_,classify.py issuer_keys.py metrics.py models.py process.py spans.py tokens.py upload.py wire.py) \
   tests/shared_preproc/test_page.py tests/model_registry/test_graph.py
@@ -69,11 +71,11 @@ wheel: | $(BIN)/python
 
 test: $(DEV) $(NATIVE)
 	@echo "test: pytest"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(PYTEST) $(PYTEST_ARGS)
 
 test-all: $(DEV) $(NATIVE) test-floors
 	@echo "test-all: pytest, campaigns too"
-	@$(BIN)/python -m pytest -m "not engine" $(PYTEST_ARGS)
+	@$(PYTEST) -m "not engine" $(PYTEST_ARGS)
 
 # The lowest versions that pyproject.toml allows, in an environment of their own.
 test-floors: $(DEV) $(NATIVE)
@@ -101,7 +103,7 @@ test-deploy: $(DEV) $(NATIVE)
 	@echo "test-deploy: pytest -m engine; builds both images"
 	@$(BIN)/python -m pytest -m engine tests/deploy $(PYTEST_ARGS)
 
-release-check: check test test-deploy
+release-check: check test-all test-deploy
 	@$(MAKE) lock UPGRADE=
 	@git diff --exit-code --stat requirements || { echo "release-check: requirements/ was not what pyproject.toml asks for"; exit 1; }
 	@git diff --quiet HEAD || { echo "release-check: commit what is changed here first"; exit 1; }

@@ -6,6 +6,8 @@ from pathlib import Path
 from shutil import copy
 from zipfile import ZipFile
 
+import pytest
+
 from tests.conftest import REPOSITORY
 
 
@@ -15,6 +17,7 @@ def tracked_files() -> list[str]:
     return [name for name in listed.stdout.split("\0") if name and not name.startswith("models/")]
 
 
+@pytest.mark.campaign
 def test_a_wheel_of_a_fresh_checkout_reads_pages(tmp_path: Path) -> None:
     """Built as pip builds it, with what the build asks for fetched; nothing that was compiled here is there."""
     checkout, wheels, site = tmp_path / "checkout", tmp_path / "wheels", tmp_path / "site"

@@ -61,7 +61,7 @@ def evaluated(trained: Run) -> Run:
     return trained
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def brief_quick() -> Iterator[None]:
     """Cut ``--quick`` to one epoch: tests ask whether the steps fit together, not how good the networks are."""
     with pytest.MonkeyPatch.context() as patch:
@@ -71,7 +71,7 @@ def brief_quick() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def evaluation(brief_quick: None, synthetic_pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+def evaluation(synthetic_pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     """A quick evaluation on `synthetic_pages`, of all that is not slow."""
     pages = read_pages(synthetic_pages, synthetic_pages / "records.csv")
     evaluation = Evaluation(pages, tmp_path_factory.mktemp("evaluation"), quick=True)

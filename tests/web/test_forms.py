@@ -98,7 +98,7 @@ def test_paper_shows_decision_page_and_leads_even_where_they_were_closed(visited
         assert not visited.page.locator(hidden).is_visible()
 
 
-@pytest.mark.parametrize("width", [320, 360, 768, 2560])
+@pytest.mark.parametrize("width", [320, 2560, *(pytest.param(px, marks=pytest.mark.campaign) for px in (360, 768))])
 def test_no_width_scrolls_sideways(visiting: Visiting, width: int) -> None:
     visit = visiting(viewport={"width": width, "height": 800})
     assert visit.width_overflow_px == 0
