@@ -1,4 +1,4 @@
-"""What the benchmarks of cost share: pages to measure with, CPU time of plain functions, tables. Knows no service."""
+"""What the benchmarks of cost share: pages to measure with, CPU time of plain functions, tables."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Known signals to a printed report page, as the EDAN SE-3 prints them. Knows no class, no file and no heart.
+"""Known signals to a printed report page, as the EDAN SE-3 prints them.
 
 `synthetic.geometry.PageGeometry` gives the exact place of every sample: what is read back can be held against it.
 """

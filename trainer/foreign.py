@@ -1,6 +1,6 @@
 """Pictures that are no report page, and report pages that were spoiled: what must never be classified in silence.
 
-Knows no evidence and no model. All are uint8 (layout.height_px, layout.width_px), 0 black to 255 white.
+All are uint8 (layout.height_px, layout.width_px), 0 black to 255 white.
 """
 
 import io

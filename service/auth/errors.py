@@ -3,6 +3,7 @@
     ServiceError
     +-- AccessError
         +-- UntrustedHostError      addressed by a name that is not this service's
+        +-- CrossSiteError          posted by a page of another site
         +-- UnauthorizedError       no key or token, or one that does not hold
         +-- ForbiddenError          a token that holds, without the scope that is asked for
         +-- RateLimitedError        one caller's requests come too fast
@@ -15,6 +16,7 @@ from service.errors import ServiceError
 
 __all__ = [
     "AccessError",
+    "CrossSiteError",
     "ForbiddenError",
     "IssuerUnavailableError",
     "RateLimitedError",
@@ -24,7 +26,7 @@ __all__ = [
 
 
 class AccessError(ServiceError):
-    """Whoever asks may not, or not now."""
+    """The caller may not use the service, or not now."""
 
 
 class UntrustedHostError(AccessError):
@@ -34,7 +36,18 @@ class UntrustedHostError(AccessError):
         super().__init__(
             found="a Host header that does not name this service",
             expected="a name that this service is set up to be called by",
-            remedy="Use the service's own address, or let whoever runs it add this name to ECG_TRUSTED_HOSTS.",
+            remedy="Use the service's own address, or ask the operator to add this name to ECG_TRUSTED_HOSTS.",
+        )
+
+
+class CrossSiteError(AccessError):
+    """A page of another site makes the browser post to this service."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            found="a request that a page of another site made the browser send",
+            expected="a request of the service's own page, or of a program",
+            remedy="Open the service's own page, or send the request from a program.",
         )
 
 
@@ -45,7 +58,7 @@ class UnauthorizedError(AccessError):
         super().__init__(
             found=found,
             expected="the header `Authorization: Bearer`, followed by a valid key or token",
-            remedy="Send your key, or a fresh token; whoever runs the service gives out keys.",
+            remedy="Send your key, or a fresh token; the operator gives out keys.",
         )
 
 
@@ -79,5 +92,5 @@ class IssuerUnavailableError(AccessError):
         super().__init__(
             found="a token that cannot be checked, because the keys of its issuer cannot be fetched",
             expected="an issuer that publishes its keys",
-            remedy="Try again after the time in Retry-After; if it stays, tell whoever runs the service.",
+            remedy="Try again after the time in Retry-After; if it stays, tell the operator.",
         )

@@ -175,7 +175,7 @@ def test_no_route_is_forgotten(models_dir: Path) -> None:
     ("credentials", "found"),
     [
         ("none", "no key and no token"),
-        ("wrong key", "a key that opens nothing here"),
+        ("wrong key", "an unknown API key"),
         ("expired", "a token that has expired"),
         ("wrong audience", "a token for another audience"),
         ("wrong issuer", "a token of another issuer"),

@@ -84,7 +84,7 @@ def test_unsuitable_dimensions_are_told_in_the_published_words(client: httpx.Cli
         ("POST /classify", file_form(b""), 422, "missing_file"),
         ("POST /classify", form(('name="image"', PAGE)), 422, "missing_file"),
         ("POST /classify", form((FILE, PAGE), (FILE, PAGE)), 422, "unexpected_parts"),
-        ("POST /classify", form((FILE, PAGE), ('name="note"', b"")), 422, "unexpected_parts"),
+        ("POST /classify", form((FILE, PAGE), ('name="b"; filename="b"', b"")), 422, "unexpected_parts"),
         ("POST /classify", form((FILE, PAGE), close=False), 400, "malformed_multipart"),
         ("POST /classify?model=none", {"content": PAGE}, 404, "unknown_model"),
         ("POST /classify?model=tiny/99", {"content": PAGE}, 404, "unknown_model"),
