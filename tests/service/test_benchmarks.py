@@ -66,9 +66,7 @@ def test_work_shows_in_the_cpu_time_of_the_service(service: ServerProcess, pages
     assert service.resident_mib() > 50
 
 
-def test_requests_go_out_when_they_are_due_whatever_became_of_those_before(
-    service: ServerProcess, pages: list[bytes]
-) -> None:
+def test_open_loop_sends_on_time_whatever_the_answers(service: ServerProcess, pages: list[bytes]) -> None:
     load = open_loop(service.port, [as_raw(page) for page in pages], rate_hz=300, duration_s=0.5)
     assert [round(one.due_s * 300) for one in load.arrivals] == list(range(150))
     assert load.statuses.keys() == {200, 503}
@@ -104,7 +102,7 @@ def test_a_server_ends_with_all_that_it_started() -> None:
     assert not family(server.pid)
 
 
-def test_under_twice_the_load_there_are_answers_refusals_and_health(service: ServerProcess, pages: list[bytes]) -> None:
+def test_double_load_gets_answers_refusals_and_health(service: ServerProcess, pages: list[bytes]) -> None:
     done = overload(service, [as_raw(page) for page in pages], times=2, seconds=4, requests=24)
     assert done.load.statuses.keys() == {200, 503}
     assert done.health.statuses == {200: 80}

@@ -86,7 +86,7 @@ def test_what_is_not_documented_is_a_fault(answer: Answer) -> None:
     assert fault(CASE, answer) is not None
 
 
-def test_a_connection_that_is_closed_without_an_answer_is_a_fault() -> None:
+def test_connection_closed_without_answer_is_a_fault() -> None:
     with create_server(("127.0.0.1", 0)) as listener:
 
         def hang_up() -> None:
