@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from synthetic.pages import synth_jpeg
 from trainer.classes import CLASS_NAMES
-from trainer.synth import synth_jpeg
 
 __all__ = ["Spread", "busy_cpu_s", "cpu_ms_each", "synthetic_pages", "table"]
 

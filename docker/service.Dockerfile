@@ -54,7 +54,7 @@ COPY --from=build /app /app
 # A new named volume takes its owner and its content from here.
 COPY --from=build --chown=10001:10001 /registry /registry
 COPY --from=build --chown=10001:10001 /audit /audit
-ENV PATH=/opt/venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
+ENV PATH=/opt/venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1 HOME=/tmp \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     ECG_HOST=0.0.0.0 ECG_MODELS_DIR=/registry
 WORKDIR /app

@@ -11,7 +11,7 @@ from PIL import Image
 
 from shared_preproc.layout import EDAN_3X4_R1
 from shared_preproc.leads import Lead
-from trainer.synth import synth_jpeg, synth_page
+from synthetic.pages import synth_jpeg, synth_page
 
 Pixels = NDArray[np.uint8]
 

@@ -81,9 +81,7 @@ def test_what_is_measured_on_the_page_is_sent_as_measured(client: httpx.Client) 
 
 
 @pytest.mark.parametrize("asked", ["true", "1"])
-def test_an_explanation_says_for_each_lead_how_much_speaks_for_the_class_and_where(
-    client: httpx.Client, models_dir: Path, asked: str
-) -> None:
+def test_explanation_gives_each_leads_share_and_place(client: httpx.Client, models_dir: Path, asked: str) -> None:
     answer = answered(client.post(f"/classify?explain={asked}", content=page_jpeg()))
     explained = {lead["lead"]: lead["explanation"] for lead in answer["leads"]}
     assert sum(one["weight"] for one in explained.values()) == pytest.approx(1, abs=1e-3)

@@ -37,7 +37,7 @@ def requests_counted(client: httpx.Client, count: int, **labels: str) -> Scrape:
     return scrape
 
 
-def test_requests_are_counted_by_route_method_status_code_and_bundle(fresh: httpx.Client) -> None:
+def test_requests_are_counted_by_route_status_and_bundle(fresh: httpx.Client) -> None:
     for _ in range(2):
         assert fresh.post("/classify", content=PAGE).is_success
     assert fresh.post("/classify?model=other", content=PAGE).is_success

@@ -134,14 +134,14 @@ def test_a_query_of_any_length_gets_a_short_answer_at_once(client: httpx.Client,
         assert "a query string of more than 2048 bytes" in response.text
 
 
-def test_a_method_that_is_not_allowed_is_answered_with_those_that_are(client: httpx.Client) -> None:
+def test_405_names_the_allowed_methods(client: httpx.Client) -> None:
     assert client.get("/classify").headers["allow"] == "POST"
     for path in ("/models", "/web/style.css"):
         assert client.delete(path).headers["allow"] == "GET, HEAD"
 
 
 @pytest.mark.parametrize("status", [400, 401, 413, 499])
-def test_what_the_framework_refuses_for_any_other_reason_is_a_problem_as_well(status: int) -> None:
+def test_any_framework_refusal_is_a_problem(status: int) -> None:
     app = FastAPI()
     handle_errors(app)
     handle: Any = app.exception_handlers[HTTPException]
