@@ -36,8 +36,8 @@ def test_wheel_of_a_fresh_checkout_reads_pages(tmp_path: Path) -> None:
     for name in tracked_files():
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         copy(REPOSITORY / name, checkout / name)
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, checkout]
-    subprocess.run(list(map(str, command)), check=True)
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(checkout)]
+    subprocess.run(build, check=True)
     (wheel,) = wheels.glob("*.whl")
     assert re.search(r"-py3-none-(manylinux|macosx)_", wheel.name)
     with ZipFile(wheel) as packed:
