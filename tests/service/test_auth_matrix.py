@@ -7,10 +7,10 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from _pytest.mark import ParameterSet
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi.routing import iter_route_contexts
 
@@ -98,7 +98,7 @@ CREDENTIALS: Mapping[str, tuple[Callable[[Issuer], str | None], Outcome]] = {
 }
 
 
-def matrix(routes: Sequence[str], whole: str) -> list[ParameterSet]:
+def matrix(routes: Sequence[str], whole: str) -> list[Any]:
     """Each route with each credentials; `make test` asks the route ``whole`` with all, and the others with few."""
     few = ("none", "wrong key", "good key")
     return [
