@@ -23,12 +23,12 @@ _WALL_FACTOR = 4  # other work may have the CPUs
 class Limits:
     """What one run may use."""
 
-    cpu_s: int = 5
+    cpu_s: int
     address_space_bytes: int = 512 * 2**20
 
 
 def run_disposable(
-    script: Path, data: bytes, *arguments: str, what: str, limits: Limits = Limits()
+    script: Path, data: bytes, *arguments: str, what: str, limits: Limits
 ) -> tuple[dict[str, Any], bytes]:
     """Run ``script`` on ``data`` and return its answer: the JSON object, and the bytes that follow it.
 

@@ -2,13 +2,13 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from shared_preproc.errors import PreprocError
 from shared_preproc.page import Gray
-from sources.disposable import run_disposable
+from sources.disposable import Limits, run_disposable
 from sources.pdf_curves import Drawing, NotProvenError, read_curves
 from sources.refusals import damaged, not_installed, unsupported
 from sources.source import ImageSource, RecordingSource, Source
@@ -17,6 +17,7 @@ __all__ = ["read_pdf"]
 
 _PROCESS = Path(__file__).with_name("pdf_process.py")
 _WHAT = "a PDF"
+_LIMITS = {"look": Limits(cpu_s=2), "render": Limits(cpu_s=3)}  # 5 s for a page that needs both
 _EXPECTED = "a PDF of one page with one 12-lead ECG"
 
 
@@ -47,8 +48,8 @@ def read_pdf(data: bytes) -> Source:
     )
 
 
-def _run(data: bytes, step: str) -> tuple[dict[str, Any], bytes]:
-    header, payload = run_disposable(_PROCESS, data, step, what=_WHAT)
+def _run(data: bytes, step: Literal["look", "render"]) -> tuple[dict[str, Any], bytes]:
+    header, payload = run_disposable(_PROCESS, data, step, what=_WHAT, limits=_LIMITS[step])
     if "refused" in header:
         raise _refusal(header["refused"], [str(detail) for detail in header["details"]])
     return header, payload
@@ -67,7 +68,9 @@ def _refusal(code: str, details: list[str]) -> PreprocError:
                 "Export the report at its paper size.",
             )
         case "pixels":
-            return unsupported(f"a PDF with {details[0]} x {details[1]} pixels", _EXPECTED, "Scan it at 200 to 300 dpi.")
+            return unsupported(
+                f"a PDF with {details[0]} x {details[1]} pixels", _EXPECTED, "Scan it at 200 to 300 dpi."
+            )
         case "objects" | "segments":
             return unsupported(
                 f"a PDF page of more than {details[0]} {code}", _EXPECTED, "Send the page as JPEG or PNG instead."

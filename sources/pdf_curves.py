@@ -29,7 +29,7 @@ _PAGE_S = (9.0, 11.0)  # a shorter or longer sum of columns is another form of r
 _MOST_RESIDUAL_MV = 0.01  # carts store 1 to 5 microvolt; each term of a relation is rounded
 _MOST_SHIFT_S = 0.06  # between where a column is drawn and its time
 _MOST_TIMING = 0.15  # RMS by which a column may miss the strip, over its own RMS: half a sample is interpolated
-_LEAST_COINCIDENCE = 0.3  # of the slopes of chest leads with those of the strip; 0 for leads of other times
+_LEAST_COINCIDENCE = 0.5  # of the slopes of chest leads with those of the strip; 0 for leads of other times
 
 Floats = NDArray[np.float64]
 _BY_NAME = {lead.casefold(): lead for lead in RECORDED_LEADS}
@@ -384,7 +384,9 @@ def _check_coincidence(column: Mapping[Lead, _Curve], strip: _Curve, start_s: fl
     together = []
     for signal_mv in chest:
         meanwhile = strip.signal_mv[first : first + len(signal_mv)]
-        together.append(np.corrcoef(_steepness(signal_mv[: len(meanwhile)], rate_hz), _steepness(meanwhile, rate_hz))[0, 1])
+        together.append(
+            np.corrcoef(_steepness(signal_mv[: len(meanwhile)], rate_hz), _steepness(meanwhile, rate_hz))[0, 1]
+        )
     if not np.mean(together) >= _LEAST_COINCIDENCE:
         raise NotProvenError("the beats of chest leads do not fall on those of the rhythm strip")
 
@@ -419,5 +421,7 @@ def _assembled(
     signal_mv = np.full((len(RECORDED_LEADS), samples), np.nan)
     for start, (lead, _, signal) in zip(starts, placed, strict=True):
         drawn = np.arange(factor * (len(signal) - 1) + 1) / factor
-        signal_mv[RECORDED_LEADS.index(lead), start : start + len(drawn)] = np.interp(drawn, np.arange(len(signal)), signal)
+        signal_mv[RECORDED_LEADS.index(lead), start : start + len(drawn)] = np.interp(
+            drawn, np.arange(len(signal)), signal
+        )
     return Recording(signal_mv, factor * rate_hz)
