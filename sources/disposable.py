@@ -16,7 +16,7 @@ from shared_preproc.errors import UnsupportedFormatError
 
 __all__ = ["Limits", "run_disposable"]
 
-_WALL_FACTOR = 4  # other work may have the CPUs
+_WALL_FACTOR = 6  # other work may have the CPUs
 
 
 @dataclass(frozen=True)

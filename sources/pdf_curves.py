@@ -1,14 +1,15 @@
 """Read the curves of a vector page exactly, or not at all.
 
 A page draws each lead as one polyline with a point for every sample. Calibration pulses give the scale, texts the
-names. Three proofs must hold before anything is believed: Einthoven (II = I + III), Goldberger (aVR + aVL + aVF = 0) and
-each column of leads against the rhythm strip, which also says when the column was recorded: some carts draw a column
-elsewhere than its time. Lengths are PDF points, x to the right and y up.
+names. Three proofs must hold: Einthoven (II = I + III), Goldberger (aVR + aVL + aVF = 0) and each column of leads
+against the rhythm strip. The strip also says when a column was recorded, as some carts draw it elsewhere than its time.
+Lengths are PDF points, x to the right and y up.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from shared_preproc.recording import RECORDED_LEADS, Recording
 __all__ = ["Drawing", "NotProvenError", "ReadCurves", "read_curves"]
 
 _PULSE_S, _PULSE_MV = 0.2, 1.0
+_JITTER = 1e-3  # points by which rounding may move a pulse's side
 _PULSE_TOLERANCE = 0.03  # of a pulse's height and width
 _SCALES = (0.1, 0.2, 0.4, 0.8)  # (mm/mV) / (mm/s): 5/50, 5/25 or 10/50, 10/25, 20/25
 _SCALE_TOLERANCE = 0.005
@@ -130,7 +132,7 @@ def _pulse(line: Floats) -> _Pulse | None:
     """A line that goes to the right, up from its foot to a level top, and down again."""
     x, y = line.T
     foot, top = y.min(), y.max()
-    if len(line) >= _FEWEST_SAMPLES or top <= foot or (np.diff(x) < -1e-3).any():
+    if len(line) >= _FEWEST_SAMPLES or top <= foot or (np.diff(x) < -_JITTER).any():
         return None
     high, low = y > top - _PULSE_TOLERANCE * (top - foot), y < foot + _PULSE_TOLERANCE * (top - foot)
     edges = np.flatnonzero(np.diff(high.astype(int)))
@@ -272,9 +274,7 @@ def _split(row: Sequence[_Curve], parts: int, step: float) -> list[_Curve]:
         raise NotProvenError(f"a row has {parts} lead names but {len(row)} curves")
     (joined,) = row
     ends = np.round(np.arange(parts + 1) * len(joined.signal_mv) / parts).astype(int)
-    return [
-        _Curve(joined.x + step * start, joined.signal_mv[start:end]) for start, end in zip(ends, ends[1:], strict=False)
-    ]
+    return [_Curve(joined.x + step * start, joined.signal_mv[start:end]) for start, end in pairwise(ends)]
 
 
 # --- what proves it -------------------------------------------------------------------------------------------------

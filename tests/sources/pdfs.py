@@ -120,16 +120,16 @@ def _drawn(how: Print, class_name: str, seed: int) -> str:
     for row in range(4):
         zero = (440 - 113 * row) * how.scale
         if how.pulses:
-            x = [24, 26, 26, 26 + 0.2 * per_s, 26 + 0.2 * per_s, 28 + 0.2 * per_s]
-            parts.append(_line(x, [zero, zero, zero + per_mv, zero + per_mv, zero, zero]))
-        if row == 3:  # noqa: PLR2004 - the strip
+            pulse_x = [24, 26, 26, 26 + 0.2 * per_s, 26 + 0.2 * per_s, 28 + 0.2 * per_s]
+            parts.append(_line(pulse_x, [zero, zero, zero + per_mv, zero + per_mv, zero, zero]))
+        if row == 3:
             strip = signal_mv[1, ::2]
             parts.append(_line(46 + np.arange(len(strip)) / how.rate_hz * per_s, zero + strip * per_mv))
             continue
         line_x: list[float] = []
         line_y: list[float] = []
         for column in range(4):
-            start_s = 2.5 * column + (how.late_s if column == 2 else 0)  # noqa: PLR2004 - the third
+            start_s = 2.5 * column + (how.late_s if column == 2 else 0)
             start = round(start_s * fine_hz)
             drawn = signal_mv[3 * column + row, start : start + 2 * samples : 2]
             step_s = 2.5 if how.joined else how.column_step_s
