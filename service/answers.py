@@ -14,9 +14,9 @@ from model_registry.manifest import BundleManifest
 from service.audit import AuditLog
 from service.classify import ClassificationResult
 from service.idempotency import KeptAnswers, RepeatKey
-from service.metrics import Metrics
 from service.problems import KINDS
-from service.schemas import Classification, most_probable
+from service.schemas.classification import Classification, most_probable
+from service.telemetry.metrics import Metrics
 from shared_preproc.errors import PreprocError
 
 __all__ = ["Answer", "Answers", "Asked", "RefusedPageError"]

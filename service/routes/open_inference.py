@@ -17,14 +17,13 @@ from starlette.responses import Response
 
 from service import __version__
 from service.answers import Asked, RefusedPageError
+from service.cancellation import check_cancelled
 from service.classify import ClassificationResult, LoadedModel, classify
-from service.dependencies import PROTECTED, DeadlineHeader, asked_by, service_of
 from service.errors import InvalidInferenceError, ServiceError
 from service.open_inference import InferenceAnswer, ModelMetadata, encode_answer, parse_request
 from service.problems import KINDS, refusal_headers
-from service.routes.page_request import WorkRoute
+from service.routes.common import PROTECTED, DeadlineHeader, WorkRoute, asked_by, service_of
 from service.upload import read_raw
-from service.wanted import check_wanted
 from shared_preproc.errors import PreprocError
 
 __all__ = ["infer_router", "open_router", "router"]
@@ -198,7 +197,7 @@ def _infer(body: bytes, asked: _Asked) -> tuple[InferenceAnswer, Sequence[Classi
     inference = parse_request(body, asked.json_bytes)
     results = []
     for page in inference.pages:
-        check_wanted()
+        check_cancelled()
         try:
             results.append(classify(page, asked.model))
         except PreprocError as error:

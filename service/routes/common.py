@@ -5,32 +5,49 @@ request. A dependency is ``async``, whether it waits or not: any other is called
 thread waits for the interpreter's lock, which the threads that read pages hold.
 """
 
-from typing import Annotated, cast
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, cast
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Response
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import HTTPConnection
 
-from service.access import Access
-from service.access_errors import (
+from service import errors
+from service.answers import Asked
+from service.auth.access import Access
+from service.auth.errors import (
+    CrossSiteError,
     ForbiddenError,
     IssuerUnavailableError,
     RateLimitedError,
     UnauthorizedError,
     UntrustedHostError,
 )
-from service.answers import Asked
-from service.problems import InvalidRequestError
+from service.problems import InternalError, InvalidRequestError, problem_responses
 from service.state import Service
+from service.upload import FILE_PART
+from shared_preproc.errors import (
+    NotAnEcgPageError,
+    UndecodableImageError,
+    UnreadableLeadsError,
+    UnsuitableDimensionsError,
+    UnsupportedFormatError,
+)
 
 __all__ = [
     "ACCESS_REFUSALS",
     "DEADLINE_HEADER",
+    "PAGE_BODY",
     "PROTECTED",
     "DeadlineHeader",
     "IdempotencyKeyHeader",
+    "PageQuery",
+    "WorkRoute",
     "asked_by",
+    "page_problems",
     "service_of",
 ]
 
@@ -38,6 +55,7 @@ ACCESS_REFUSALS = (
     UnauthorizedError,
     ForbiddenError,
     UntrustedHostError,
+    CrossSiteError,
     RateLimitedError,
     IssuerUnavailableError,
     InvalidRequestError,
@@ -108,3 +126,80 @@ _KNOWN_CALLER = _KnownCaller(
 
 PROTECTED = (Depends(_KNOWN_CALLER),)
 """``dependencies`` of every router whose routes hold data."""
+
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+PAGE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "One report page, JPEG or PNG; judged by its content, whatever the media type says.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FILE_PART],
+                    "additionalProperties": False,
+                    "properties": {FILE_PART: {"type": "string", "format": "binary"}},
+                }
+            },
+            "image/jpeg": _BINARY,
+            "image/png": _BINARY,
+            "application/octet-stream": _BINARY,
+        },
+    }
+}
+"""``openapi_extra`` of such a route."""
+
+_REFUSALS: tuple[type[Exception], ...] = (
+    errors.BodyTooLargeError,
+    UnsupportedFormatError,
+    errors.MissingFileError,
+    errors.UnexpectedPartsError,
+    UndecodableImageError,
+    UnsuitableDimensionsError,
+    NotAnEcgPageError,
+    UnreadableLeadsError,
+    InvalidRequestError,
+    errors.MalformedMultipartError,
+    errors.IncompleteBodyError,
+    errors.BodyTimeoutError,
+    errors.UnknownModelError,
+    errors.NotReadyError,
+    errors.OverloadedError,
+    errors.DeadlineExceededError,
+    errors.BrokenModelError,
+    errors.ModelTooLargeError,
+    errors.RegistryUnavailableError,
+    InternalError,
+    *ACCESS_REFUSALS,
+)
+
+
+class WorkRoute(APIRoute):
+    """A route that rejects requests while the queue is full, before it looks at their key, query or body."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler, with a look at the queue in front."""
+        handle = super().get_route_handler()
+
+        async def handle_if_there_is_room(request: Request) -> Response:
+            service_of(request).workers.check_room()
+            return await handle(request)
+
+        return handle_if_there_is_room
+
+
+class PageQuery(BaseModel):
+    """The query string; a parameter that is not here is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: Annotated[
+        str | None,
+        Field(description="An alias, a name (its newest version) or `name/version`. Left out: the default model."),
+    ] = None
+
+
+def page_problems(*beside: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """Describe how such a route refuses, and ``beside``: its ``responses``."""
+    return problem_responses(*_REFUSALS, *beside)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.reading import LeadReading, PlacedTrace, Reading
-from service.schemas import Image, Milliseconds, Positive
+from service.schemas.classification import Image, Milliseconds, Positive
 from shared_preproc.layout import Box
 from shared_preproc.leads import Lead
 

@@ -5,11 +5,11 @@ from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from service.catalog import Catalog
 from service.classify import LoadedModel
-from service.default_model import DefaultModel
 from service.errors import ModelTooLargeError, OverloadedError
-from service.model_loader import ModelLoader
+from service.models.catalog import Catalog
+from service.models.default import DefaultModel
+from service.models.loader import ModelLoader
 
 __all__ = ["Budget", "ModelPool"]
 
@@ -22,7 +22,7 @@ class Budget:
     """What the models beside the default may take."""
 
     models: int
-    model_bytes: int
+    model_bytes: int = 512 * 2**20
     """Sum of the sizes of their files. What a session takes in memory is some small multiple of it."""
 
 

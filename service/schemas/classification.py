@@ -9,7 +9,7 @@ from model_registry.policy import DecisionPolicy
 from service.classify import ClassificationResult, ClassProbabilities, Finding
 from service.decide import Status
 from service.explain import LeadEvidence
-from service.site_policy import PolicySource
+from service.models.site_policy import PolicySource
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.page import ImageFormat
 from shared_preproc.quality import RateBand

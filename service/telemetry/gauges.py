@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 
 from service import __version__
 from service.audit import AuditLog
-from service.default_model import DefaultModel
 from service.errors import ServiceError
+from service.models.default import DefaultModel
 from service.state import Service
 
 __all__ = ["ServiceGauges"]
@@ -31,7 +31,7 @@ class ServiceGauges(Collector):
         yield _gauge("connections", "Connections that are open.", self._service.connections.count)
         given_up = self._service.connections.given_up_count
         yield CounterMetricFamily("ecg_connections_given_up", "Connections closed for the next one.", given_up)
-        yield _gauge("receiving", "Uploads that are arriving.", self._service.admission.intake.arriving)
+        yield _gauge("receiving", "Uploads that are arriving.", self._service.admission.bodies.arriving)
         yield _gauge("in_flight", "Pages that wait or are worked on.", workers.waiting + workers.working)
         yield _gauge("queue_depth", "Pages that wait for a worker.", workers.waiting)
         yield _gauge("places", "The most pages that may be in flight.", workers.places)

@@ -8,29 +8,29 @@ from contextvars import ContextVar
 from threading import Event
 from typing import TypeVar
 
-__all__ = ["UnwantedError", "check_wanted", "work_until"]
+__all__ = ["CancelledWorkError", "check_cancelled", "run_cancellable"]
 
 _T = TypeVar("_T")
 
 _given_up: ContextVar[Event | None] = ContextVar("given_up", default=None)
 
 
-class UnwantedError(Exception):
+class CancelledWorkError(Exception):
     """Nobody waits for this work any more; nobody reads this either."""
 
 
-def work_until(given_up: Event, work: Callable[[], _T]) -> _T:
+def run_cancellable(given_up: Event, work: Callable[[], _T]) -> _T:
     """Do work in this thread that may stop where it asks, once it is given up."""
     _given_up.set(given_up)
     return work()
 
 
-def check_wanted() -> None:
+def check_cancelled() -> None:
     """Go on only if the work of this thread is not given up; it never is where nobody can give it up.
 
     Raises:
-        UnwantedError: it is.
+        CancelledWorkError: it is.
     """
     given_up = _given_up.get()
     if given_up is not None and given_up.is_set():
-        raise UnwantedError
+        raise CancelledWorkError

@@ -3,6 +3,7 @@
     ServiceError
     +-- AccessError
         +-- UntrustedHostError      addressed by a name that is not this service's
+        +-- CrossSiteError          posted by a page of another site
         +-- UnauthorizedError       no key or token, or one that does not hold
         +-- ForbiddenError          a token that holds, without the scope that is asked for
         +-- RateLimitedError        one caller's requests come too fast
@@ -15,6 +16,7 @@ from service.errors import ServiceError
 
 __all__ = [
     "AccessError",
+    "CrossSiteError",
     "ForbiddenError",
     "IssuerUnavailableError",
     "RateLimitedError",
@@ -35,6 +37,17 @@ class UntrustedHostError(AccessError):
             found="a Host header that does not name this service",
             expected="a name that this service is set up to be called by",
             remedy="Use the service's own address, or let whoever runs it add this name to ECG_TRUSTED_HOSTS.",
+        )
+
+
+class CrossSiteError(AccessError):
+    """A page of another site makes the browser post to this service."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            found="a request that a page of another site made the browser send",
+            expected="a request of the service's own page, or of a program",
+            remedy="Open the service's own page, or send the request from a program.",
         )
 
 

@@ -1,12 +1,12 @@
-"""Tensors to probabilities: the seam at the model. Only this module of the service knows ONNX Runtime.
+"""Run a bundle's graph in ONNX Runtime: tensors to probabilities, each answer checked.
 
-Knows no page, no request and no registry. What the graph computes is the bundle's affair: scaling, temperature and
-aggregation are inside it.
+Scaling, calibration and aggregation are inside the graph.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from threading import Timer
 from typing import Protocol
 
 import numpy as np
@@ -34,6 +34,8 @@ _CUDA = "CUDAExecutionProvider"
 _SHORT_NAMES = {_CPU: "cpu", _CUDA: "cuda"}
 _READERS: tuple[Leading, ...] = ("class_network", "findings_network")
 _ROUNDING = 1e-3
+_RUN_TIMEOUT_S = 20.0
+"""A page takes a few hundredths of a second; the slowest explanation on one core, a few seconds."""
 _OPTIONAL = (READER_PROBABILITIES, FINDING_PROBABILITIES)
 
 
@@ -69,8 +71,16 @@ class Classifier(Protocol):
     def provider(self) -> str:
         """Where it runs: ``cpu`` or ``cuda``."""
 
+    @property
+    def failure(self) -> str | None:
+        """Why the model must not be asked any more; ``None``: it may."""
+
     def run(self, tensor: Tensor) -> Probabilities:
-        """Classify a batch of tensors, (pages, …) as the bundle's preprocessing makes them."""
+        """Classify a batch of tensors, (pages, …) as the bundle's preprocessing makes them.
+
+        Raises:
+            BrokenModelError: the graph gives no probabilities, or does not end in time.
+        """
 
 
 def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier]:
@@ -111,7 +121,9 @@ def blank_pages(manifest: BundleManifest, count: int) -> Tensor:
 class OnnxClassifier:
     """A bundle's graph in an ONNX Runtime session of its own, warmed up and held to the bundle's contract."""
 
-    def __init__(self, bundle: Bundle, *, wanted: Provider, threads: int) -> None:
+    def __init__(
+        self, bundle: Bundle, *, wanted: Provider, threads: int, run_timeout_s: float = _RUN_TIMEOUT_S
+    ) -> None:
         """Build the session from the bundle's verified bytes and run it once.
 
         Raises:
@@ -119,18 +131,21 @@ class OnnxClassifier:
                 not the manifest's probabilities.
         """
         providers = choose_providers(wanted, ort.get_available_providers())
-        self._input_name = bundle.manifest.input.name
+        self._manifest = bundle.manifest
         self._output_names = _output_names(bundle.manifest)
+        self._run_timeout_s = run_timeout_s
+        self.failure: str | None = None
         try:
             self._session = ort.InferenceSession(bundle.model, _options(threads), providers=providers)
             # Otherwise a failing GPU would be traded for the CPU between two requests, unseen.
             self._session.disable_fallback()
-            answer = self.run(blank_pages(bundle.manifest, 1))
+            self.run(blank_pages(bundle.manifest, 1))
+        except BrokenModelError:
+            raise
         except Exception as error:  # ONNX Runtime raises a dozen classes of its own, without a common base
             raise _broken(bundle.manifest, "ONNX Runtime cannot run it") from error
         if wanted == "cuda" and self.provider != wanted:
             raise _broken(bundle.manifest, f"it runs on {self.provider} although cuda is demanded")
-        _check_contract(answer, bundle.manifest)
 
     @property
     def provider(self) -> str:
@@ -141,22 +156,46 @@ class OnnxClassifier:
     def run(self, tensor: Tensor) -> Probabilities:
         """Classify a batch of tensors, (pages, …) as the bundle's preprocessing makes them.
 
-        Input and outputs are bound, so that each is copied once to or from a GPU; on the CPU it costs what
-        `InferenceSession.run` does.
+        Input and outputs are bound, so that each is copied once to or from a GPU.
+
+        Raises:
+            BrokenModelError: the graph gives no probabilities, or this or an earlier run did not end in time.
         """
+        if self.failure is not None:
+            raise _broken(self._manifest, self.failure)
         binding = self._session.io_binding()  # one for each call: threads cannot share it
-        binding.bind_cpu_input(self._input_name, np.ascontiguousarray(tensor))
+        binding.bind_cpu_input(self._manifest.input.name, np.ascontiguousarray(tensor))
         for name in self._output_names:
             binding.bind_output(name)
         binding.synchronize_inputs()
-        self._session.run_with_iobinding(binding)
+        self._run_in_time(binding)
         outputs = dict(zip(self._output_names, binding.copy_outputs_to_cpu(), strict=True))
-        return Probabilities(
+        answer = Probabilities(
             leads=outputs[LEAD_PROBABILITIES],
             pages=outputs[PAGE_PROBABILITIES],
             readers=outputs.get(READER_PROBABILITIES),
             findings=outputs.get(FINDING_PROBABILITIES),
         )
+        _check_probabilities(answer, self._manifest, pages=len(tensor))
+        return answer
+
+    def _run_in_time(self, binding: ort.IOBinding) -> None:
+        options = ort.RunOptions()
+        timer = Timer(self._run_timeout_s, self._give_up, (options,))
+        timer.daemon = True
+        timer.start()
+        try:
+            self._session.run_with_iobinding(binding, options)
+        except Exception as error:  # of ONNX Runtime, of whatever class
+            if self.failure is None:
+                raise
+            raise _broken(self._manifest, self.failure) from error
+        finally:
+            timer.cancel()
+
+    def _give_up(self, options: ort.RunOptions) -> None:
+        self.failure = f"it did not answer within {self._run_timeout_s:g} s"
+        options.terminate = True
 
 
 def _require_cuda() -> None:
@@ -184,21 +223,21 @@ def _output_names(manifest: BundleManifest) -> list[str]:
     return [LEAD_PROBABILITIES, PAGE_PROBABILITIES, *(name for name in _OPTIONAL if name in listed)]
 
 
-def _check_contract(answer: Probabilities, manifest: BundleManifest) -> None:
+def _check_probabilities(answer: Probabilities, manifest: BundleManifest, pages: int) -> None:
     classes, leads = len(manifest.class_names), len(manifest.preprocessing.layout.leads)
     for output, expected in (
-        (answer.leads, (1, leads, classes)),
-        (answer.pages, (1, classes)),
-        (answer.readers, (1, len(_READERS), classes)),
-        (answer.findings, (1, len(manifest.findings))),
+        (answer.leads, (pages, leads, classes)),
+        (answer.pages, (pages, classes)),
+        (answer.readers, (pages, len(_READERS), classes)),
+        (answer.findings, (pages, len(manifest.findings))),
     ):
         if output is None:
             continue
         if output.shape != expected:
             raise _broken(manifest, f"it gives an output of shape {output.shape}, expected {expected}")
-        # Findings do not exclude each other; classes do.
-        sums_to_1 = output is answer.findings or np.allclose(output.sum(axis=-1), 1, atol=_ROUNDING)
-        if not (np.all(output >= 0) and np.all(output <= 1 + _ROUNDING) and sums_to_1):
+        # Findings do not exclude each other; classes do. NaN fails every comparison.
+        sums_to_1 = output is answer.findings or (np.abs(output.sum(axis=-1) - 1) <= _ROUNDING).all()
+        if not ((output >= 0).all() and (output <= 1 + _ROUNDING).all() and sums_to_1):
             raise _broken(manifest, "it gives numbers that are no probabilities")
 
 
@@ -206,7 +245,7 @@ def _broken(manifest: BundleManifest, found: str) -> BrokenModelError:
     return BrokenModelError(
         found=f"{manifest.ref}: {found}",
         expected="a graph that gives the probabilities of each lead and of the page",
-        remedy="Ask for another model; whoever published this one should publish it again.",
+        remedy="Ask for another model. The publisher of this one has to correct it.",
     )
 
 

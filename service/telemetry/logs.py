@@ -58,7 +58,7 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
             "loggers": {
                 # It quotes bytes of the body that it cannot parse.
                 "python_multipart": {"level": "CRITICAL"},
-                # What it says of a collector that is down, it says with each batch; `service.spans` says it once.
+                # It repeats with each batch that the collector is down; `service.telemetry.tracing` logs it once.
                 "opentelemetry": {"level": "CRITICAL"},
                 # It quotes the text of EXIF tags, at the level debug.
                 "PIL": {"level": "CRITICAL"},

@@ -15,11 +15,11 @@ import numpy as np
 from model_registry.bundle import Bundle
 from model_registry.golden import GOLDEN_LIMIT
 from model_registry.manifest import BundleManifest
-from service.catalog import Catalog
-from service.classifier import Classifier
 from service.classify import LoadedModel
 from service.errors import BrokenModelError
-from service.site_policy import SiteRules
+from service.models.catalog import Catalog
+from service.models.onnx import Classifier
+from service.models.site_policy import SiteRules
 from shared_preproc.page import Page
 from shared_preproc.pipeline import read_page
 
@@ -51,8 +51,8 @@ class ModelLoader:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._load, reference)
 
     def close(self) -> None:
-        """Wait for a load that runs, start no other."""
-        self._thread.shutdown(cancel_futures=True)
+        """Start no other load; do not wait for one that runs."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _load(self, reference: str) -> LoadedModel:
         started = perf_counter()

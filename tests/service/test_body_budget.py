@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from service import intake as module
+from service import body_budget as module
+from service.body_budget import BodyBudget, Upload
 from service.errors import BodyTimeoutError, OverloadedError
-from service.intake import Arrival, Intake
 
 
 @pytest.fixture(autouse=True)
@@ -17,16 +17,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LEAST_TIME_S", 0.1)
 
 
-def with_room(use: Callable[[Intake], Coroutine[Any, Any, None]], *, places: int = 2, max_bytes: int = 100) -> None:
+def with_room(use: Callable[[BodyBudget], Coroutine[Any, Any, None]], *, places: int = 2, max_bytes: int = 100) -> None:
     async def run() -> None:
-        intake = Intake(places=places, max_bytes=max_bytes, timeout_s=10)
-        await use(intake)
-        assert (intake.arriving, intake._held_bytes) == (0, 0)
+        budget = BodyBudget(places=places, max_bytes=max_bytes, timeout_s=10)
+        await use(budget)
+        assert (budget.arriving, budget._held_bytes) == (0, 0)
 
     asyncio.run(run())
 
 
-async def receive(arrival: Arrival) -> str:
+async def receive(arrival: Upload) -> str:
     """What becomes of a body that never ends."""
     try:
         async with arrival.receiving():
@@ -37,9 +37,9 @@ async def receive(arrival: Arrival) -> str:
 
 
 def test_bodies_that_have_just_begun_are_not_given_up() -> None:
-    async def use(intake: Intake) -> None:
+    async def use(budget: BodyBudget) -> None:
         refused = pytest.raises(OverloadedError, match="2 other uploads")
-        with intake.arrival(), intake.arrival(), refused as refusal, intake.arrival():
+        with budget.arrival(), budget.arrival(), refused as refusal, budget.arrival():
             pass
         assert refusal.value.retry_after_s == 1
 
@@ -47,11 +47,11 @@ def test_bodies_that_have_just_begun_are_not_given_up() -> None:
 
 
 def test_the_oldest_makes_room_and_only_that() -> None:
-    async def use(intake: Intake) -> None:
+    async def use(budget: BodyBudget) -> None:
         with ExitStack() as stack:
-            bodies = [asyncio.create_task(receive(stack.enter_context(intake.arrival()))) for _ in range(2)]
+            bodies = [asyncio.create_task(receive(stack.enter_context(budget.arrival()))) for _ in range(2)]
             await asyncio.sleep(0.15)
-            with intake.arrival():
+            with budget.arrival():
                 assert await asyncio.wait_for(bodies[0], 1) == "given up"
                 await asyncio.sleep(0.01)
                 assert not bodies[1].done()
@@ -61,44 +61,44 @@ def test_the_oldest_makes_room_and_only_that() -> None:
 
 
 def test_a_body_that_is_there_takes_no_place_but_its_bytes() -> None:
-    async def use(intake: Intake) -> None:
-        with intake.arrival() as arrival:
+    async def use(budget: BodyBudget) -> None:
+        with budget.arrival() as arrival:
             async with arrival.receiving():
                 arrival.count(60)
-            with intake.arrival() as other, intake.arrival():
+            with budget.arrival() as other, budget.arrival():
                 other.count(40)
                 with pytest.raises(OverloadedError, match="bytes"):
                     other.count(1)
-        with intake.arrival() as arrival:
+        with budget.arrival() as arrival:
             arrival.count(100)
 
     with_room(use)
 
 
 def test_bytes_are_taken_from_the_oldest_that_still_arrives() -> None:
-    async def use(intake: Intake) -> None:
-        with intake.arrival() as stalled, intake.arrival() as honest:
+    async def use(budget: BodyBudget) -> None:
+        with budget.arrival() as stalled, budget.arrival() as honest:
             receiving = asyncio.create_task(receive(stalled))
             stalled.count(60)
             await asyncio.sleep(0.15)
             honest.count(60)
             assert await asyncio.wait_for(receiving, 1) == "given up"
-            assert intake._held_bytes == 60
+            assert budget._held_bytes == 60
 
     with_room(use)
 
 
 @pytest.mark.parametrize(("expected_bytes", "enough"), [(60, True), (61, False), (0, True)])
 def test_none_is_given_up_for_a_body_that_does_not_fit_all_the_same(expected_bytes: int, enough: bool) -> None:
-    async def use(intake: Intake) -> None:
+    async def use(budget: BodyBudget) -> None:
         with ExitStack() as stack:
-            arrivals = [stack.enter_context(intake.arrival()) for _ in range(5)]
+            arrivals = [stack.enter_context(budget.arrival()) for _ in range(5)]
             bodies = [asyncio.create_task(receive(one)) for one in arrivals]
             await asyncio.sleep(0.15)
-            with waiting_bytes(intake, 40):
+            with waiting_bytes(budget, 40):
                 for one in arrivals:
                     one.count(10)
-                newcomer = stack.enter_context(intake.arrival())
+                newcomer = stack.enter_context(budget.arrival())
                 newcomer.expected_bytes = expected_bytes
                 newcomer.count(10)
                 refusal = nullcontext() if enough else pytest.raises(OverloadedError, match="bytes")
@@ -113,22 +113,22 @@ def test_none_is_given_up_for_a_body_that_does_not_fit_all_the_same(expected_byt
 
 
 @contextmanager
-def waiting_bytes(intake: Intake, size_bytes: int) -> Iterator[None]:
+def waiting_bytes(budget: BodyBudget, size_bytes: int) -> Iterator[None]:
     """A body that is there and waits for its turn: it cannot be given up."""
-    with intake.arrival() as arrival:
+    with budget.arrival() as arrival:
         arrival.count(size_bytes)
-        intake.leave(arrival)
+        budget.leave(arrival)
         yield
 
 
 def test_at_the_end_all_have_to_hurry() -> None:
-    async def use(intake: Intake) -> None:
-        with intake.arrival() as arriving:
+    async def use(budget: BodyBudget) -> None:
+        with budget.arrival() as arriving:
             receiving = asyncio.create_task(receive(arriving))
             await asyncio.sleep(0)
-            intake.hurry(0.05)
+            budget.shorten_timeout(0.05)
             assert await asyncio.wait_for(receiving, 1) == "given up"
-        with intake.arrival() as late:
+        with budget.arrival() as late:
             assert await asyncio.wait_for(receive(late), 1) == "given up"
 
     with_room(use)

@@ -30,8 +30,6 @@ class SiteRules:
     """What this site sets for the decisions of its models."""
 
     policy: SitePolicy | None = None
-    critical_sensitivity: float | None = None
-    """Replaces the default sensitivity (0 to 1) of every policy; ``None``: each keeps its own."""
 
     def has_policy_for(self, manifest: BundleManifest) -> bool:
         """Whether the site's policy was chosen for this bundle's graph."""
@@ -43,11 +41,7 @@ class SiteRules:
         policy = manifest.decision
         if self.policy is not None and self.has_policy_for(manifest):
             source, policy = "site", self.policy.decision
-        if policy is None:
-            return None
-        if self.critical_sensitivity is not None:
-            policy = policy.model_copy(update={"default_sensitivity": self.critical_sensitivity})
-        return PolicyInForce(policy, source)
+        return None if policy is None else PolicyInForce(policy, source)
 
     def check(self, manifest: BundleManifest) -> None:
         """Check that the site's policy, where it is for this graph, fits its classes and outputs.
@@ -74,8 +68,7 @@ def read_site_rules(settings: Settings) -> SiteRules:
         StartupError: the file of the site policy cannot be read, or is not a valid policy.
     """
     path = settings.site_policy
-    policy = None if path is None else _read_policy(path)
-    return SiteRules(policy, settings.critical_sensitivity)
+    return SiteRules(None if path is None else _read_policy(path))
 
 
 def _read_policy(path: Path) -> SitePolicy:

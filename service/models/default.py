@@ -5,13 +5,15 @@ import logging
 from dataclasses import dataclass
 
 from model_registry.registry import Stamp
-from service.catalog import Catalog
 from service.classify import LoadedModel
 from service.errors import ModelError, NotReadyError
-from service.model_loader import ModelLoader
+from service.models.catalog import Catalog
+from service.models.loader import ModelLoader
 
 __all__ = ["DefaultModel", "DefaultState"]
 
+_POLL_S = 0.5
+_RETRY_S = 2.0
 _LOADING = "the default model is still being loaded"
 _NOT_LOADED = "the default model cannot be loaded"
 
@@ -65,16 +67,16 @@ class DefaultModel:
         """What answers, and what should."""
         return DefaultState(None if self._model is None else self._model.manifest.ref, self._pending, self._problem)
 
-    async def follow(self, *, poll_s: float, retry_s: float) -> None:
-        """Look every ``poll_s`` seconds, and try what was refused again after ``retry_s``; never returns."""
+    async def follow(self) -> None:
+        """Look every half second, and try a rejected bundle again after two seconds; never return."""
         while True:
             try:
-                await self._look(retry_s)
+                await self._look()
             except Exception as error:  # noqa: BLE001 - whatever it is, /health has to tell it
                 self._note_problem(error)
-            await asyncio.sleep(poll_s)
+            await asyncio.sleep(_POLL_S)
 
-    async def _look(self, retry_s: float) -> None:
+    async def _look(self) -> None:
         stamp = await asyncio.to_thread(self._catalog.stamp, self.reference)
         if stamp == self._refused and _now_s() < self._refused_until_s:
             return
@@ -83,7 +85,7 @@ class DefaultModel:
             try:
                 await self._replace(stamp)
             except Exception:
-                self._refused, self._refused_until_s = stamp, _now_s() + retry_s
+                self._refused, self._refused_until_s = stamp, _now_s() + _RETRY_S
                 raise
         self._pending = self._problem = None
 

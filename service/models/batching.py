@@ -12,8 +12,8 @@ from threading import Event, Lock
 import numpy as np
 
 from model_registry.bundle import Bundle
-from service.classifier import Classifier, Probabilities, blank_pages
 from service.errors import BrokenModelError
+from service.models.onnx import Classifier, Probabilities, blank_pages
 from shared_preproc.tensor import Tensor
 
 __all__ = ["Batching", "BatchingClassifier", "batching_opener"]
@@ -28,10 +28,10 @@ class Batching:
 
     pages: int | None
     """The most in a run; ``None``: 8 on CUDA, 1 elsewhere."""
-    wait_s: float
-    """How long a page waits for others at most."""
     callers: int
     """How many threads call a model. There is no use in waiting for more pages than they can bring."""
+    wait_s: float = 0.002
+    """How long a page waits for others at most."""
 
     def most_pages(self, provider: str) -> int:
         """The most in a run on this provider; 1: none is shared."""
@@ -83,6 +83,11 @@ class BatchingClassifier:
     def provider(self) -> str:
         """Where it runs: ``cpu`` or ``cuda``."""
         return self._classifier.provider
+
+    @property
+    def failure(self) -> str | None:
+        """Why the model must not be asked any more; ``None``: it may."""
+        return self._classifier.failure
 
     def run(self, tensor: Tensor) -> Probabilities:
         """Classify a batch of tensors, (pages, …), maybe with those of others; an error of the run reaches them all."""

@@ -21,10 +21,10 @@ from opentelemetry.trace import NonRecordingSpan, NoOpTracer, SpanContext, SpanK
 from opentelemetry.trace.propagation import set_span_in_context
 
 from service import __version__
-from service.clock import watch_steps
 from service.errors import StartupError
-from service.metrics import NONE, RequestFacts
-from service.trace_context import TraceContext
+from service.telemetry.metrics import NONE, RequestFacts
+from service.telemetry.timing import watch_steps
+from service.telemetry.trace_context import TraceContext
 
 __all__ = ["Spans"]
 

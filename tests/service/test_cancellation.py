@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.classifier import Probabilities
-from service.wanted import check_wanted
+from service.cancellation import check_cancelled
+from service.models.onnx import Probabilities
 from shared_preproc.tensor import Tensor
 from tests.factories import page_jpeg
 from tests.service.classifiers import GatedClassifier
@@ -45,7 +45,7 @@ def slow() -> SlowClassifier:
 @pytest.fixture
 def client(models_dir: Path, slow: SlowClassifier) -> Iterator[httpx.Client]:
     """Of a service with one thread."""
-    with serving(settings_for(models_dir, worker_threads=1), lambda _: slow) as client:
+    with serving(settings_for(models_dir, workers=1), lambda _: slow) as client:
         slow.batches = 0
         yield client
 
@@ -81,4 +81,4 @@ def test_of_many_pages_in_one_request_no_other_is_begun(client: httpx.Client, sl
 
 
 def test_what_nobody_can_give_up_is_wanted() -> None:
-    check_wanted()
+    check_cancelled()

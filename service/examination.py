@@ -1,15 +1,17 @@
-"""The way that every page goes first: decoded, read, examined, each step on the clock. Knows no model and no HTTP."""
+"""Decode, read and examine one page, and make it a tensor."""
 
 import hashlib
 from dataclasses import dataclass
 
-from service.clock import Clock
+from service.telemetry.timing import Clock
 from shared_preproc.evidence import Doubt, examine
 from shared_preproc.page import ImageFormat, Page, decode_page
 from shared_preproc.pipeline import PageReading, read_page
+from shared_preproc.quality import Quality, measure_quality
 from shared_preproc.spec import PreprocSpec
+from shared_preproc.tensor import Tensor
 
-__all__ = ["ExaminedPage", "ImageFacts", "examined_page"]
+__all__ = ["ExaminedPage", "ImageFacts", "PreparedPage", "examined_page", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -48,3 +50,30 @@ def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool
             doubts = examine(page, reading, spec)
     image = ImageFacts(hashlib.sha256(data).hexdigest(), page.format, page.width_px, page.height_px)
     return ExaminedPage(image, page, reading, doubts)
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPage:
+    """One page that may be classified."""
+
+    image: ImageFacts
+    doubts: tuple[Doubt, ...]
+    quality: Quality
+    tensor: Tensor
+    timings_ms: dict[str, float]
+    """Of each step, and ``total``."""
+
+
+def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
+    """Decode, read, examine and measure one JPEG or PNG report page, as for a model of ``spec``.
+
+    Raises:
+        PreprocError: the bytes are no report page that ``spec`` accepts, or one that cannot be read.
+    """
+    clock = Clock()
+    page = examined_page(data, spec, clock)
+    with clock.step("examine"):
+        quality = measure_quality(page.reading, spec)
+    with clock.step("preprocess"):
+        tensor = page.reading.tensor(spec)
+    return PreparedPage(page.image, page.doubts, quality, tensor, clock.timings_ms())

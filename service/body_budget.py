@@ -11,20 +11,20 @@ from contextlib import asynccontextmanager, contextmanager
 
 from service.errors import BodyTimeoutError, OverloadedError
 
-__all__ = ["Arrival", "Intake"]
+__all__ = ["BodyBudget", "Upload"]
 
 _LEAST_TIME_S = 1.0  # before an upload can be rejected for another one
 _RETRY_AFTER_S = 1
 
 
-class Intake:
+class BodyBudget:
     """Room for ``places`` uploads, and for ``max_bytes`` of all bodies, those being worked on included."""
 
-    def __init__(self, *, places: int, max_bytes: int, timeout_s: float) -> None:
+    def __init__(self, *, max_bytes: int, timeout_s: float, places: int = 256) -> None:
         self._places = places
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
-        self._arriving: dict[Arrival, None] = {}
+        self._arriving: dict[Upload, None] = {}
         """The oldest first."""
         self._held_bytes = 0
 
@@ -34,7 +34,7 @@ class Intake:
         return len(self._arriving)
 
     @contextmanager
-    def arrival(self) -> Iterator["Arrival"]:
+    def arrival(self) -> Iterator["Upload"]:
         """Count one body, from before its first byte until it is no longer needed.
 
         Raises:
@@ -45,7 +45,7 @@ class Intake:
             if oldest is None:
                 raise OverloadedError(f"{len(self._arriving)} other uploads that are being received", _RETRY_AFTER_S)
             self._give_up(oldest)
-        arrival = Arrival(self, self._timeout_s)
+        arrival = Upload(self, self._timeout_s)
         self._arriving[arrival] = None
         try:
             yield arrival
@@ -54,13 +54,13 @@ class Intake:
             self._held_bytes -= arrival.held_bytes
             arrival.held_bytes = 0
 
-    def hurry(self, timeout_s: float) -> None:
+    def shorten_timeout(self, timeout_s: float) -> None:
         """Give all current and future uploads at most this much time."""
         self._timeout_s = min(self._timeout_s, timeout_s)
         for arrival in self._arriving:
-            arrival.hurry(timeout_s)
+            arrival.shorten_timeout(timeout_s)
 
-    def hold(self, arrival: "Arrival", size_bytes: int) -> None:
+    def hold(self, arrival: "Upload", size_bytes: int) -> None:
         """Make room for more bytes of a body.
 
         Raises:
@@ -71,11 +71,11 @@ class Intake:
         arrival.held_bytes += size_bytes
         self._held_bytes += size_bytes
 
-    def leave(self, arrival: "Arrival") -> None:
+    def leave(self, arrival: "Upload") -> None:
         """Free the place of an upload that has ended."""
         self._arriving.pop(arrival, None)
 
-    def _make_room(self, arrival: "Arrival", size_bytes: int) -> None:
+    def _make_room(self, arrival: "Upload", size_bytes: int) -> None:
         rest_bytes = max(size_bytes, arrival.expected_bytes - arrival.held_bytes)
         slow = [one for one in self._slow() if one is not arrival and one.held_bytes]
         if self._held_bytes + rest_bytes - sum(one.held_bytes for one in slow) > self._max_bytes:
@@ -83,22 +83,22 @@ class Intake:
         while self._held_bytes + size_bytes > self._max_bytes:
             self._give_up(slow.pop(0))
 
-    def _slow(self) -> Iterator["Arrival"]:
+    def _slow(self) -> Iterator["Upload"]:
         """Uploads that may be rejected, the oldest first."""
         return (one for one in self._arriving if one.age_s >= _LEAST_TIME_S)
 
-    def _give_up(self, arrival: "Arrival") -> None:
-        arrival.hurry(0.0)
+    def _give_up(self, arrival: "Upload") -> None:
+        arrival.shorten_timeout(0.0)
         self.leave(arrival)
         self._held_bytes -= arrival.held_bytes
         arrival.held_bytes = 0
 
 
-class Arrival:
+class Upload:
     """One body."""
 
-    def __init__(self, intake: Intake, timeout_s: float) -> None:
-        self._intake = intake
+    def __init__(self, bodies: BodyBudget, timeout_s: float) -> None:
+        self._intake = bodies
         self._began_s = _now_s()
         self._end_s = self._began_s + timeout_s
         self._timer: asyncio.Timeout | None = None
@@ -135,7 +135,7 @@ class Arrival:
         """
         self._intake.hold(self, size_bytes)
 
-    def hurry(self, timeout_s: float) -> None:
+    def shorten_timeout(self, timeout_s: float) -> None:
         """Bring the timeout forward to ``timeout_s`` from now."""
         self._end_s = min(self._end_s, _now_s() + timeout_s)
         if self._timer is not None and not self._timer.expired():

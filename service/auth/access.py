@@ -5,19 +5,19 @@ browsers not to send by themselves. A token has three parts with points between,
 """
 
 import logging
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from service.access_errors import UnauthorizedError
+from service.auth.errors import RateLimitedError, UnauthorizedError
+from service.auth.keys import KeyFile
+from service.auth.oidc import IssuerKeys, Tokens, fetch_keys, is_secure_url, looks_like_token
 from service.errors import StartupError
 from service.host import is_loopback
-from service.issuer_keys import IssuerKeys, fetch_keys, is_secure_url
-from service.key_file import KeyFile
-from service.rate_limit import RateLimit
 from service.settings import Settings
-from service.tokens import SIGNATURE_ALGORITHMS, Tokens, looks_like_token
 
-__all__ = ["ANONYMOUS", "Access", "make_access"]
+__all__ = ["ANONYMOUS", "Access", "RateLimit", "make_access"]
 
 ANONYMOUS = "anonymous"
 """Every caller, where no one has to say who it is."""
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 class Access:
     """What a caller has to show; without keys and tokens, nothing."""
 
-    def __init__(self, keys: KeyFile | None, tokens: Tokens | None, limit: RateLimit | None) -> None:
+    def __init__(self, keys: KeyFile | None, tokens: Tokens | None, limit: "RateLimit | None") -> None:
         self._keys = keys
         self._tokens = tokens
         self._limit = limit
@@ -98,16 +98,10 @@ def _tokens(settings: Settings) -> Tokens | None:
     for name, url in (("ECG_OIDC_ISSUER", issuer), ("ECG_OIDC_JWKS_URL", settings.oidc_jwks_url)):
         if url is not None and not is_secure_url(url):
             raise StartupError(f"{name}: not an https address.")
-    algorithms = [name.strip() for name in settings.oidc_algorithms.split(",")]
-    if unknown := set(algorithms) - SIGNATURE_ALGORITHMS:
-        raise StartupError(
-            f"ECG_OIDC_ALGORITHMS: {', '.join(sorted(unknown))} is none of {', '.join(sorted(SIGNATURE_ALGORITHMS))}."
-        )
     return Tokens(
         IssuerKeys(partial(fetch_keys, issuer, settings.oidc_jwks_url)),
         issuer=issuer,
         audience=audience,
-        algorithms=algorithms,
         required_scope=settings.oidc_required_scope,
     )
 
@@ -119,3 +113,38 @@ def _credentials(authorization: Sequence[str]) -> str:
     if len(authorization) > 1 or scheme.lower() != "bearer" or not credentials.strip():
         raise UnauthorizedError("an Authorization header of another form")
     return credentials.strip()
+
+
+MINUTE_S = 60.0
+_PRUNE_FROM = 1024
+_ROUNDING_S = 1e-6
+
+
+class RateLimit:
+    """A token bucket for each caller: it holds the requests of one minute, and fills evenly.
+
+    Kept as the time at which the bucket will be full again, one number a caller; a full bucket need not be kept.
+    Only for the event loop's own thread.
+    """
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._full_at: dict[str, float] = {}
+        self._prune_from = _PRUNE_FROM
+
+    def take(self, caller_id: str) -> None:
+        """Count one request.
+
+        Raises:
+            RateLimitedError: the bucket is empty; it says when the next request will be let through.
+        """
+        now = self._clock()
+        full_at = max(self._full_at.get(caller_id, now), now) + MINUTE_S / self._per_minute
+        too_early_s = full_at - now - MINUTE_S
+        if too_early_s > _ROUNDING_S:
+            raise RateLimitedError(self._per_minute, math.ceil(too_early_s))
+        self._full_at[caller_id] = full_at
+        if len(self._full_at) >= self._prune_from:
+            self._full_at = {caller: at for caller, at in self._full_at.items() if at > now}
+            self._prune_from = max(_PRUNE_FROM, 2 * len(self._full_at))
