@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from shared_preproc.errors import PreprocError
-from shared_preproc.page import Gray
+from shared_preproc.picture import Gray
 from sources.disposable import Limits, run_disposable
 from sources.pdf_curves import Drawing, NotProvenError, read_curves
 from sources.refusals import damaged, not_installed, unsupported

@@ -2,39 +2,48 @@
 
 from collections.abc import Callable
 
+from shared_preproc.decoders.stored import unsupported
+from shared_preproc.kinds import Kind, kind_of
 from sources.dicom import read_dicom
 from sources.muse import read_muse_xml
 from sources.pdf import read_pdf
 from sources.signal_files import read_philips_xml, read_wfdb
-from sources.source import ImageSource, Source
+from sources.source import ImageSource, Source, SourceKind
 
 __all__ = ["read_source"]
 
 _HEAD_BYTES = 4096
-_PDF_HEAD_BYTES = 1024  # ISO 32000-1, annex H.3.4.1
+_PICTURES: dict[Kind, SourceKind] = {
+    Kind.JPEG: "jpeg",
+    Kind.PNG: "png",
+    Kind.TIFF: "tiff",
+    Kind.WEBP: "webp",
+    Kind.BMP: "bmp",
+    Kind.GIF: "gif",
+}
 
 
 def read_source(data: bytes) -> Source:
     """Read what a hospital sends: a picture, a PDF, a DICOM object, a WFDB record, MUSE or Philips XML.
 
-    Pictures are handed on as they are, whatever their kind: the decoder judges them.
+    Pictures are handed on as they are; their decoder judges them.
 
     Raises:
         UnsupportedFormatError: the kind or variety is not taken, or its reader is not installed.
         UndecodableImageError: the file is damaged.
     """
-    head = data[:_HEAD_BYTES]
-    text = head.replace(b"\0", b"")  # UTF-16
-    if head.startswith(b"\xff\xd8\xff"):
-        return ImageSource("jpeg", data, "A JPEG.")
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return ImageSource("png", data, "A PNG.")
+    kind = kind_of(data)
+    if kind in _PICTURES:
+        return ImageSource(_PICTURES[kind], data, "The picture as sent.")
+    text = data[:_HEAD_BYTES].replace(b"\0", b"")  # UTF-16
     readers: tuple[tuple[bool, Callable[[bytes], Source]], ...] = (
-        (b"%PDF-" in head[:_PDF_HEAD_BYTES], read_pdf),
-        (head[128:132] == b"DICM", read_dicom),
-        (head.startswith(b"PK\x03\x04"), read_wfdb),
+        (kind is Kind.PDF, read_pdf),
+        (kind is Kind.DICOM, read_dicom),
+        (kind is Kind.ZIP and b".hea" in data, read_wfdb),
         (b"<RestingECG" in text, read_muse_xml),
         (b"<restingecgdata" in text, read_philips_xml),
     )
     read = next((read for found, read in readers if found), None)
-    return ImageSource("image", data, "A picture.") if read is None else read(data)
+    if read is None:
+        raise unsupported(kind.found, remedy=kind.remedy)
+    return read(data)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from shared_preproc.page import Gray
+from shared_preproc.picture import Gray
 from shared_preproc.recording import Recording
 
 __all__ = ["ImageSource", "RecordingSource", "Source", "SourceKind"]
@@ -11,7 +11,10 @@ __all__ = ["ImageSource", "RecordingSource", "Source", "SourceKind"]
 SourceKind = Literal[
     "jpeg",
     "png",
-    "image",
+    "tiff",
+    "webp",
+    "bmp",
+    "gif",
     "pdf_scan",
     "pdf_rendered",
     "pdf_curves",
@@ -21,7 +24,7 @@ SourceKind = Literal[
     "muse_xml",
     "philips_xml",
 ]
-"""`image`: a picture of another kind, which the decoder names; the rest is explained in docs/sources.md."""
+"""What was sent, and for a PDF what was taken from it: docs/sources.md."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +33,7 @@ class ImageSource:
 
     Attributes:
         kind: where it comes from.
-        page: an encoded picture (JPEG or PNG) as it stands in the file, or upright uint8 (height, width), 0 black.
+        page: an encoded picture as it stands in the file, or upright uint8 (height, width), 0 black.
         how: one sentence on how it was read.
     """
 

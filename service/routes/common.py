@@ -132,7 +132,8 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 PAGE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One report page, JPEG or PNG; judged by its content, whatever the media type says.",
+        "description": "One report page or recording; judged by its content, whatever the media type says. Pictures, "
+        "and where their readers are installed PDF, DICOM, a zip of a WFDB record, MUSE XML and Philips XML.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -144,6 +145,14 @@ PAGE_BODY: dict[str, Any] = {
             },
             "image/jpeg": _BINARY,
             "image/png": _BINARY,
+            "image/tiff": _BINARY,
+            "image/webp": _BINARY,
+            "image/bmp": _BINARY,
+            "image/gif": _BINARY,
+            "application/pdf": _BINARY,
+            "application/dicom": _BINARY,
+            "application/zip": _BINARY,
+            "application/xml": _BINARY,
             "application/octet-stream": _BINARY,
         },
     }
