@@ -38,9 +38,14 @@ def main() -> None:
 
 
 def _wfdb(data: bytes) -> tuple[dict[str, Any], bytes]:
-    import wfdb  # noqa: PLC0415 - each kind needs its own package
+    with tempfile.TemporaryDirectory() as folder:
+        header_file, names = _unpacked(data, folder)
+        return _record(str(Path(folder, header_file.removesuffix(".hea"))), names)
 
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(io.BytesIO(data)) as packed:
+
+def _unpacked(data: bytes, folder: str) -> tuple[str, set[str]]:
+    """Unpack a zip file without its folders; the name of its only header, and all names."""
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
         files = [info for info in packed.infolist() if not info.is_dir()]
         names = [PurePosixPath(info.filename).name for info in files]
         if len(files) > _MOST_FILES or sum(info.file_size for info in files) > _MOST_BYTES:
@@ -55,13 +60,18 @@ def _wfdb(data: bytes) -> tuple[dict[str, Any], bytes]:
         for info, name in zip(files, names, strict=True):
             with packed.open(info) as file:
                 Path(folder, name).write_bytes(file.read(_MOST_BYTES))
-        record = str(Path(folder, headers[0].removesuffix(".hea")))
-        header = wfdb.rdheader(record)
-        if missing := set(header.file_name or ()) - set(names):
-            raise RefusedError(
-                f"without {len(missing)} of its signal files", "the header and the signal files that it names"
-            )
-        read = wfdb.rdrecord(record, sampto=min(header.sig_len, round(_MOST_S * header.fs)))
+    return headers[0], set(names)
+
+
+def _record(record: str, names: set[str]) -> tuple[dict[str, Any], bytes]:
+    import wfdb  # noqa: PLC0415 - each kind needs its own package
+
+    header = wfdb.rdheader(record)
+    if missing := set(header.file_name or ()) - names:  # also a path out of the folder
+        raise RefusedError(
+            f"without {len(missing)} of its signal files", "the header and the signal files that it names"
+        )
+    read = wfdb.rdrecord(record, sampto=min(header.sig_len, round(_MOST_S * header.fs)))
     if read.p_signal is None:
         raise RefusedError("with signals at several rates", "one rate")
     facts = {"names": read.sig_name, "units": read.units, "rate_hz": float(read.fs)}
