@@ -139,7 +139,7 @@ def _record_of(result: ClassificationResult) -> dict[str, object]:
     }
     return {
         "code": "ok",
-        "image_sha256": result.source.sha256 if result.image is None else result.image.sha256,
+        "image_sha256": result.source.sha256,
         "source": result.source.kind,
         **_bundle(result.manifest),
         "probabilities": result.page,
