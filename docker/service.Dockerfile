@@ -33,6 +33,7 @@ COPY LICENSE pyproject.toml docker/healthcheck.py /app/
 COPY shared_preproc /app/shared_preproc
 RUN /opt/compiler/bin/python /app/shared_preproc/native.py
 COPY model_registry /app/model_registry
+COPY sources /app/sources
 COPY service /app/service
 COPY models /registry
 # A checkout's file modes are not the image's.

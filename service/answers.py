@@ -140,7 +140,8 @@ def _record_of(result: ClassificationResult) -> dict[str, object]:
     }
     return {
         "code": "ok",
-        "image_sha256": result.image.sha256,
+        "image_sha256": result.source.sha256,
+        "source": result.source.kind,
         **_bundle(result.manifest),
         "probabilities": result.page,
         "decision": result.decision.status,

@@ -96,8 +96,8 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[type[Exception], Kind] = {
-    UnsupportedFormatError: Kind(415, "unsupported_format", "The file is not a picture that can be read"),
-    UndecodableImageError: Kind(422, "undecodable_image", "The image is damaged or cut short"),
+    UnsupportedFormatError: Kind(415, "unsupported_format", "The file is of no kind that can be read"),
+    UndecodableImageError: Kind(422, "undecodable_image", "The file is damaged or cut short"),
     UnsuitableDimensionsError: Kind(422, "unsuitable_dimensions", UNSUITABLE_DIMENSIONS),
     NotAnEcgPageError: Kind(422, "not_an_ecg_page", "The image is not an ECG report page in this layout"),
     UnreadableLeadsError: Kind(422, "unreadable_leads", "Leads of the page cannot be read"),

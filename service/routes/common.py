@@ -131,7 +131,8 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 PAGE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One report page: JPEG, PNG, TIFF, WebP, BMP or GIF, judged by its content, not its media type.",
+        "description": "One report page or recording; judged by its content, whatever the media type says. Pictures, "
+        "and where their readers are installed PDF, DICOM, a zip of a WFDB record, MUSE XML and Philips XML.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -143,6 +144,14 @@ PAGE_BODY: dict[str, Any] = {
             },
             "image/jpeg": _BINARY,
             "image/png": _BINARY,
+            "image/tiff": _BINARY,
+            "image/webp": _BINARY,
+            "image/bmp": _BINARY,
+            "image/gif": _BINARY,
+            "application/pdf": _BINARY,
+            "application/dicom": _BINARY,
+            "application/zip": _BINARY,
+            "application/xml": _BINARY,
             "application/octet-stream": _BINARY,
         },
     }

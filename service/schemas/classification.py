@@ -9,11 +9,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from model_registry.policy import DecisionPolicy
 from service.classify import ClassificationResult, ClassProbabilities, Finding
 from service.decide import Status
+from service.examination import PageFormat
 from service.explain import LeadEvidence
 from service.models.site_policy import PolicySource
 from shared_preproc.leads import LEADS, Lead
-from shared_preproc.page import ImageFormat
 from shared_preproc.quality import RateBand
+from sources.source import SourceKind
 
 __all__ = ["Classification", "Health", "Image", "Liveness", "Milliseconds", "Positive", "Problem", "most_probable"]
 
@@ -124,12 +125,20 @@ class ModelIdentity(BaseModel):
 
 
 class Image(_FromOurs):
-    """What was sent."""
+    """The page's picture."""
 
-    sha256: Annotated[str, Field(description="Of the bytes of the file as received.")]
-    format: ImageFormat
+    sha256: Annotated[str, Field(description="Of the picture's own bytes; of the file where it was rendered.")]
+    format: Annotated[PageFormat, Field(description="`pixels`: it was not stored as an encoded picture.")]
     width_px: int
     height_px: int
+
+
+class SourceOfPage(_FromOurs):
+    """What was sent."""
+
+    kind: Annotated[SourceKind, Field(description="By content, and for a PDF by what was taken from it.")]
+    how: Annotated[str, Field(description="How it was read, in one sentence.")]
+    sha256: Annotated[str, Field(description="Of the bytes of the file as received.")]
 
 
 class TimingsMs(_FromOurs):
@@ -171,7 +180,8 @@ class Classification(BaseModel):
         Field(description="The twelve leads in clinical order, then the rhythm strip.", min_length=13, max_length=13),
     ]
     model: ModelIdentity
-    image: Image
+    source: SourceOfPage
+    image: Annotated[Image | None, Field(description="Null for a recording.")]
     timings_ms: TimingsMs
 
     @classmethod
@@ -199,6 +209,7 @@ class Classification(BaseModel):
                     "sha256": manifest.model_sha256,
                     "preprocessing": manifest.preprocessing_fingerprint,
                 },
+                "source": result.source,
                 "image": result.image,
                 "timings_ms": result.timings_ms,
             }

@@ -32,7 +32,7 @@ FIELDS = {"schema", "type", "time", "request_id", "key_id", "replay_of", "code",
     "bundle_sha256",
     "preprocessing",
 }
-WHEN_CLASSIFIED = {"probabilities", "decision", "reasons", "operating_point", "policy", "readers", "findings"}
+WHEN_CLASSIFIED = {"source", "probabilities", "decision", "reasons", "operating_point", "policy", "readers", "findings"}
 
 
 class FullDisk(AuditFiles):

@@ -27,7 +27,8 @@ LEAD_NAMES = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5
 
 FIELDS = [
     *("request_id", "predicted_class", "probabilities", "decision", "reasons", "operating_point", "policy"),
-    *("readers", "findings", "seen_in_training", "quality", "leads", "model", "image", "timings_ms"),
+    *("readers", "findings", "seen_in_training", "quality", "leads", "model", "source"),
+    *("image", "timings_ms"),
 ]
 
 
@@ -60,6 +61,7 @@ def test_the_whole_answer(client: httpx.Client, models_dir: Path) -> None:
         "preprocessing": MASKS_150.fingerprint,
     }
     digest = hashlib.sha256(page).hexdigest()
+    assert answer["source"] == {"kind": "jpeg", "how": "The picture as sent.", "sha256": digest}
     assert answer["image"] == {"sha256": digest, "format": "JPEG", "width_px": 2213, "height_px": 1572}
     assert list(answer["quality"]) == ["heart_rate_bpm", "rate", "regular", "einthoven_residual_mv", "coverage"]
     assert (answer["readers"], answer["findings"], answer["policy"]) == (None, [], None)

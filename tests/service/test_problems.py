@@ -29,7 +29,7 @@ FILE = 'name="file"; filename="Jane Doe.jpg"'
 
 BAD_PAGES: list[tuple[Callable[[], bytes], int, str]] = [
     (lambda: b"not a picture", 415, "unsupported_format"),
-    (lambda: b"%PDF-1.7\n", 415, "unsupported_format"),
+    (lambda: b"%PDF-1.7\n", 422, "undecodable_image"),
     (lambda: b"RIFF\x00\x00\x00\x00WEBPVP8 ", 422, "undecodable_image"),
     (factories.heic, 415, "unsupported_format"),
     (factories.gray16_png, 415, "unsupported_format"),
