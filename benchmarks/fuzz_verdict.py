@@ -1,4 +1,4 @@
-"""What has to be true of every answer of the service, whatever was sent. Knows no mutation."""
+"""What has to be true of every answer of the service, whatever was sent."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Requests at a constant rate, whatever becomes of those before them. Knows no model.
+"""Requests at a constant rate, whatever becomes of those before them.
 
 A client that waits for its answer before it sends again stops asking just when the service is slow, and so hides what
 others would have met ("coordinated omission", Gil Tene). Here each request has a time at which it is due, and its

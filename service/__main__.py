@@ -1,5 +1,6 @@
 """``python -m service``: settings from the environment, then the server."""
 
+import argparse
 import contextlib
 import logging
 import os
@@ -9,10 +10,11 @@ import time
 
 import cv2
 
+from service import __version__
 from service.errors import StartupError
 from service.host import keep_freed_memory
 from service.runtime_package import check_runtime_packages, installed_runtime_packages
-from service.settings import read_settings, unknown_settings
+from service.settings import describe_settings, read_settings, unknown_settings
 from service.telemetry.logs import configure_logging
 
 __all__ = ["main"]
@@ -29,7 +31,16 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Serve until told to stop. Exits with 2, and says why, if the service cannot start as it is set up."""
+    """Serve until told to stop. Exit with 2 and a reason if the settings do not allow a start."""
+    introduction = "Serve POST /classify and the page for people. Environment variables are the settings:"
+    parser = argparse.ArgumentParser(
+        prog="python -m service",
+        description="\n".join([introduction, "", *describe_settings()]),
+        epilog="docs/settings.md explains each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.parse_args()
     try:
         _serve()
     except StartupError as error:

@@ -1,7 +1,6 @@
-"""Each answer about a page: worked out once, counted, recorded, and given again to whoever repeats the request.
+"""Give each page one answer: work it out once, count it, record it, and replay it for a repeated request.
 
-Knows neither HTTP nor how a page is classified. A refusal of what a page shows is an answer as well; that a request
-could not be worked on is none.
+A refused page is an answer as well. A request that was not worked on is none.
 """
 
 import asyncio
@@ -50,8 +49,10 @@ class Answer:
 class RefusedPageError(Exception):
     """One of several pages of a request is refused for what it shows, and the request with it."""
 
-    def __init__(self, page: bytes, cause: PreprocError) -> None:
+    def __init__(self, page: bytes, number: int, cause: PreprocError) -> None:
         super().__init__()
+        self.number = number
+        """Its place in the request, from 1 on."""
         self.image_sha256 = hashlib.sha256(page).hexdigest()
         self.cause = cause
 

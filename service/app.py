@@ -1,4 +1,4 @@
-"""The application: its parts put together. Reads no environment."""
+"""Put the application together from its parts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +18,7 @@ from service.audit import AuditLog, open_audit
 from service.auth.access import Access, make_access
 from service.body_budget import BodyBudget
 from service.connections import connections_within
+from service.description import describe_for_clients, operation_id
 from service.errors import StartupError
 from service.host import available_cpus
 from service.idempotency import KeptAnswers
@@ -73,6 +74,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         redirect_slashes=False,
         telemetry=FRAMEWORK_TELEMETRY,
         lifespan=_lifespan(make_service, telemetry.spans),
+        generate_unique_id_function=operation_id,
     )
     app.add_middleware(TrustedHosts, names=trusted_hosts(settings, settings.host))
     handle_errors(app)
@@ -83,6 +85,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     app.include_router(web.docs_router)
     app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")
     _offer_metrics(app, settings)
+    describe_for_clients(app)
     app.add_middleware(RequestContext, telemetry=telemetry)
     app.add_middleware(HearOut, timeout_s=settings.header_timeout_s)  # the last is the outermost
     return app

@@ -1,8 +1,7 @@
-"""The audit: who was told what, when and by which model, on disk. Knows no HTTP and no page.
+"""Write the audit to disk: who got which answer, when and by which model.
 
-Records are handed over without waiting and written in batches by a thread of its own, each batch synced to the disk.
-What cannot be written is kept and tried again; what no longer fits is counted, logged and, where the audit is required,
-never answered.
+A thread of its own writes and syncs records in batches. Records that the disk rejects stay in memory and are tried
+again. When memory is full, they are counted as lost; if the audit is required, the page is not answered.
 """
 
 import errno

@@ -1,7 +1,4 @@
-"""Whether anyone still waits for what a thread works on: said by whoever called, asked between the steps of long work.
-
-Knows neither the threads nor the work.
-"""
+"""Cooperative cancellation for work that runs in threads."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -16,20 +13,20 @@ _given_up: ContextVar[Event | None] = ContextVar("given_up", default=None)
 
 
 class CancelledWorkError(Exception):
-    """Nobody waits for this work any more; nobody reads this either."""
+    """The client disconnected, or the deadline passed."""
 
 
 def run_cancellable(given_up: Event, work: Callable[[], _T]) -> _T:
-    """Do work in this thread that may stop where it asks, once it is given up."""
+    """Do ``work`` in this thread; `check_cancelled` stops it once ``given_up`` is set."""
     _given_up.set(given_up)
     return work()
 
 
 def check_cancelled() -> None:
-    """Go on only if the work of this thread is not given up; it never is where nobody can give it up.
+    """Stop here if the work of this thread was cancelled.
 
     Raises:
-        CancelledWorkError: it is.
+        CancelledWorkError: it was.
     """
     given_up = _given_up.get()
     if given_up is not None and given_up.is_set():

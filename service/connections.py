@@ -1,7 +1,7 @@
 """A limit on open connections: an idle one, or one whose client does not read, makes room for a new one.
 
-Without it, the limit on open files holds: the service then accepts nothing any more, not even probes, and asyncio logs
-thousands of tracebacks a second. Only for the event loop's own thread.
+Without it, the process runs out of file descriptors and accepts nothing, not even probes. Not thread-safe: for the
+event loop only.
 """
 
 import resource

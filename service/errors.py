@@ -21,7 +21,7 @@
     +-- ClientGoneError               the client closed the connection before its answer
     +-- AuditUnavailableError         what is answered could not be recorded
     +-- IdempotencyConflictError      another request had the same Idempotency-Key
-    +-- AccessError                   whoever asks may not: service.auth.errors
+    +-- AccessError                   the caller may not: service.auth.errors
 
 Messages hold no file name, header or path of the sender's.
 """
@@ -222,7 +222,7 @@ class DeadlineExceededError(ServiceError):
 
 
 class ClientGoneError(ServiceError):
-    """The client closed the connection before its answer; nobody reads this."""
+    """The client closed the connection before its answer."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -239,7 +239,7 @@ class AuditUnavailableError(ServiceError):
         super().__init__(
             found="an audit that cannot be written",
             expected="a record of each answer",
-            remedy="Whoever runs the service finds the reason in its log.",
+            remedy="The operator finds the reason in the log.",
         )
 
 

@@ -1,8 +1,7 @@
-"""Where on a page the evidence for a class lies: what the class loses when a part is wiped. Knows no network, no HTTP.
+"""Find where on a page the evidence for a class lies: what the class loses when a part is wiped.
 
-Occlusion (Zeiler and Fergus 2014, section 4.2) along each lead's time axis, in log-odds: of a class that is nearly sure
-the probability hardly moves. Any bundle can be explained so. What the figures mean and do not mean:
-docs/explanation.md.
+Occlusion (Zeiler and Fergus 2014, section 4.2) along the time axis of each lead, in log-odds: the probability of a
+nearly certain class hardly moves. Works with any bundle. What the figures mean: docs/evidence/explanation.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,7 +80,7 @@ def explain(
     same and the curves are 0.
 
     Raises:
-        CancelledWorkError: nobody waits for it any more; told within a few of the classifications that it takes.
+        CancelledWorkError: the work was cancelled.
     """
     scan = _MASK_SCAN if isinstance(spec.tensor, MaskTensor) else _TRACE_SCAN
     lengths = list(curve_lengths(spec).values())

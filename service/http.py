@@ -185,8 +185,9 @@ class TimeoutH11Protocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - its name in uvicorn
         """Reject what is no HTTP, unless a response has begun, and end the request that is being answered."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            response = refusal(MalformedHttpError(self.conn.rejection), os.urandom(16).hex())
-            headers = [*response.raw_headers, (b"connection", b"close")]
+            request_id = os.urandom(16).hex()
+            response = refusal(MalformedHttpError(self.conn.rejection), request_id)
+            headers = [*response.raw_headers, (b"x-request-id", request_id.encode()), (b"connection", b"close")]
             self._send(h11.Response(status_code=response.status_code, headers=headers))
             self._send(h11.Data(data=bytes(response.body)))
             self._send(h11.EndOfMessage())

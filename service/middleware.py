@@ -251,6 +251,7 @@ class _Exchange:
             "method": facts.method,
             "route": facts.route,
             "status": status,
+            "code": facts.code,
             "duration_ms": duration_s * 1000,
             "key_id": self._state.get("key_id", NONE),
             **self.identity,

@@ -1,7 +1,7 @@
-"""The Open Inference Protocol, version 2: its tensors to pages, and what is said about pages to its tensors.
+"""The Open Inference Protocol, version 2: requests to pages, results to the protocol's tensors.
 
-Knows no HTTP and no model. Sources: the protocol's `inference_rest.md` (KServe, open-inference-protocol) and, for bytes
-behind the JSON, Triton's `extension_binary_data.md`.
+Sources: `inference_rest.md` of the protocol (KServe, open-inference-protocol), and Triton's
+`extension_binary_data.md` for bytes behind the JSON.
 """
 
 import base64

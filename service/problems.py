@@ -1,6 +1,6 @@
-"""Every refusal as it is sent: one table from exception to status and code, one body shape (RFC 9457).
+"""Turn each exception into a problem document (RFC 9457): one table of status and code, one body.
 
-Knows no route. A body never holds a traceback, a path or a file name.
+A body never holds a traceback, a path or a file name.
 """
 
 from collections.abc import Mapping
@@ -80,7 +80,7 @@ class InternalError(errors.ServiceError):
         super().__init__(
             found="an unforeseen fault in the service",
             expected="an answer",
-            remedy="Try again; if it stays, give the request_id to whoever runs the service.",
+            remedy="Try again; if it stays, give the request_id to the operator.",
         )
 
 
@@ -149,7 +149,7 @@ def handle_errors(app: FastAPI) -> None:
 
 
 def internal_error(request_id: str) -> Response:
-    """Answer what nobody foresaw."""
+    """Answer an unforeseen fault."""
     return _response(InternalError(), request_id)
 
 
@@ -171,7 +171,7 @@ def problem_responses(*causes: type[Exception]) -> dict[int | str, dict[str, Any
     codes: dict[int | str, list[str]] = {}
     for kind in dict.fromkeys(KINDS[cause] for cause in causes):
         codes.setdefault(kind.status, []).append(f"`{kind.code}`: {kind.title}.")
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": " ".join(lines), "content": content} for status, lines in codes.items()}
 
 
@@ -207,7 +207,7 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
 
 
 class _ProblemResponse(Response):
-    """Leaves its code in ``request.state.problem_code``, for whoever counts answers."""
+    """Leave the code in ``request.state.problem_code`` for log and metrics."""
 
     media_type = MEDIA_TYPE
 

@@ -1,7 +1,4 @@
-"""What the service reads off a page before any model has a say: its gray, and each lead's mask and curve.
-
-Knows no model and no HTTP. One plain function, to be called in a worker thread.
-"""
+"""What was read off a page before any model: its gray picture, each lead's mask and curve."""
 
 import io
 from collections.abc import Mapping

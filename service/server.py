@@ -27,9 +27,10 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
     """Return a server for ``app``, not started yet.
 
     Raises:
-        StartupError: the installed uvicorn does not fit, or the metrics port is not available.
+        StartupError: the installed uvicorn does not fit, or a port is not available.
     """
     check_uvicorn()
+    _check_port(settings)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -125,6 +126,17 @@ def bind_metrics_port(settings: Settings) -> socket.socket | None:
         return _bound(settings.host, settings.metrics_port)
     except OSError as error:
         raise StartupError(f"The service cannot listen on ECG_METRICS_PORT: {error.strerror}.") from error
+
+
+def _check_port(settings: Settings) -> None:
+    """Name the setting to change, where uvicorn would only log the error of the operating system."""
+    try:
+        _bound(settings.host, settings.port).close()
+    except OSError as error:
+        raise StartupError(
+            f"The service cannot listen on port {settings.port} of {settings.host}: {error.strerror}. "
+            "Stop the program that listens there, or set another ECG_PORT."
+        ) from error
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -14,7 +14,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import StartupError
 
-__all__ = ["LogFormat", "LogLevel", "Provider", "Settings", "read_settings", "unknown_settings"]
+__all__ = [
+    "LogFormat",
+    "LogLevel",
+    "Provider",
+    "Settings",
+    "describe_settings",
+    "read_settings",
+    "unknown_settings",
+]
 
 PREFIX = "ECG_"
 _TEST_SETTING = f"{PREFIX}SHARED_DIR"
@@ -138,6 +146,15 @@ def _check_former_settings(names: Iterable[str]) -> None:
             raise StartupError(f"{name} was replaced by {PREFIX}{_RENAMED[former]} in version 0.2.0. Set that one.")
         if former in _REMOVED:
             raise StartupError(f"{name} was removed in version 0.2.0. {_REMOVED[former]}. Unset it.")
+
+
+def describe_settings() -> list[str]:
+    """Return a line for each setting: the variable, and its default if it has one."""
+    width = max(map(len, Settings.model_fields)) + len(PREFIX)
+    return [
+        f"  {PREFIX + name.upper():{width}}  {'' if field.default is None else field.default}".rstrip()
+        for name, field in Settings.model_fields.items()
+    ]
 
 
 def unknown_settings(names: Iterable[str]) -> list[str]:

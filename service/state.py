@@ -1,4 +1,4 @@
-"""What a running service holds: made once by the lifespan, passed to every request."""
+"""What a running service holds: made once at the start, passed to every request."""
 
 from dataclasses import dataclass
 from typing import TypedDict

@@ -140,7 +140,7 @@ class _FormBody:
             )
 
     def write(self, chunk: bytes) -> None:
-        self._short_pieces -= 2  # that it begins and ends within a part is no one's trick
+        self._short_pieces -= 2  # each chunk may begin and end within a part
         with _malformed_refused():
             self._parser.write(chunk if self._preamble is None else self._after_preamble(chunk))
 

@@ -1,4 +1,4 @@
-"""Where things stand on a report page. Knows no image."""
+"""Where things stand on a report page."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The very functions of the service, for other hosts: a page in, the service's own answer out. Knows no host.
+"""The very functions of the service, for other hosts: a page in, the service's own answer out.
 
 Runs in the environment of a peer, which has neither FastAPI's extras nor anything else that only the service needs.
 """

@@ -1,7 +1,7 @@
-"""Who may use the service, and how often. Knows headers by their value only, and no route.
+"""Check who may use the service, and how often.
 
-Keys and tokens come in the same header, ``Authorization: Bearer`` (RFC 6750): one that proxies know not to log and
-browsers not to send by themselves. A token has three parts with points between, a key has no point.
+Keys and tokens come in the header ``Authorization: Bearer`` (RFC 6750), which proxies do not log and browsers do not
+send by themselves. A token has three parts separated by points; a key has no point.
 """
 
 import logging
@@ -20,13 +20,13 @@ from service.settings import Settings
 __all__ = ["ANONYMOUS", "Access", "RateLimit", "make_access"]
 
 ANONYMOUS = "anonymous"
-"""Every caller, where no one has to say who it is."""
+"""The id of every caller where none has to authenticate."""
 
 logger = logging.getLogger(__name__)
 
 
 class Access:
-    """What a caller has to show; without keys and tokens, nothing."""
+    """Authenticate callers, and count their requests; without keys and issuer, everyone is `ANONYMOUS`."""
 
     def __init__(self, keys: KeyFile | None, tokens: Tokens | None, limit: "RateLimit | None") -> None:
         self._keys = keys
@@ -34,7 +34,7 @@ class Access:
         self._limit = limit
 
     async def caller_id(self, authorization: Sequence[str]) -> str:
-        """Who asks, by the values of the Authorization header: never the key itself.
+        """Return the id of a caller, by the values of its Authorization header; never the key itself.
 
         Raises:
             AccessError: this is not known, or it is known that the caller may not.
@@ -46,7 +46,7 @@ class Access:
             return await self._tokens.caller_id(credentials)
         key_id = None if self._keys is None else self._keys.id_of(credentials)
         if key_id is None:
-            raise UnauthorizedError("a key that opens nothing here")
+            raise UnauthorizedError("an unknown API key")
         return key_id
 
     def count(self, caller_id: str) -> None:
@@ -64,7 +64,7 @@ def make_access(settings: Settings) -> Access:
 
     Raises:
         StartupError: the settings contradict each other, the keys cannot be read, or anyone who reaches the service
-            could use it and nobody has said that this is meant.
+            could use it although `allow_anonymous` is not set.
     """
     keys = None if settings.keys_file is None else KeyFile(settings.keys_file)
     access = Access(
@@ -111,7 +111,7 @@ def _credentials(authorization: Sequence[str]) -> str:
         raise UnauthorizedError("no key and no token")
     scheme, _, credentials = authorization[0].partition(" ")
     if len(authorization) > 1 or scheme.lower() != "bearer" or not credentials.strip():
-        raise UnauthorizedError("an Authorization header of another form")
+        raise UnauthorizedError("an Authorization header that is not `Bearer`, a space and a key")
     return credentials.strip()
 
 

@@ -26,7 +26,7 @@ __all__ = [
 
 
 class AccessError(ServiceError):
-    """Whoever asks may not, or not now."""
+    """The caller may not use the service, or not now."""
 
 
 class UntrustedHostError(AccessError):
@@ -36,7 +36,7 @@ class UntrustedHostError(AccessError):
         super().__init__(
             found="a Host header that does not name this service",
             expected="a name that this service is set up to be called by",
-            remedy="Use the service's own address, or let whoever runs it add this name to ECG_TRUSTED_HOSTS.",
+            remedy="Use the service's own address, or ask the operator to add this name to ECG_TRUSTED_HOSTS.",
         )
 
 
@@ -58,7 +58,7 @@ class UnauthorizedError(AccessError):
         super().__init__(
             found=found,
             expected="the header `Authorization: Bearer`, followed by a valid key or token",
-            remedy="Send your key, or a fresh token; whoever runs the service gives out keys.",
+            remedy="Send your key, or a fresh token; the operator gives out keys.",
         )
 
 
@@ -92,5 +92,5 @@ class IssuerUnavailableError(AccessError):
         super().__init__(
             found="a token that cannot be checked, because the keys of its issuer cannot be fetched",
             expected="an issuer that publishes its keys",
-            remedy="Try again after the time in Retry-After; if it stays, tell whoever runs the service.",
+            remedy="Try again after the time in Retry-After; if it stays, tell the operator.",
         )

@@ -1,9 +1,8 @@
-"""API keys: how one is made, what of it is kept, how it is recognised. Knows neither HTTP nor when a file is read.
+"""API keys: make one, keep its hash, recognise it, and reread the file of keys.
 
-``python -m service.auth.keys new ID >> keys`` makes one: it writes the line for the file, and shows the key once.
+``python -m service.auth.keys new ID >> keys`` makes a key: it writes the line for the file, and shows the key once.
 
-Only the SHA-256 of a key is kept. A fast hash is right here: a key is 256 random bits, so there is nothing to guess
-that a slow hash would slow down. For a password, which people choose, it would be wrong.
+Only the SHA-256 of a key is kept. A slow password hash would gain nothing: a key is 256 random bits.
 """
 
 import argparse
@@ -68,7 +67,7 @@ class ApiKeys:
         return len(self._lines)
 
     def id_of(self, key: str) -> str | None:
-        """The id of the one who holds this key; ``None``: no one does."""
+        """Return the id of a key; ``None``: it is unknown."""
         given = _hash(key)
         found = None
         # Every line is compared, in constant time: how long it takes tells neither whether nor where there is a match.
@@ -81,9 +80,8 @@ class ApiKeys:
 class KeyFile:
     """The keys of a file as it is now, at most `REREAD_S` late.
 
-    A change that cannot be used (the file is gone or malformed) is told in the log, once; the keys from before go on
-    opening the service, so that a slip of the pen does not shut everyone out. A file that has become empty is no slip:
-    its last key was withdrawn.
+    If the new file is missing or invalid, the previous keys stay valid, and the log says so once. An empty file
+    withdraws the last key.
 
     Raises:
         StartupError: there are no keys to begin with.

@@ -1,6 +1,8 @@
-"""Bearer tokens of an OpenID Connect issuer (RFC 7519, RFC 9068): whether one holds, and whose it is.
+"""Check OpenID Connect tokens (RFC 7519, RFC 9068) with the issuer's public keys.
 
-Knows neither HTTP nor how the issuer's keys are fetched.
+A thread fetches the keys, since `urllib` blocks. They stay in memory and are renewed before they expire. PyJWT's own
+client fetches in the caller's thread, and again for every unknown key id, so that anyone could make the service call
+the issuer.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Runs of a model that are shared: pages that come within a moment of each other go through the graph together.
+"""Share runs of a model: pages that arrive within a moment of each other go through the graph together.
 
-A GPU takes several pages in little more time than one; a CPU gains nothing (`python -m benchmarks.batching`). Knows no
-ONNX Runtime, no request and no thread of its own: who comes first waits for the others, runs, and hands out.
+A GPU takes several pages in little more time than one; a CPU gains nothing (`python -m benchmarks.batching`). The first
+page waits for others, runs them all, and hands out the results.
 """
 
 from collections.abc import Callable
@@ -145,5 +145,5 @@ def _warm_up(classifier: Classifier, bundle: Bundle, most_pages: int) -> None:
             raise BrokenModelError(
                 found=f"{bundle.manifest.ref}: it does not run on {pages} pages at a time",
                 expected=f"a graph that runs on {most_pages} here",
-                remedy="Ask for another model; whoever runs the service can lower ECG_BATCH_PAGES.",
+                remedy="Ask for another model. The operator can lower ECG_BATCH_PAGES.",
             ) from error

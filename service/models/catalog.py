@@ -1,7 +1,4 @@
-"""The registry as the service sees it: what may be served, and refusals in the service's own words.
-
-Knows no classifier and no HTTP. Reads files: call it in a thread.
-"""
+"""List and load bundles of the registry, with errors in the service's own words. Reads files: call it in a thread."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,7 +111,7 @@ def _in_our_words() -> Iterator[None]:
         raise RegistryUnavailableError(
             found=_phrase(error),
             expected="a registry that can be read",
-            remedy="Whoever runs the service should check the folder of models.",
+            remedy="The operator should check the folder of models.",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The model that answers unless another is asked for, and how it follows the registry. Knows no file and no HTTP."""
+"""The default model: load it, follow promotions, keep the old one if the new one is rejected."""
 
 import asyncio
 import logging
@@ -59,7 +59,7 @@ class DefaultModel:
         """
         if self._model is None:
             reason = _LOADING if self._problem is None else f"{_NOT_LOADED}: {self._problem}"
-            raise NotReadyError(reason, remedy="Whoever runs the service finds the reason in its log.")
+            raise NotReadyError(reason, remedy="The operator finds the reason in the log.")
         return self._model
 
     @property

@@ -1,7 +1,4 @@
-"""A bundle to a model that is ready to answer: verified, loaded, warmed up, its recorded answer reproduced.
-
-One at a time, off the event loop. Knows neither which model is the default nor which are kept.
-"""
+"""Load a bundle: verify it, open it, warm it up, and reproduce its recorded answer. One at a time, in a thread."""
 
 import asyncio
 import logging
@@ -82,7 +79,7 @@ def _check_preprocessing(manifest: BundleManifest) -> None:
         raise BrokenModelError(
             found=f"{manifest.ref}: preprocessing by which no page can be read: {error or type(error).__name__}",
             expected="the numbers of a layout and of a pen, as the trainer publishes them",
-            remedy="Ask for another model; whoever runs the service should ask where this one came from.",
+            remedy="Ask for another model. The operator should ask where this one came from.",
         ) from error
 
 
@@ -96,5 +93,5 @@ def _check_golden(bundle: Bundle, classifier: Classifier) -> None:
         raise BrokenModelError(
             found=f"{manifest.ref}: its answer differs by {difference:.1e} from the recorded one",
             expected=f"the same within {GOLDEN_LIMIT:.0e}",
-            remedy="Ask for another model; whoever runs this one should look for what computes otherwise here.",
+            remedy="Ask for another model. The operator should find out what computes differently here.",
         )

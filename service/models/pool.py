@@ -1,4 +1,4 @@
-"""The models that are loaded: the default, and the few others that were asked for last. Knows no file and no HTTP."""
+"""The loaded models: the default, and the few others that were used last."""
 
 import asyncio
 from collections import OrderedDict
@@ -35,9 +35,8 @@ class _Other:
 class ModelPool:
     """Loads each model once. The default stays; of the others those used last are kept, within the budget.
 
-    A model that is dropped is gone from memory when the last request that uses it is answered. One that is still being
-    loaded is not dropped, also when nobody waits for it any more: its load would stay in the queue, and the next
-    request would add another. So no more loads wait than there are places, and a promotion waits for no more.
+    A dropped model leaves memory with the last request that uses it. A model that is still loading is not dropped, or
+    loads would pile up in the queue.
     """
 
     def __init__(self, catalog: Catalog, loader: ModelLoader, default: DefaultModel, budget: Budget) -> None:

@@ -1,8 +1,7 @@
-"""What routes need from the framework and the request.
+"""What routes share: early rejection, query, body, caller, and the description of problems.
 
-What is only looked up is a plain function that routes call: as a dependency, it takes the framework some 0.05 ms of a
-request. A dependency is ``async``, whether it waits or not: any other is called in a thread, and each change of
-thread waits for the interpreter's lock, which the threads that read pages hold.
+A dependency is ``async`` even where it waits for nothing: FastAPI calls any other in a thread, which waits for the
+interpreter lock that the workers hold.
 """
 
 from collections.abc import Callable, Coroutine
@@ -96,7 +95,7 @@ def service_of(request: Request) -> Service:
 
 
 def asked_by(request: Request, idempotency_key: str | None = None) -> Asked:
-    """Give what identifies a request for an answer; with a key, one that is given again to whoever repeats it."""
+    """Return what identifies a request for an answer."""
     return Asked(
         request_id=request.state.request_id,
         key_id=getattr(request.state, "key_id", None),
@@ -121,7 +120,7 @@ class _KnownCaller(HTTPBearer):  # which describes it in OpenAPI
 
 _KNOWN_CALLER = _KnownCaller(
     scheme_name="key or token",
-    description="A key that whoever runs the service gives out, or a token of its issuer; where it asks for one.",
+    description="A key of the operator's, or a token of its issuer; where it asks for one.",
 )
 
 PROTECTED = (Depends(_KNOWN_CALLER),)
@@ -170,6 +169,7 @@ _REFUSALS: tuple[type[Exception], ...] = (
     UnreadableLeadsError,
     InvalidRequestError,
     errors.MalformedMultipartError,
+    errors.MalformedHttpError,
     errors.IncompleteBodyError,
     errors.BodyTimeoutError,
     errors.UnknownModelError,

@@ -1,4 +1,4 @@
-"""GET /models, and what one of them says about itself. Knows HTTP only."""
+"""GET /models, and the card of one model."""
 
 import asyncio
 

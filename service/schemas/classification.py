@@ -1,9 +1,10 @@
-"""Answers and problems, as they are sent."""
+"""Responses about pages, health, and problems."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from model_registry.policy import DecisionPolicy
 from service.classify import ClassificationResult, ClassProbabilities, Finding
@@ -17,11 +18,18 @@ from sources.source import SourceKind
 
 __all__ = ["Classification", "Health", "Image", "Liveness", "Milliseconds", "Positive", "Problem", "most_probable"]
 
+
+def _rounded(digits: int) -> AfterValidator:
+    """Round to what a number means: more digits would claim a precision that nothing here has."""
+    to_digits: Callable[[float], float] = partial(round, ndigits=digits)
+    return AfterValidator(to_digits)
+
+
 # Not a number would be sent as null; so it is an error here.
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), _rounded(4)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probabilities = dict[str, Share]
-Milliseconds = Annotated[float, Field(ge=0)]
+Milliseconds = Annotated[float, Field(ge=0), _rounded(2)]
 
 
 class _FromOurs(BaseModel):
@@ -71,7 +79,7 @@ class PageFinding(BaseModel):
     present: Annotated[bool, Field(description="Whether the probability reaches the threshold.")]
 
 
-class OperatingPoint(BaseModel):
+class UsedOperatingPoint(BaseModel):
     """From which probability on a page is flagged for the critical class, and what that gave where it was chosen.
 
     It was chosen on the very pages that it is judged on here, which the networks had not seen: expect worse on others.
@@ -91,7 +99,8 @@ class PageQuality(BaseModel):
     """What was measured on the page, whatever the model says."""
 
     heart_rate_bpm: Annotated[
-        Positive | None, Field(description="From the rhythm strip; null: fewer than three beats found.")
+        Annotated[Positive, _rounded(1)] | None,
+        Field(description="From the rhythm strip; null: fewer than three beats found."),
     ]
     rate: Annotated[
         RateBand | None,
@@ -101,7 +110,7 @@ class PageQuality(BaseModel):
         bool | None, Field(description="Whether the intervals between beats are even; null: fewer than four beats.")
     ]
     einthoven_residual_mv: Annotated[
-        float, Field(ge=0, allow_inf_nan=False, description="RMS of II - I - III, 0 but for noise.")
+        float, Field(ge=0, allow_inf_nan=False, description="RMS of II - I - III, 0 but for noise."), _rounded(3)
     ]
     coverage: Annotated[dict[Lead, Share], Field(description="Share of each lead's width with a trace.")]
 
@@ -148,10 +157,14 @@ class Classification(BaseModel):
 
     request_id: str
     predicted_class: Annotated[str, Field(description="The most probable class of the page.")]
-    probabilities: Annotated[Probabilities, Field(description="Of the page, by class; they sum to 1.")]
+    probabilities: Annotated[
+        Probabilities, Field(description="Of the page, by class, to 4 decimals; they sum to 1 within 0.001.")
+    ]
     decision: Annotated[Status, Field(description="`referred`: a person has to look, for each of `reasons`.")]
     reasons: list[Reason]
-    operating_point: Annotated[OperatingPoint | None, Field(description="Null: the model has no measured thresholds.")]
+    operating_point: Annotated[
+        UsedOperatingPoint | None, Field(description="Null: the model has no measured thresholds.")
+    ]
     policy: Annotated[
         PolicySource | None,
         Field(description="Whose thresholds decided: the model's or this site's; null: there are none."),

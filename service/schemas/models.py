@@ -1,4 +1,4 @@
-"""What is said about the models, as it is sent. Knows no answer."""
+"""Responses about models."""
 
 from datetime import datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What was read off a page, as it is sent. Knows nothing of how it was read."""
+"""The response of POST /reading."""
 
 from base64 import b64encode
 from typing import Annotated, Literal

@@ -1,6 +1,6 @@
-"""How the service logs: one line per record, to stderr, of ``key=value`` pairs or of JSON. Knows no request.
+"""Logging to stderr, one line a record, as ``key=value`` pairs or JSON.
 
-What a record is about is its message, a fixed word; the rest is in ``extra={"fields": {...}}``.
+The message is a fixed word; ``extra={"fields": {...}}`` holds the rest.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""What is counted while the service runs, for Prometheus. Knows no route and no HTTP server.
+"""Prometheus counters and histograms.
 
 Every label comes from a closed set (routes, methods, codes, published bundles and their classes), never from what a
-client writes. Each metric is explained in docs/operations.md.
+client writes. docs/operations.md explains each metric.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -48,8 +48,12 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._requests = self._counters("requests", "Requests answered", RequestFacts._fields)
         self._rejects = self._counters("rejects", "Requests refused with 429 or 503", ["code"])
-        self._durations = self._histograms("request_seconds", "From request to answer", ["route"], _REQUEST_BUCKETS_S)
-        self._stages = self._histograms("stage_seconds", "Stages of a page", ["stage", "bundle"], _STAGE_BUCKETS_S)
+        self._durations = self._histograms(
+            "request_duration_seconds", "From request to answer", ["route"], _REQUEST_BUCKETS_S
+        )
+        self._stages = self._histograms(
+            "stage_duration_seconds", "Stages of a page", ["stage", "bundle"], _STAGE_BUCKETS_S
+        )
         self._runs = self._histogram(
             "batch_pages", "Pages in a run of a model whose runs are shared", [], _RUN_BUCKETS_PAGES
         )

@@ -1,7 +1,4 @@
-"""The `traceparent` header, by which tracing systems tie a request's log lines together (W3C Trace Context).
-
-Knows no tracing system: takes a trace that a client began and passes it on. What begins one: `service.spans`.
-"""
+"""The `traceparent` header, which ties the log lines of a request together across services (W3C Trace Context)."""
 
 import re
 import secrets

@@ -1,4 +1,4 @@
-"""Spans of requests, sent to an OpenTelemetry collector. Knows no route; the one module that knows OpenTelemetry.
+"""Spans of requests, sent to an OpenTelemetry collector.
 
 In a span stands what stands in the log: names from closed sets, numbers, a well-formed request id and trace id, and
 nothing else that a client writes. That is why no instrumentation of a framework is used: they send addresses and

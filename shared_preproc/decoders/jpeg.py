@@ -28,6 +28,7 @@ _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)  # in entropy
 _COEFFICIENTS = 64
 
 _MOST_SEGMENTS = 1000
+_LARGE_BYTES = 4 * 2**20  # libjpeg keeps each APP2 after a scan; in a smaller file these take little memory
 _MOST_SCANS = 100  # encoders write about ten; one of twenty bytes costs a way over the whole picture
 
 
@@ -114,6 +115,8 @@ def _check_scans(data: bytes, first: _Segment, frame: _Frame) -> None:
 
     libjpeg shows a picture whose last scans are missing without a warning.
     """
+    if len(data) > _LARGE_BYTES and data.count(bytes((_FILL, _EXTRAS)), first.start) > _MOST_SEGMENTS:
+        raise unsupported(f"a JPEG of more than {_MOST_SEGMENTS} segments")
     if frame.marker != _PROGRESSIVE and data[first.start] == len(frame.components):
         return  # one scan has it all, and libjpeg warns if it is cut
     missing_bits = {component: [1] * _COEFFICIENTS for component in frame.components}

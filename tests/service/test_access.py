@@ -89,7 +89,7 @@ def test_being_open_to_anyone_is_told_in_the_log(models_dir: Path, caplog: pytes
     assert ANONYMOUS == "anonymous"
 
 
-def test_an_issuer_that_does_not_answer_stops_neither_the_start_nor_the_keys(models_dir: Path, keys_file: Path) -> None:
+def test_silent_issuer_blocks_neither_start_nor_keys(models_dir: Path, keys_file: Path) -> None:
     with issuing() as issuer:
         issuer.documents = {}
         oidc = {"oidc_issuer": issuer.url, "oidc_audience": AUDIENCE}

@@ -221,7 +221,7 @@ def test_what_is_left_on_a_full_disk_at_the_end_is_said(
     assert [record.levelno for record in caplog.records if record.msg == "audit_failing"] == [logging.ERROR]
 
 
-def test_where_it_is_required_nothing_is_answered_that_has_no_room(full_disk: FullDisk, tmp_path: Path) -> None:
+def test_required_audit_without_room_answers_nothing(full_disk: FullDisk, tmp_path: Path) -> None:
     audit = AuditLog(full_disk, settings_of(tmp_path, audit_required=True, audit_queue_records=1))
     audit.start()
     audit.record({"number": 1})

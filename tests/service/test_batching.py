@@ -124,7 +124,7 @@ def test_shared_runs_keep_readers_and_findings_apart(readers: Bundle) -> None:
     assert np.abs(answers[0].pages - answers[1].pages).max() > 0.1
 
 
-def test_a_complete_batch_goes_at_once_and_each_gets_its_own_rows(tiny: Bundle) -> None:
+def test_full_batch_runs_at_once_and_each_gets_its_rows(tiny: Bundle) -> None:
     model = opened(tiny)
     sharing, counted = shared(model, most_pages=6)
     pages = golden_tensor(tiny.manifest.preprocessing, seed=2, pages=6)

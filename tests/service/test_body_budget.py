@@ -89,7 +89,7 @@ def test_bytes_are_taken_from_the_oldest_that_still_arrives() -> None:
 
 
 @pytest.mark.parametrize(("expected_bytes", "enough"), [(60, True), (61, False), (0, True)])
-def test_none_is_given_up_for_a_body_that_does_not_fit_all_the_same(expected_bytes: int, enough: bool) -> None:
+def test_body_that_cannot_fit_evicts_no_other(expected_bytes: int, enough: bool) -> None:
     async def use(budget: BodyBudget) -> None:
         with ExitStack() as stack:
             arrivals = [stack.enter_context(budget.arrival()) for _ in range(5)]

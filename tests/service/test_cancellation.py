@@ -64,7 +64,7 @@ def test_an_explanation_whose_time_is_up_lets_go_of_its_thread(client: httpx.Cli
     assert client.post("/classify", content=PAGE).is_success
 
 
-def test_an_explanation_whose_client_has_gone_lets_go_of_its_thread(client: httpx.Client, slow: SlowClassifier) -> None:
+def test_disconnect_frees_the_thread_of_an_explanation(client: httpx.Client, slow: SlowClassifier) -> None:
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
         connection.sendall(EXPLANATION + PAGE)
         wait_until(lambda: slow.batches >= 3)

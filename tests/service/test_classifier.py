@@ -136,9 +136,7 @@ def test_demanding_cuda_of_a_package_without_it_is_an_error() -> None:
         choose_providers("cuda", [CPU])
 
 
-def test_demanding_cuda_is_checked_against_a_session_where_the_package_only_lists_it(
-    monkeypatch: pytest.MonkeyPatch, bundle: Bundle
-) -> None:
+def test_demanded_cuda_is_checked_in_a_session(monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> None:
     if CUDA in ort.get_available_providers():
         pytest.skip("CUDA may work here")
     opened = OnnxClassifier(bundle, wanted="auto", threads=1)

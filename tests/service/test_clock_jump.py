@@ -63,7 +63,7 @@ def test_pages_deadlines_and_the_audit_do_not_mind(
         given = [first, *answered, again]
         assert {answer.status_code for answer in given} == {200}
         assert (again.headers.get("idempotency-replayed"), again.content) == ("true", first.content)
-        assert Scrape(process.client).value("ecg_request_seconds_sum") < 600
+        assert Scrape(process.client).value("ecg_request_duration_seconds_sum") < 600
         wait_until(lambda: len(answers(tmp_path / "audit")) == len(given))
     told = [datetime.fromisoformat(record["time"]) for record in answers(tmp_path / "audit")]
     assert {WallClock.is_ahead(time_, ahead_s) for time_ in told} == {True, False}

@@ -67,7 +67,7 @@ def test_idle_connections_keep_nobody_out(sending: bytes, models_dir: Path) -> N
         assert "level=error" not in process.log
 
 
-def test_where_few_files_may_be_open_connections_do_not_use_them_up(models_dir: Path) -> None:
+def test_connections_leave_files_under_a_low_limit(models_dir: Path) -> None:
     with (
         running(environment(models_dir), ("-c", WITH_FEW_FILES)) as process,
         connections(process.url, 2 * FEW_FILES, ANSWERED),
@@ -97,7 +97,7 @@ def test_a_client_that_does_not_read_its_answers_does_not_stay(models_dir: Path)
         assert "level=error" not in process.log
 
 
-def test_a_client_that_does_not_read_that_it_is_refused_does_not_stay(models_dir: Path) -> None:
+def test_client_that_reads_no_refusal_is_evicted(models_dir: Path) -> None:
     """Less waits for it than asyncio holds before it says so."""
     with running(environment(models_dir, ECG_BODY_TIMEOUT_S="0.5")) as process, socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)

@@ -37,7 +37,7 @@ def requests_counted(client: httpx.Client, count: int, **labels: str) -> Scrape:
     return scrape
 
 
-def test_requests_are_counted_by_route_method_status_code_and_bundle(fresh: httpx.Client) -> None:
+def test_requests_are_counted_by_route_status_and_bundle(fresh: httpx.Client) -> None:
     for _ in range(2):
         assert fresh.post("/classify", content=PAGE).is_success
     assert fresh.post("/classify?model=other", content=PAGE).is_success
@@ -56,7 +56,7 @@ def test_requests_are_counted_by_route_method_status_code_and_bundle(fresh: http
     requests_counted(fresh, 1, route="none", method="GET", status="404", code="not_found", bundle="none")
     requests_counted(fresh, 1, route="/health/live", method="other", status="405")
     scrape = requests_counted(fresh, 1, route="/health/live", method="HEAD", status="200")
-    assert scrape.value("ecg_request_seconds_count", route="/classify") == 6
+    assert scrape.value("ecg_request_duration_seconds_count", route="/classify") == 6
 
 
 def test_a_page_is_counted_by_stage_decision_reason_and_class(fresh: httpx.Client) -> None:
@@ -65,10 +65,11 @@ def test_a_page_is_counted_by_stage_decision_reason_and_class(fresh: httpx.Clien
     fresh.post("/classify", content=factories.blank_png())
     scrape = Scrape(fresh)
     stages = {
-        stage: scrape.value("ecg_stage_seconds_count", stage=stage, bundle="tiny/1") for stage in answer["timings_ms"]
+        stage: scrape.value("ecg_stage_duration_seconds_count", stage=stage, bundle="tiny/1")
+        for stage in answer["timings_ms"]
     }
     assert stages == {"decode": 2, "preprocess": 2, "examine": 2, "inference": 2, "explain": 1, "total": 0}
-    assert scrape.value("ecg_stage_seconds_sum", stage="decode") > answer["timings_ms"]["decode"] / 1000
+    assert scrape.value("ecg_stage_duration_seconds_sum", stage="decode") > answer["timings_ms"]["decode"] / 1000
     assert scrape.value("ecg_decisions_total", bundle="tiny/1", decision=answer["decision"]) == 2
     assert scrape.labels("ecg_reasons_total", "reason") == {reason["code"] for reason in answer["reasons"]}
     assert scrape.value("ecg_reasons_total", reason="no_thresholds") == 2

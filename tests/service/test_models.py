@@ -164,9 +164,7 @@ def test_a_client_that_goes_away_leaves_the_load_to_the_others(models_dir: Path)
 
 
 @pytest.mark.parametrize(("models", "room_for"), [(2, 9), (9, 2)])
-def test_clients_that_go_away_leave_no_more_loads_than_there_are_places(
-    tmp_path: Path, models: int, room_for: int
-) -> None:
+def test_disconnects_leave_no_surplus_model_loads(tmp_path: Path, models: int, room_for: int) -> None:
     registry = Registry(tmp_path)
     registry.promote(publish_tiny(registry))
     others = [publish_tiny(registry, name=name) for name in ("a", "b", "c")]
@@ -214,7 +212,7 @@ def test_a_load_that_failed_is_tried_again(models_dir: Path) -> None:
     in_pool(models_dir, open_at_the_second_try, use)
 
 
-def test_preprocessing_that_this_program_does_not_compute_is_refused(tmp_path: Path) -> None:
+def test_unsupported_preprocessing_is_refused(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     ref = publish_tiny(registry, preprocessing=replace(MASKS_150, revision=MASKS_150.revision + 1))
     with pytest.raises(BrokenModelError, match="revision"):

@@ -89,7 +89,7 @@ def test_a_refused_body_that_never_ends_is_not_drained_for_ever(models_dir: Path
         assert connection.recv(65536) == b""
 
 
-def test_a_refused_body_that_ends_leaves_the_connection_for_the_next_request(models_dir: Path) -> None:
+def test_connection_survives_a_refused_body(models_dir: Path) -> None:
     with (
         serving(settings_for(models_dir, header_timeout_s=0.3)) as client,
         stalled_upload(client.base_url, "/classify?model=none") as connection,
@@ -119,7 +119,7 @@ def test_what_follows_a_refused_body_is_the_next_request(models_dir: Path) -> No
 
 @pytest.mark.parametrize(("target", "status"), [("/nowhere", 404), ("/classify?model=none", 404), ("/classify", 413)])
 @pytest.mark.parametrize("last", [b"HTTP/1.0\r\nHost: localhost", b"HTTP/1.1\r\nHost: localhost\r\nConnection: close"])
-def test_who_sends_all_before_listening_gets_the_refusal_though_the_connection_ends(
+def test_client_that_sends_all_first_gets_the_refusal(
     client: httpx.Client, target: str, status: int, last: bytes
 ) -> None:
     size_bytes = 20 * MB
@@ -205,14 +205,12 @@ def test_a_body_that_stops_half_way(models_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(("reference", "status"), [("none", 404), ("damaged", 503)])
-def test_a_model_that_cannot_answer_is_told_before_the_body_is_sent(
-    client: httpx.Client, reference: str, status: int
-) -> None:
+def test_unusable_model_is_refused_before_the_body(client: httpx.Client, reference: str, status: int) -> None:
     with stalled_upload(client.base_url, f"/classify?model={reference}") as connection:
         assert connection.recv(65536).startswith(f"HTTP/1.1 {status} ".encode())
 
 
-def test_a_service_that_is_not_ready_says_so_before_the_body_is_sent(tmp_path: Path) -> None:
+def test_not_ready_is_answered_before_the_body(tmp_path: Path) -> None:
     with (
         serving(settings_for(tmp_path), until_ready=False) as client,
         stalled_upload(client.base_url) as connection,
@@ -220,7 +218,7 @@ def test_a_service_that_is_not_ready_says_so_before_the_body_is_sent(tmp_path: P
         assert connection.recv(65536).startswith(b"HTTP/1.1 503 ")
 
 
-def test_uploads_that_stall_fill_no_more_memory_than_there_is_for_bodies(models_dir: Path) -> None:
+def test_stalled_uploads_stay_within_the_body_budget(models_dir: Path) -> None:
     room = {"ECG_WORKERS": "1", "ECG_MAX_BODIES_BYTES": str(2 * UPLOAD_BYTES)}
     with running(environment(models_dir, **room)) as process, ExitStack() as uploads:
         assert process.client.post("/classify", content=page_jpeg()).is_success

@@ -118,6 +118,7 @@ def test_largest_picture_is_one_of_50_megapixels() -> None:
 @pytest.mark.parametrize(
     ("data", "found"),
     [
+        (factories.page_jpeg()[:-2] + 2**20 * b"\xff\xe2\0\2" + files.END, "more than 1000 segments"),
         (files.jpeg_of_frame(0xC9), "arithmetic-coded"),
         (files.jpeg_of_frame(0xCA), "arithmetic-coded"),
         (files.jpeg_of_frame(0xCB), "arithmetic-coded"),
@@ -137,7 +138,18 @@ def test_largest_picture_is_one_of_50_megapixels() -> None:
         ),
     ],
     ids=[
-        *("sof9", "sof10", "sof11", "sof3", "tiff-pages", "tiff-jpeg", "tiff-group3", "tiff-cmyk", "tiff-16"),
+        *(
+            "segments-at-the-end",
+            "sof9",
+            "sof10",
+            "sof11",
+            "sof3",
+            "tiff-pages",
+            "tiff-jpeg",
+            "tiff-group3",
+            "tiff-cmyk",
+            "tiff-16",
+        ),
         *("gif-animated", "webp-animated"),
     ],
 )

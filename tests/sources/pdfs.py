@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_preproc.recording import RECORDED_LEADS
-from trainer.synth import synth_signals
+from synthetic.pages import synth_signals
 
 POINTS_PER_MM = 72 / 25.4
 A4_LANDSCAPE = (842.0, 595.0)

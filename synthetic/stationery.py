@@ -1,4 +1,4 @@
-"""What a report page carries besides its signals: frame, grid, texts. Knows no signal.
+"""What a report page carries besides its signals: frame, grid, texts.
 
 Positions, sizes and colours were measured on real EDAN SE-3 pages; all are pixels of the 2213 x 1572 page. The
 typeface is a stand-in: Pillow's built-in sans serif, fitted into the real words' places.

@@ -1,4 +1,4 @@
-"""Where signals land on the printed page: the ground truth of a rendered page. Knows no image."""
+"""Where signals land on the printed page: the ground truth of a rendered page."""
 
 from dataclasses import dataclass
 

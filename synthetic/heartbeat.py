@@ -1,4 +1,4 @@
-"""Made-up twelve-lead recordings of four kinds of heart. Knows no page and no file.
+"""Made-up twelve-lead recordings of four kinds of heart.
 
 Each beat is a sum of Gaussians, one for each wave and lead, set along the recording at every R peak: the waves of
 McSharry, Clifford, Tarassenko and Smith (2003), "A dynamical model for generating synthetic electrocardiogram

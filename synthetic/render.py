@@ -1,6 +1,6 @@
-"""Known signals to a printed report page, as the EDAN SE-3 prints them. Knows no class, no file and no heart.
+"""Known signals to a printed report page, as the EDAN SE-3 prints them.
 
-`trainer.geometry.PageGeometry` gives the exact place of every sample: what is read back can be held against it.
+`synthetic.geometry.PageGeometry` gives the exact place of every sample: what is read back can be held against it.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from shared_preproc.layout import EDAN_3X4_R1, Layout
 from shared_preproc.leads import LEADS, Lead
-from trainer.geometry import PageGeometry
-from trainer.lettering import Nib, lead_name_strokes
-from trainer.stationery import INK_RGB, Header, Rgb, blank_form, print_texts
+from synthetic.geometry import PageGeometry
+from synthetic.lettering import Nib, lead_name_strokes
+from synthetic.stationery import INK_RGB, Header, Rgb, blank_form, print_texts
 
 __all__ = ["SIGNAL_LEADS", "Header", "Signals", "render_page"]
 

@@ -1,4 +1,4 @@
-"""The serif letters of the lead names, as strokes of a pen. Knows no page.
+"""The serif letters of the lead names, as strokes of a pen.
 
 Drawn for this project after the shape of a roman typeface, so that nothing depends on installed fonts.
 """

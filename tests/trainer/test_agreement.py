@@ -6,8 +6,8 @@ import numpy as np
 
 from model_registry.registry import Registry
 from shared_preproc.layout import EDAN_3X4_R1
-from tests.fusion_run import FusionRun
 from tests.service.serving import serving, settings_for
+from tests.trainer.fusion_run import FusionRun
 from trainer.classes import CLASS_NAMES
 from trainer.dataset import read_pages
 from trainer.export import export
