@@ -14,6 +14,7 @@ from service.recordings import recorded_page
 from shared_preproc.errors import UnsupportedFormatError
 from shared_preproc.recording import Recording
 from shared_preproc.spec import TRACES_50_HZ
+from synthetic.pages import synth_signals
 from tests.bundles import publish_readers
 from tests.factories import HEIGHT_PX, WIDTH_PX, page_array, page_jpeg
 from tests.service.audits import answers
@@ -21,7 +22,6 @@ from tests.service.serving import problem, serving, settings_for, wait_until
 from tests.sources.dicoms import CANARY, encapsulated_pdf, jpeg_capture, native_capture, shipped_waveform
 from tests.sources.pdfs import Print, ecg_pdf, hostile_pdfs, scan_pdf
 from tests.sources.signals import muse_xml, stored
-from synthetic.pages import synth_signals
 
 SIZE_PX = (WIDTH_PX, HEIGHT_PX)
 SAME = ("probabilities", "decision", "reasons", "quality", "leads", "image")
