@@ -8,6 +8,7 @@ import json
 import resource
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from shared_preproc.errors import UnsupportedFormatError
 
 __all__ = ["Limits", "run_disposable"]
 
+_ONE_AT_A_TIME = threading.Lock()  # a service's memory grows by the limit of one run
 _WALL_S = 60  # the CPU time is the limit; this one is for a process that waits, or gets no CPU
 
 
@@ -37,13 +39,16 @@ def run_disposable(
     Raises:
         UnsupportedFormatError: the run crashed or went over a limit.
     """
-    with subprocess.Popen(  # noqa: S603 - our own interpreter and script
-        [sys.executable, "-I", str(script), *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-    ) as process:
+    with (
+        _ONE_AT_A_TIME,
+        subprocess.Popen(  # noqa: S603 - our own interpreter and script
+            [sys.executable, "-I", str(script), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        ) as process,
+    ):
         try:
             for limit, value in (
                 (resource.RLIMIT_AS, limits.address_space_bytes),

@@ -9,7 +9,8 @@ import numpy as np
 from shared_preproc.errors import PreprocError
 from shared_preproc.picture import Gray
 from sources.disposable import Limits, run_disposable
-from sources.pdf_curves import Drawing, NotProvenError, read_curves
+from sources.pdf_curves import read_curves
+from sources.pdf_drawing import Drawing, NotProvenError
 from sources.refusals import damaged, not_installed, unsupported
 from sources.source import ImageSource, RecordingSource, Source
 

@@ -6,7 +6,6 @@ against the rhythm strip. The strip also says when a column was recorded, as som
 Lengths are PDF points, x to the right and y up.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,40 +15,22 @@ from numpy.typing import NDArray
 
 from shared_preproc.leads import Lead
 from shared_preproc.recording import RECORDED_LEADS, Recording
+from sources.pdf_drawing import Drawing, NotProvenError, sampled_lines, scale_of, upright
 
-__all__ = ["Drawing", "NotProvenError", "ReadCurves", "read_curves"]
+__all__ = ["ReadCurves", "read_curves"]
 
-_PULSE_S, _PULSE_MV = 0.2, 1.0
-_JITTER = 1e-3  # points by which rounding may move a pulse's side
-_PULSE_TOLERANCE = 0.03  # of a pulse's height and width
-_SCALES = (0.1, 0.2, 0.4, 0.8)  # (mm/mV) / (mm/s): 5/50, 5/25 or 10/50, 10/25, 20/25
-_SCALE_TOLERANCE = 0.005
-_RATES_HZ = (100, 120, 125, 128, 200, 240, 250, 256, 300, 360, 400, 480, 500, 512, 600, 800, 960, 1000, 1024, 2000)
-_FEWEST_SAMPLES = 100
-_UNEVEN = 0.25  # of a step: how far a sample may be drawn from its place
 _PAGE_S = (9.0, 11.0)  # a shorter or longer sum of columns is another form of report
 _MOST_RESIDUAL_MV = 0.01  # carts store 1 to 5 microvolt; each term of a relation is rounded
 _MOST_SHIFT_S = 0.06  # between where a column is drawn and its time
 _MOST_TIMING = 0.15  # RMS by which a column may miss the strip, over its own RMS: half a sample is interpolated
 _LEAST_COINCIDENCE = 0.5  # of the slopes of chest leads with those of the strip; 0 for leads of other times
+_LEAST_SHARED = 0.8  # of a column's time: some strips end a little early
 
 Floats = NDArray[np.float64]
 _BY_NAME = {lead.casefold(): lead for lead in RECORDED_LEADS}
 _CHEST = frozenset(RECORDED_LEADS[6:])
 # What the rhythm strip repeats where only the augmented leads are printed: 3/2 II = aVF - aVR, and so on.
 _AUGMENTED = {Lead.I: (Lead.AVL, Lead.AVR), Lead.II: (Lead.AVF, Lead.AVR), Lead.III: (Lead.AVF, Lead.AVL)}
-
-
-class NotProvenError(Exception):
-    """The curves cannot be read with proof; the message says what is missing."""
-
-
-@dataclass(frozen=True, eq=False)
-class Drawing:
-    """What a page draws: polylines float64 (points, 2), and texts with the place of their lower left corner."""
-
-    polylines: tuple[Floats, ...]
-    texts: tuple[tuple[str, float, float], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +53,6 @@ class ReadCurves:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pulse:
-    foot: float
-    height: float
-    widths: tuple[float, float]
-    """Of the top, and between the feet."""
-
-
-@dataclass(frozen=True, eq=False)
 class _Curve:
     """One lead's samples in one row, from where they are drawn."""
 
@@ -88,16 +61,17 @@ class _Curve:
 
 
 def read_curves(drawing: Drawing) -> ReadCurves:
-    """Read a page of 12 leads in 1, 2 or 4 columns, upright or turned by quarters.
+    """Read a page of 12 leads in columns, upright or turned by quarters.
 
     Raises:
         NotProvenError: something is missing, or does not agree.
     """
-    drawing, pulses = _upright(drawing)
-    lines, step = _curves(drawing.polylines)
-    height, points_per_s, rate_hz = _scale(pulses, step, drawing.texts)
-    feet = _distinct([pulse.foot for pulse in pulses], 0.1 * height)
-    rows = _rows(lines, feet, height)
+    drawing, pulses = upright(drawing)
+    lines, step = sampled_lines(drawing.polylines)
+    scale = scale_of(pulses, step, drawing.texts)
+    rate_hz = scale.rate_hz
+    feet = _distinct([pulse.foot for pulse in pulses], 0.1 * scale.points_per_mv)
+    rows = _rows(lines, feet, scale.points_per_mv)
     columns, strip, strip_lead = _columns(rows, _names(drawing.texts), feet, step)
     einthoven_mv = _limb_residual_mv(columns)
     samples_mv = {lead: curve.signal_mv for column in columns for lead, curve in column.items()}
@@ -106,98 +80,10 @@ def read_curves(drawing: Drawing) -> ReadCurves:
             raise NotProvenError("no rhythm strip proves the times of the columns")
         return ReadCurves(_assembled(columns, [0.0], None, rate_hz), samples_mv, rate_hz, einthoven_mv, 0.0)
     strip_lead = strip_lead or _lead_of(strip, columns[0])
-    drawn_s = [(next(iter(column.values())).x - strip.x) / points_per_s for column in columns]
+    drawn_s = [(next(iter(column.values())).x - strip.x) / scale.points_per_s for column in columns]
     starts_s, timing = _timed(columns, strip, strip_lead, drawn_s, rate_hz)
     recording = _assembled(columns, starts_s, (strip_lead, strip.signal_mv), rate_hz)
     return ReadCurves(recording, samples_mv | {strip_lead: strip.signal_mv}, rate_hz, einthoven_mv, timing)
-
-
-# --- what is drawn --------------------------------------------------------------------------------------------------
-
-
-def _upright(drawing: Drawing) -> tuple[Drawing, list[_Pulse]]:
-    """Turn by quarters until calibration pulses stand upright."""
-    for _ in range(4):
-        pulses = [pulse for line in drawing.polylines if (pulse := _pulse(line)) is not None]
-        if pulses:
-            return drawing, pulses
-        drawing = Drawing(
-            tuple(np.stack([line[:, 1], -line[:, 0]], axis=1) for line in drawing.polylines),
-            tuple((text, y, -x) for text, x, y in drawing.texts),
-        )
-    raise NotProvenError("no calibration pulse is drawn as a line of its own")
-
-
-def _pulse(line: Floats) -> _Pulse | None:
-    """A line that goes to the right, up from its foot to a level top, and down again."""
-    x, y = line.T
-    foot, top = y.min(), y.max()
-    if len(line) >= _FEWEST_SAMPLES or top <= foot or (np.diff(x) < -_JITTER).any():
-        return None
-    high, low = y > top - _PULSE_TOLERANCE * (top - foot), y < foot + _PULSE_TOLERANCE * (top - foot)
-    edges = np.flatnonzero(np.diff(high.astype(int)))
-    if not (high | low).all() or len(edges) != 2 or high[0]:  # noqa: PLR2004 - one way up, one down
-        return None
-    rise, fall = edges
-    return _Pulse(float(foot), float(top - foot), (float(x[fall] - x[rise + 1]), float(x[fall + 1] - x[rise])))
-
-
-def _curves(polylines: Sequence[Floats]) -> tuple[list[Floats], float]:
-    """The lines with one point for every sample, to the right in even steps; and the step."""
-    found, steps = [], []
-    for line in polylines:
-        if len(line) < _FEWEST_SAMPLES:
-            continue
-        x = line[:, 0]
-        step = (x[-1] - x[0]) / (len(x) - 1)
-        if step > 0 and np.abs(x - x[0] - step * np.arange(len(x))).max() < _UNEVEN * step:
-            found.append(line)
-            steps.append(step)
-    if not found:
-        raise NotProvenError("no line has a point for every sample in even steps")
-    if np.ptp(steps) > 0.002 * max(steps):
-        raise NotProvenError("the curves have different steps between their points")
-    return found, float(np.median(steps))
-
-
-def _scale(
-    pulses: Sequence[_Pulse], step: float, texts: Sequence[tuple[str, float, float]]
-) -> tuple[float, float, float]:
-    """Points a millivolt, points a second, samples a second.
-
-    A pulse that is sampled like the curves has slanted sides: its width lies between that of its top and that of its
-    feet. The sampling rate and the ratio of gain to speed take few values, and settle it.
-    """
-    heights = np.array([pulse.height for pulse in pulses])
-    if np.ptp(heights) > _SCALE_TOLERANCE * heights.max():
-        raise NotProvenError("the calibration pulses have different heights")
-    height = float(np.median(heights)) / _PULSE_MV
-    top, foot = (width / _PULSE_S for width in pulses[0].widths)
-    fitting = [
-        (points_per_s, float(rate))
-        for rate in _RATES_HZ
-        if top * (1 - _PULSE_TOLERANCE) <= (points_per_s := rate * step) <= foot * (1 + _PULSE_TOLERANCE)
-        and any(abs(height / points_per_s / scale - 1) < _SCALE_TOLERANCE for scale in _SCALES)
-    ]
-    if len(fitting) != 1:
-        raise NotProvenError("no sampling rate fits the calibration pulse")
-    ((points_per_s, rate_hz),) = fitting
-    _check_printed_scale(texts, height / points_per_s)
-    return height, points_per_s, rate_hz
-
-
-def _check_printed_scale(texts: Sequence[tuple[str, float, float]], scale: float) -> None:
-    printed = " ".join(text for text, _, _ in texts)
-    gains = re.findall(r"([\d.,/]+)\s*mm\s*/\s*mV", printed, re.IGNORECASE)
-    speeds = re.findall(r"([\d.,]+)\s*mm\s*/\s*s", printed, re.IGNORECASE)
-    try:
-        gain, speed = ({float(text.strip(".,").replace(",", ".")) for text in some} for some in (gains, speeds))
-    except ValueError:  # "10/5 mm/mV": chest leads at half the gain
-        raise NotProvenError("the page prints more than one gain") from None
-    if len(gain) > 1 or len(speed) > 1:
-        raise NotProvenError("the page prints more than one gain or speed")
-    if gain and speed and abs(gain.pop() / speed.pop() / scale - 1) > _PULSE_TOLERANCE:
-        raise NotProvenError("the printed scale is not that of the calibration pulse")
 
 
 # --- which curve is which lead --------------------------------------------------------------------------------------
@@ -238,15 +124,7 @@ def _columns(
     Names stand above or below their curves, so they are matched by order: the rows of names with the rows of curves
     from the top, the names of a row with its curves from the left. A strip may have no name, and is then the last row.
     """
-    if not names:
-        raise NotProvenError("no lead name is printed as text")
-    pitch = min(-np.diff(feet)) if len(feet) > 1 else np.inf
-    lines = _distinct([y for _, _, y in names], 0.4 * pitch)
-    named = [sorted((x, lead) for lead, x, y in names if 0 <= line - y <= 0.4 * pitch) for line in lines]
-    if not len(rows) - 1 <= len(named) <= len(rows):
-        raise NotProvenError(f"{len(named)} rows of lead names stand beside {len(rows)} rows of curves")
-    if np.ptp([line - foot for line, foot in zip(lines, feet, strict=False)]) > 0.5 * pitch:
-        raise NotProvenError("the rows of lead names do not follow the rows of curves")
+    named = _named_rows(names, feet)
     *_, last = rows
     has_strip = len(last) == 1 and (len(named) < len(rows) or len(named[-1]) < len(named[0]))
     lead_rows = rows[:-1] if has_strip else rows
@@ -262,8 +140,24 @@ def _columns(
             columns[place][lead] = curve
     if sorted(lead for column in columns for lead in column) != sorted(RECORDED_LEADS):
         raise NotProvenError("the lead names are not those of twelve leads, each once")
+    if any(len({len(curve.signal_mv) for curve in column.values()}) > 1 for column in columns):
+        raise NotProvenError("curves of one column have different lengths")
     strip_name = named[-1][0][1] if has_strip and len(named) == len(rows) else None
     return columns, last[0] if has_strip else None, strip_name
+
+
+def _named_rows(names: Sequence[tuple[Lead, float, float]], feet: Sequence[float]) -> list[list[tuple[float, Lead]]]:
+    """Names by row from the top, each row from the left with its places; the rows follow those of the pulses."""
+    if not names:
+        raise NotProvenError("no lead name is printed as text")
+    pitch = min(-np.diff(feet)) if len(feet) > 1 else np.inf
+    lines = _distinct([y for _, _, y in names], 0.4 * pitch)
+    named = [sorted((x, lead) for lead, x, y in names if 0 <= line - y <= 0.4 * pitch) for line in lines]
+    if not len(feet) - 1 <= len(named) <= len(feet):
+        raise NotProvenError(f"{len(named)} rows of lead names stand beside {len(feet)} rows of curves")
+    if np.ptp([line - foot for line, foot in zip(lines, feet, strict=False)]) > 0.5 * pitch:
+        raise NotProvenError("the rows of lead names do not follow the rows of curves")
+    return named
 
 
 def _split(row: Sequence[_Curve], parts: int, step: float) -> list[_Curve]:
@@ -283,8 +177,8 @@ def _split(row: Sequence[_Curve], parts: int, step: float) -> list[_Curve]:
 def _limb_residual_mv(columns: Sequence[Mapping[Lead, _Curve]]) -> float:
     """Largest absolute II - I - III, after Goldberger's equation is checked as well."""
     first, second, third, right, left, foot = (_signal(columns, lead) for lead in RECORDED_LEADS[:6])
-    if len({len(first), len(second), len(third)}) > 1 or len({len(right), len(left), len(foot)}) > 1:
-        raise NotProvenError("limb leads of one column have different lengths")
+    if Lead.III not in columns[0] or not any({Lead.AVR, Lead.AVL, Lead.AVF} <= column.keys() for column in columns):
+        raise NotProvenError("limb leads that belong together stand in different columns")
     einthoven_mv = float(np.abs(second - first - third).max())
     if einthoven_mv > _MOST_RESIDUAL_MV:
         raise NotProvenError(f"II - I - III is {einthoven_mv:.3f} mV")
@@ -334,7 +228,8 @@ def _lead_of(strip: _Curve, column: Mapping[Lead, _Curve]) -> Lead:
     alike = [
         lead
         for lead, curve in column.items()
-        if np.abs(strip.signal_mv[: len(curve.signal_mv)] - curve.signal_mv).max() <= _MOST_RESIDUAL_MV
+        if len(curve.signal_mv) <= len(strip.signal_mv)
+        and np.abs(strip.signal_mv[: len(curve.signal_mv)] - curve.signal_mv).max() <= _MOST_RESIDUAL_MV
     ]
     if len(alike) != 1:
         raise NotProvenError("the rhythm strip has no name and repeats no lead of the first column")
@@ -380,14 +275,14 @@ def _check_coincidence(column: Mapping[Lead, _Curve], strip: _Curve, start_s: fl
     chest = [curve.signal_mv for lead, curve in column.items() if lead in _CHEST]
     if not chest:
         return
-    first = round(start_s * rate_hz)
-    together = []
-    for signal_mv in chest:
-        meanwhile = strip.signal_mv[first : first + len(signal_mv)]
-        together.append(
-            np.corrcoef(_steepness(signal_mv[: len(meanwhile)], rate_hz), _steepness(meanwhile, rate_hz))[0, 1]
-        )
-    if not np.mean(together) >= _LEAST_COINCIDENCE:
+    first, samples = round(start_s * rate_hz), len(chest[0])
+    meanwhile = strip.signal_mv[first : first + samples]
+    if len(meanwhile) < _LEAST_SHARED * samples:
+        raise NotProvenError("the rhythm strip ends before the last column")
+    steep = _steepness(meanwhile, rate_hz)
+    with np.errstate(invalid="ignore"):  # of a flat lead
+        together = [np.corrcoef(_steepness(one[: len(meanwhile)], rate_hz), steep)[0, 1] for one in chest]
+    if not np.mean(np.nan_to_num(together)) >= _LEAST_COINCIDENCE:
         raise NotProvenError("the beats of chest leads do not fall on those of the rhythm strip")
 
 

@@ -15,7 +15,7 @@ from sources.source import RecordingSource
 __all__ = ["read_philips_xml", "read_wfdb"]
 
 _PROCESS = Path(__file__).with_name("signal_process.py")
-_LIMITS = Limits(cpu_s=10, address_space_bytes=2 * 2**30)  # wfdb alone takes a second and maps 1.4 GB
+_LIMITS = Limits(cpu_s=10, address_space_bytes=1792 * 2**20)  # wfdb alone takes a second and maps 1.4 GB
 
 
 def read_wfdb(data: bytes) -> RecordingSource:
