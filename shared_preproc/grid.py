@@ -59,31 +59,46 @@ def grid_dots(layout: Layout, spec: GridSpec = GRID) -> NDArray[np.bool_]:
 _TILE_PX = 20  # of a page at half its size: one cell of 5 mm
 _AROUND = 3  # tiles that one offset is measured over
 _HARMONICS = np.arange(1, 6)  # of a cell: from its 5 mm to the dots 1 mm apart
-_SHIFTS_PX = np.arange(-20.0, 20.0, 0.25)
+_SHIFTS_PX = np.linspace(-4.5, 4.5, 19)  # from a guess: nearer than the next line of dots
+_EDGE_PX = 40  # from the frame, which is no part of the grid
 _LEAST_CLEAR = 0.4  # share of a tile that shows paper
 
 
 @dataclass(frozen=True, eq=False)
 class GridPhases:
-    """How well the grid of a page fits the printed one under each shift, at points all over it.
+    """Where the grid of a page may be, at points all over it.
 
     Attributes:
         at_px: float64 (points, 2): x, y of each point on the page.
-        fit: float32 (points, 2, shifts): correlation with the printed grid shifted right, and down.
+        waves: complex (points, 2, harmonics): those of the lines across, and down, turned back by the printed ones.
+        pitch_px: of the lines across, and down.
     """
 
     at_px: NDArray[np.float64]
-    fit: NDArray[np.float32]
+    waves: NDArray[np.complex64]
+    pitch_px: tuple[float, float]
 
-    def nearest(self, guess_px: NDArray[np.float64], reach_px: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Find the best shift within ``reach_px`` of a guess, (points, 2): shifts and their fit, both (points, 2)."""
-        away = np.abs(_SHIFTS_PX - guess_px[..., np.newaxis])
-        fit = np.where(away <= reach_px, self.fit, -np.inf)
-        place = np.clip(fit.argmax(axis=2), 1, len(_SHIFTS_PX) - 2)
-        before, here, after = (np.take_along_axis(self.fit, (place + by)[..., None], 2)[..., 0] for by in (-1, 0, 1))
-        bend = before - 2 * here + after
-        finer = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, 1), 0)
-        return _SHIFTS_PX[place] + 0.25 * np.clip(finer, -1, 1), here.astype(np.float64)
+    def nearest(self, guess_px: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Find where the grid fits best within `_SHIFTS_PX` of a guess.
+
+        Args:
+            guess_px: float64 (points, 2): how far right and down of its printed place.
+
+        Returns:
+            The offsets and how well the grid fits there, -1 to 1, both float64 (points, 2).
+        """
+        per_px = 2j * np.pi / np.array(self.pitch_px)[:, np.newaxis] * _HARMONICS
+        turned = self.waves * np.exp(per_px * guess_px[..., np.newaxis]).astype(np.complex64)
+        offsets, fits = np.empty_like(guess_px), np.empty_like(guess_px)
+        for axis in (0, 1):
+            fit = np.real(turned[:, axis] @ np.exp(per_px[axis][:, np.newaxis] * _SHIFTS_PX).astype(np.complex64))
+            place = np.clip(fit.argmax(axis=1), 1, len(_SHIFTS_PX) - 2)
+            before, here, after = (fit[np.arange(len(fit)), place + by] for by in (-1, 0, 1))
+            bend = np.minimum(before - 2 * here + after, -1e-9)
+            finer = np.clip(0.5 * (before - after) / bend, -1, 1)
+            offsets[:, axis] = guess_px[:, axis] + _SHIFTS_PX[place] + finer * (_SHIFTS_PX[1] - _SHIFTS_PX[0])
+            fits[:, axis] = here
+        return offsets, fits
 
 
 def grid_phases(
@@ -102,20 +117,17 @@ def grid_phases(
     inside = spec.inside
     rows, columns = (np.arange(length) * _TILE_PX * 2 + _TILE_PX - 0.5 for length in share.shape)
     down, across = np.meshgrid(rows, columns, indexing="ij")
-    chosen = (share > _LEAST_CLEAR) & (down > inside.top) & (down < spec.bottom_px)
-    chosen &= (across > inside.left) & (across < inside.right)
-    fits = []
-    for axis, pitch in ((0, spec.pitch_px[1]), (1, spec.pitch_px[0])):
-        one, other = seen[axis][:, chosen], printed[axis][:, chosen]
-        size = np.sqrt((np.abs(one) ** 2).sum(axis=0) * (np.abs(other) ** 2).sum(axis=0)) + 1e-6
-        waves = np.exp(2j * np.pi / pitch * _HARMONICS[:, np.newaxis] * _SHIFTS_PX)
-        fits.append(np.real((one * np.conj(other) / size).T @ waves))
-    return GridPhases(np.stack([across[chosen], down[chosen]], axis=1), np.stack(fits, axis=1).astype(np.float32))
+    chosen = (share > _LEAST_CLEAR) & (down > inside.top + _EDGE_PX) & (down < spec.bottom_px - _EDGE_PX)
+    chosen &= (across > inside.left + _EDGE_PX) & (across < inside.right - _EDGE_PX)
+    turned = seen[:, :, chosen] * np.conj(printed[:, :, chosen])
+    size = np.sqrt((np.abs(seen[:, :, chosen]) ** 2).sum(axis=1) * (np.abs(printed[:, :, chosen]) ** 2).sum(axis=1))
+    waves = (turned / np.maximum(size, 1e-6)[:, np.newaxis]).transpose(2, 0, 1)
+    return GridPhases(np.stack([across[chosen], down[chosen]], axis=1), waves.astype(np.complex64), spec.pitch_px[::-1])
 
 
 @cache
 def _printed(layout: Layout, spec: GridSpec) -> NDArray[np.complex128]:
-    dots = grid_dots(layout, spec).astype(np.float32) * 255
+    dots = cv2.GaussianBlur(grid_dots(layout, spec).astype(np.float32) * 255, (0, 0), 1.0)
     size = layout.width_px // 2, layout.height_px // 2
     half = cv2.resize(dots[: size[1] * 2, : size[0] * 2], size, interpolation=cv2.INTER_AREA).astype(np.uint8)
     return _harmonics(half, np.ones_like(half), spec)[0]

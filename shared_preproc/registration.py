@@ -21,6 +21,14 @@ _SEARCHED_PX = 1600  # longer side of the picture in which the form is looked fo
 _LEAST_PX = 500
 _LEAST_PULSE = 0.6
 _LEAST_FIT = 0.3
+_DEGREE = 5
+_SMOOTH_PX = 0.7  # so that dots that are about as far apart as pixels do not beat with them
+_LEAST_TILES = 100
+_GROWTH_PX = 130.0
+_ALIAS_PX = 4.0  # half way to the next line of dots
+_SURE_PX = 0.8
+_AGAIN_PX = 5.0
+_INK = 90
 
 
 @dataclass(frozen=True)
@@ -68,10 +76,9 @@ def register(gray: Gray, layout: Layout) -> Registered:
         raise UnsuitableDimensionsError(gray.shape[1], gray.shape[0], expected=layout.expected_size)
     if quarter:
         best = best.turned_back(strength.shape)
-    offset, residual_px = _offset(strength, best, layout)
-    lattice = best.map(offset, layout)
-    lattice = (lattice + 0.5) / np.array(size) * gray.shape[::-1] - 0.5
-    return _brought(gray, lattice, residual_px, layout)
+    points = _located(strength, best, layout)
+    to_picture = np.array(gray.shape[::-1]) / np.array(size)
+    return _brought(gray, points.at_px, (points.seen_px + 0.5) * to_picture - 0.5, layout)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +95,9 @@ class _Pose:
         back = np.array(((0, -1, shape[1] - 1), (1, 0, 0), (0, 0, 1)), np.float64)
         return _Pose(back @ self.homography, self.score, self.at_px, self.by_px, self.known)
 
-    def map(self, offset: "_Offset", layout: Layout) -> _Points:
-        """Where in the view the page's points are that are `_STEP_PX` apart: (rows, columns, x and y)."""
-        across = np.arange(0, layout.width_px + _STEP_PX, _STEP_PX, np.float64)
-        down = np.arange(0, layout.height_px + _STEP_PX, _STEP_PX, np.float64)
-        at = np.stack(np.meshgrid(across, down), axis=2)
-        at = (at + offset.at(at.reshape(-1, 2)).reshape(at.shape) - 0.5) / 2
-        return cv2.perspectiveTransform(at.reshape(1, -1, 2), self.homography).reshape(at.shape)
+    def seen(self, at_px: _Points) -> _Points:
+        """Where in the view points of the page, (points, 2) x, y, are."""
+        return cv2.perspectiveTransform((at_px[np.newaxis] - 0.5) / 2, self.homography)[0]
 
 
 _STEP_PX = 16
@@ -184,17 +187,11 @@ def _separators(page: Strength) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Offset:
-    """A smooth field of offsets over the page."""
+class _Located:
+    """Points of the page, and where in a picture they are: both (points, 2) x, y."""
 
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    x_powers: NDArray[np.intp]
-    y_powers: NDArray[np.intp]
-
-    def at(self, points: _Points) -> _Points:
-        """Offsets right and down, px, at (points, 2) x, y."""
-        return np.stack([_basis(points, self.x_powers) @ self.x, _basis(points, self.y_powers) @ self.y], axis=1)
+    at_px: _Points
+    seen_px: _Points
 
 
 def _basis(points: _Points, powers: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -212,66 +209,179 @@ _BILINEAR = np.array([(0, 0), (1, 0), (0, 1), (1, 1)])
 _BENT = np.array([(0, 0), (1, 0), (0, 1), (1, 1), (0, 2)])
 
 
+@dataclass(frozen=True, eq=False)
+class _Surface:
+    """A smooth map of the page: polynomials for both coordinates."""
+
+    powers: tuple[NDArray[np.intp], NDArray[np.intp]]
+    factors: tuple[NDArray[np.float64], NDArray[np.float64]]
+
+    @classmethod
+    def through(cls, at: _Points, to: _Points, degree: int) -> "_Surface":
+        """Fit points robustly."""
+        powers = _powers(degree)
+        return cls((powers, powers), (_fitted(at, to[:, 0], powers), _fitted(at, to[:, 1], powers)))
+
+    def __call__(self, at: _Points) -> _Points:
+        """Map points (points, 2)."""
+        return np.stack([_basis(at, powers) @ one for powers, one in zip(self.powers, self.factors, strict=True)], axis=1)
+
+
 def _fitted(at: _Points, by: NDArray[np.float64], powers: NDArray[np.intp]) -> NDArray[np.float64]:
     """Least squares, three times, each without what is far off."""
     basis = _basis(at, powers)
     near = np.ones(len(at), bool)
     for _ in range(3):
-        solution = np.linalg.lstsq(basis[near], by[near], rcond=1e-6)[0]
+        solution = _solved(basis[near], by[near])
         off = np.abs(basis @ solution - by)
         near = off <= max(1.0, 3 * float(np.median(off)))
     return solution
 
 
-def _offset(view: Strength, pose: _Pose, layout: Layout) -> tuple[_Offset, float]:
+def _solved(basis: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least squares by the normal equations, leaning to 0 where the points do not decide."""
+    return np.linalg.solve(basis.T @ basis + 1e-3 * np.eye(basis.shape[1]), basis.T @ values)
+
+
+def _located(view: Strength, pose: _Pose, layout: Layout) -> _Located:
+    """Points of the grid; where it is too pale, points that pulses and separators place."""
+    smooth = cv2.GaussianBlur(view, (0, 0), _SMOOTH_PX)
+    located = _grown(view, smooth, pose.homography, layout)
+    if located is None:
+        return _by_anchors(pose, layout)
+    homography, _ = cv2.findHomography((located.at_px - 0.5) / 2, located.seen_px, cv2.LMEDS)
+    moved = cv2.perspectiveTransform((located.at_px[np.newaxis] - 0.5) / 2, pose.homography)[0] - located.seen_px
+    if np.abs(moved).max() > _AGAIN_PX:
+        located = _grown(view, smooth, homography, layout) or located
+    return located
+
+
+def _grown(view: Strength, smooth: Strength, homography: NDArray[np.float64], layout: Layout) -> _Located | None:
+    """Follow the grid outwards from the separators, where the first guess is best; None if it is too pale."""
+    page = _half(view, homography, layout)
+    paper = (_half(np.full_like(view, 255), homography, layout) == 255) & (page < _INK)  # noqa: PLR2004 - all
+    clear = cv2.erode(paper.astype(np.uint8), np.ones((3, 3), np.uint8))
+    grid = grid_phases(_half(smooth, homography, layout), clear, layout)
+    left, _, right = _FORM.separator_columns_px
+    low, high = np.array((left, _FORM.separator_rows_px[0])) - 40, np.array((right, _FORM.separator_rows_px[1])) + 40
+    first, last = grid.at_px.min(axis=0), grid.at_px.max(axis=0)
+    guess = np.zeros_like(grid.at_px)
+    degree, complete = 1, False
+    while True:
+        found, fit = grid.nearest(guess)
+        off = np.abs(found - guess).max(axis=1)
+        fits = (fit.min(axis=1) > _LEAST_FIT) & (off < _ALIAS_PX)
+        reached = (grid.at_px >= low).all(axis=1) & (grid.at_px <= high).all(axis=1)
+        if not complete and degree > 1 and np.median(off) < _SURE_PX:
+            low, high, reached = first, last, np.ones(len(grid.at_px), bool)
+        chosen = reached & fits
+        if chosen.sum() < max(_LEAST_TILES, reached.sum() / 3):
+            return None
+        places = grid.at_px[chosen] - found[chosen]
+        if complete:
+            return _Located(places, cv2.perspectiveTransform((places + found[chosen] - 0.5)[np.newaxis] / 2, homography)[0])
+        complete = bool((low <= first).all() and (high >= last).all())
+        degree = _DEGREE if complete else min(degree + 1, 3)
+        guess = _Surface.through(places, found[chosen], degree)(grid.at_px)
+        low, high = low - _GROWTH_PX, high + _GROWTH_PX
+
+
+def _by_anchors(pose: _Pose, layout: Layout) -> _Located:
     x_known, y_known = pose.known.T
     x_powers = _BENT if x_known.sum() > 12 else _BILINEAR
-    start = _Offset(
-        _fitted(pose.at_px[x_known], pose.by_px[x_known, 0], x_powers),
-        np.linalg.lstsq(_basis(pose.at_px[y_known], _BILINEAR), pose.by_px[y_known, 1], rcond=0.05)[0],
-        x_powers,
-        _BILINEAR,
+    offset = _Surface(
+        (x_powers, _BILINEAR),
+        (
+            _fitted(pose.at_px[x_known], pose.by_px[x_known, 0], x_powers),
+            _solved(_basis(pose.at_px[y_known], _BILINEAR), pose.by_px[y_known, 1]),
+        ),
     )
-    page = _half(view, pose.homography, layout)
-    inked = cv2.dilate(cv2.threshold(page, 90, 1, cv2.THRESH_BINARY)[1], np.ones((3, 3), np.uint8))
-    measured = grid_phases(page, 1 - inked, layout)
-    offset, residual = start, np.inf
-    reached = (measured.at_px[:, 0] < 1628) & (measured.at_px[:, 1] < 1150)
-    for degree in (1, 2, 2, 3, 4, 5, 5):
-        guess = offset.at(measured.at_px)
-        by, fit = measured.nearest(guess, 4.5)
-        chosen = reached & (fit.min(axis=1) > _LEAST_FIT) & (np.abs(by - guess).max(axis=1) < 4)
-        if chosen.sum() < 100:
-            break
-        powers = _powers(degree)
-        places = measured.at_px[chosen] - by[chosen]
-        offset = _Offset(*(_fitted(places, by[chosen, axis], powers) for axis in (0, 1)), powers, powers)
-        residual = float(np.sqrt(np.median(np.square(offset.at(places) - by[chosen]))))
-        hull = measured.at_px[chosen].max(axis=0) + (160, 160)
-        reached = (measured.at_px < hull).all(axis=1)
-    return offset, residual
+    at = _corners(layout)
+    return _Located(at, pose.seen(at + offset(at)))
 
 
-def _brought(gray: Gray, lattice: _Points, residual_px: float, layout: Layout) -> Registered:
-    middle = lattice[lattice.shape[0] // 2, lattice.shape[1] // 2]
-    right = (lattice[lattice.shape[0] // 2, lattice.shape[1] // 2 + 1] - middle) / _STEP_PX
-    down = (lattice[lattice.shape[0] // 2 + 1, lattice.shape[1] // 2] - middle) / _STEP_PX
-    scale = float(np.sqrt(abs(right[0] * down[1] - right[1] * down[0])))
-    angle = float(np.degrees(np.arctan2(right[1], right[0])))
-    turned = round(angle / 90) * 90
-    if scale > 1.2:
-        size = round(gray.shape[1] / scale), round(gray.shape[0] / scale)
-        lattice = (lattice + 0.5) / gray.shape[::-1] * size - 0.5
-        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+def _corners(layout: Layout) -> _Points:
+    frame = _FORM.frame
+    return np.array([(x, y) for x in np.linspace(frame.left, frame.right, 9) for y in np.linspace(frame.top, frame.bottom, 7)])
+
+
+_BEND_PX = 0.3  # of the page: what a finer map has to mend to be used
+_FINEST_SCALE = 1.2  # beyond it, pixels of the picture are averaged, not picked
+
+
+def _brought(gray: Gray, at: _Points, to: _Points, layout: Layout) -> Registered:
+    """Map the picture by the simplest map that is as good as the finest."""
+    affine = _affine(at, to)
+    scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
+    angle = float(np.degrees(np.arctan2(affine[1, 0], affine[0, 0])))
+    quarters = round(angle / 90)
+    surface = _Surface.through(at, to / scale, _DEGREE)
+    finest = _rms(surface(at) - to / scale)
+    source = Source(scale, quarters % 4 * 90, angle - 90 * quarters, finest / layout.px_per_mm)
+    enough = np.hypot(finest, _BEND_PX)
+    for candidate in (*_straight(at, to, np.round(affine[:, :2] / scale)), affine):
+        if _rms((_moved(at, candidate) - to) / scale) < enough:
+            return Registered(_lit(_sheared(gray, candidate, scale, layout)), source)
+    across = np.arange(0, layout.width_px + _STEP_PX, _STEP_PX, np.float64)
+    down = np.arange(0, layout.height_px + _STEP_PX, _STEP_PX, np.float64)
+    lattice = np.stack(np.meshgrid(across, down), axis=2)
+    homography, _ = cv2.findHomography(at, to, cv2.LMEDS)
+    flat = lattice.reshape(-1, 2)
+    if _rms((cv2.perspectiveTransform(at[np.newaxis], homography)[0] - to) / scale) < enough:
+        seen = cv2.perspectiveTransform(flat[np.newaxis], homography)[0]
+    else:
+        seen = surface(flat) * scale
+    return Registered(_lit(_bent(gray, seen.reshape(lattice.shape), scale, layout)), source)
+
+
+def _rms(off: _Points) -> float:
+    """Of what is not far off."""
+    squares = np.square(off).sum(axis=1)
+    return float(np.sqrt(squares[squares <= 9 * np.median(squares)].mean() / 2))
+
+
+def _affine(at: _Points, to: _Points) -> NDArray[np.float64]:
+    basis = np.column_stack([at, np.ones(len(at))])
+    return np.linalg.solve(basis.T @ basis, basis.T @ to).T
+
+
+def _moved(at: _Points, affine: NDArray[np.float64]) -> _Points:
+    return at @ affine[:, :2].T + affine[:, 2]
+
+
+def _smaller(gray: Gray, scale: float) -> tuple[Gray, NDArray[np.float64]]:
+    """The picture with about one pixel for each of the page, where it has more, and the ratio of sizes."""
+    if scale <= _FINEST_SCALE:
+        return gray, np.ones(2)
+    size = round(gray.shape[1] / scale), round(gray.shape[0] / scale)
+    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.array(size) / gray.shape[::-1]
+
+
+def _sheared(gray: Gray, affine: NDArray[np.float64], scale: float, layout: Layout) -> Gray:
+    gray, ratio = _smaller(gray, scale)
+    affine = np.column_stack([affine[:, :2] * ratio[:, np.newaxis], (affine[:, 2] + 0.5) * ratio - 0.5])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    size = layout.width_px, layout.height_px
+    return cv2.warpAffine(gray, affine, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
+
+
+def _bent(gray: Gray, lattice: _Points, scale: float, layout: Layout) -> Gray:
+    gray, ratio = _smaller(gray, scale)
+    lattice = ((lattice + 0.5) * ratio - 0.5).astype(np.float32)
     to_lattice = np.array(((1 / _STEP_PX, 0, 0), (0, 1 / _STEP_PX, 0)))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    x, y = (
-        cv2.warpAffine(lattice[..., axis].astype(np.float32), to_lattice, (layout.width_px, layout.height_px), flags=flags)
-        for axis in (0, 1)
-    )
-    page = cv2.remap(gray, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
-    page = _lit(page)
-    return Registered(page, Source(scale, turned % 360, angle - turned, residual_px / layout.px_per_mm))
+    size = layout.width_px, layout.height_px
+    x, y = (cv2.warpAffine(np.ascontiguousarray(lattice[..., axis]), to_lattice, size, flags=flags) for axis in (0, 1))
+    return cv2.remap(gray, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
+
+
+def _straight(at: _Points, to: _Points, turn: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Affine maps without tilt: of the picture's own pixels, and scaled."""
+    turned = at @ turn.T
+    shift = np.column_stack([turn, np.round(np.median(to - turned, axis=0))])
+    fits = [np.polyfit(turned[:, axis], to[:, axis], 1) for axis in (0, 1)]
+    scaled = np.column_stack([turn * np.array([[fit[0]] for fit in fits]), [fit[1] for fit in fits]])
+    return [shift, scaled]
 
 
 def _lit(page: Gray) -> Gray:
