@@ -26,7 +26,7 @@ _MOST_CANDIDATES = 6
 _SEPARATORS = 3
 _EVERY = 3  # rows of a line that are looked at to place it
 _SLOPES = np.arange(-0.22, 0.22, 0.005)  # px across for each px down: up to 12 degrees
-_NEAR_PX = 2
+_NEAR_PX = 3
 _UNEVEN = 0.2  # relative difference of spacing, length and shape that perspective may cause
 _SKEW = 0.06  # how far the middle line's ends may be from the straight line between the others', in lengths
 
@@ -88,14 +88,19 @@ def _lines(strength: Strength) -> NDArray[np.float64]:
     for label in tall[:_MOST_LINES]:
         left, top, width, height = stats[label, : cv2.CC_STAT_AREA].tolist()
         rows, columns = np.nonzero(labels[top : top + height : _EVERY, left : left + width] == label)
-        line = _traced(strength, rows * _EVERY + top, columns + left)
-        if line is not None and line[1][1] - line[0][1] > shortest_px:
-            lines.append(line)
+        rows, columns = rows * _EVERY + top, columns + left
+        for _ in range(_SEPARATORS):  # curves may join as many
+            if len(rows) * _EVERY < shortest_px:
+                break
+            line, near = _traced(strength, rows, columns)
+            rows, columns = rows[~near], columns[~near]
+            if line is not None and line[1][1] - line[0][1] > shortest_px:
+                lines.append(line)
     return np.array(sorted(lines, key=lambda line: line[0][0] + line[1][0]), np.float64).reshape(-1, 2, 2)
 
 
-def _traced(strength: Strength, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[_Point, _Point] | None:
-    """Find the line that most of the points are on (Hough 1962), and follow it to its ends."""
+def _traced(strength: Strength, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[tuple[_Point, _Point] | None, NDArray[np.bool_]]:
+    """Find the line that most of the points are on (Hough 1962), and follow it to its ends; say which points these are."""
     middle = (rows.min() + rows.max()) // 2
     starts = np.rint((columns - _SLOPES[:, np.newaxis] * (rows - middle)) / 2).astype(np.intp)
     first = starts.min()
@@ -105,7 +110,7 @@ def _traced(strength: Strength, rows: NDArray[np.intp], columns: NDArray[np.intp
     slope, start = float(_SLOPES[slope_place]), 2.0 * (start_place + first)
     near = np.abs(columns - start - slope * (rows - middle)) <= _NEAR_PX
     if np.ptp(rows[near]) < _RUN_PX:
-        return None
+        return None, near
     slope, start = np.polyfit(rows[near] - middle, columns[near], 1)
     height, width = strength.shape
     down = np.arange(height)
@@ -115,6 +120,6 @@ def _traced(strength: Strength, rows: NDArray[np.intp], columns: NDArray[np.intp
     inked = np.flatnonzero((along >= dark) & (across >= 0) & (across < width))
     run = max(np.split(inked, np.flatnonzero(np.diff(inked) > _GAP_PX) + 1), key=len)
     if not len(run):
-        return None
+        return None, near
     top, bottom = float(run[0]), float(run[-1])
-    return (start + slope * (top - middle), top), (start + slope * (bottom - middle), bottom)
+    return ((start + slope * (top - middle), top), (start + slope * (bottom - middle), bottom)), near
