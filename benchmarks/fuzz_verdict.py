@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from benchmarks.fuzz_requests import Case
 from service.problems import KINDS, MEDIA_TYPE
-from service.schemas import Problem
+from service.schemas.classification import Problem
 
 __all__ = ["Answer", "code_of", "fault"]
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from model_registry.registry import Registry
-from service.classifier import OnnxClassifier
+from service.models.onnx import OnnxClassifier
 from shared_preproc.page import decode_page
 from shared_preproc.pipeline import PageReading, read_page
 from shared_preproc.spec import PreprocSpec

@@ -61,6 +61,6 @@ WORKDIR /app
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-IS", "/app/healthcheck.py"]
-# `service` may be replaced: by `service.keys`, to make a key.
+# `service` may be replaced: by `service.auth.keys`, to make a key.
 ENTRYPOINT ["python", "-m"]
 CMD ["service"]

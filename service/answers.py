@@ -14,9 +14,9 @@ from model_registry.manifest import BundleManifest
 from service.audit import AuditLog
 from service.classify import ClassificationResult
 from service.idempotency import KeptAnswers, RepeatKey
-from service.metrics import Metrics
 from service.problems import KINDS
-from service.schemas import Classification, most_probable
+from service.schemas.classification import Classification, most_probable
+from service.telemetry.metrics import Metrics
 from shared_preproc.errors import PreprocError
 
 __all__ = ["Answer", "Answers", "Asked", "RefusedPageError"]
@@ -50,8 +50,10 @@ class Answer:
 class RefusedPageError(Exception):
     """One of several pages of a request is refused for what it shows, and the request with it."""
 
-    def __init__(self, page: bytes, cause: PreprocError) -> None:
+    def __init__(self, page: bytes, number: int, cause: PreprocError) -> None:
         super().__init__()
+        self.number = number
+        """Its place in the request, from 1 on."""
         self.image_sha256 = hashlib.sha256(page).hexdigest()
         self.cause = cause
 

@@ -30,7 +30,7 @@ def open_audit(settings: Settings) -> "AuditLog | None":
         StartupError: its folder cannot be used, or it is required and has none.
     """
     if settings.audit_dir is not None:
-        return AuditLog(AuditFiles(settings.audit_dir, settings.audit_file_bytes), settings)
+        return AuditLog(AuditFiles(settings.audit_dir), settings)
     if settings.audit_required:
         raise StartupError("ECG_AUDIT_REQUIRED is set, but no ECG_AUDIT_DIR to write to.")
     return None

@@ -47,7 +47,7 @@ def audit_line(kind: str, fields: Mapping[str, object]) -> bytes:
 class AuditFiles:
     """The audit of one process in one folder; a file that reaches ``file_bytes`` is closed and the next begun."""
 
-    def __init__(self, folder: Path, file_bytes: int) -> None:
+    def __init__(self, folder: Path, file_bytes: int = 64 * 2**20) -> None:
         """Take the folder, which is made if it is not there.
 
         Raises:

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from model_registry.decision import PageAnswer, rests_on_rate
 from model_registry.manifest import BundleManifest, FindingSpec
 from model_registry.policy import DecisionPolicy, Leading
-from service.classifier import Classifier, Probabilities
-from service.clock import Clock
 from service.decide import Decision, decide
-from service.examined import ImageFacts
+from service.examination import ImageFacts, PreparedPage, prepare
 from service.explain import LeadEvidence, explain
-from service.prepared import PreparedPage, prepare
-from service.site_policy import PolicyInForce, SiteRules
+from service.models.onnx import Classifier, Probabilities
+from service.models.site_policy import PolicyInForce, SiteRules
+from service.telemetry.timing import Clock
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.quality import Quality
 from shared_preproc.recording import resample_time

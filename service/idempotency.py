@@ -37,9 +37,9 @@ class _Kept(Generic[_T]):
 
 
 class KeptAnswers(Generic[_T]):
-    """Up to ``capacity`` answers, each kept for ``window_s`` seconds; the oldest go first. None with capacity 0."""
+    """Up to ``capacity`` answers, each kept for ``window_s`` seconds; the oldest go first. 0 seconds: none is kept."""
 
-    def __init__(self, *, window_s: float, capacity: int) -> None:
+    def __init__(self, *, window_s: float, capacity: int = 1000) -> None:
         self._window_s = window_s
         self._capacity = capacity
         self._kept: OrderedDict[RepeatKey, _Kept[_T]] = OrderedDict()
@@ -52,7 +52,7 @@ class KeptAnswers(Generic[_T]):
         Raises:
             IdempotencyConflictError: the key came with another ``fingerprint`` before.
         """
-        if not self._capacity:
+        if not self._window_s:
             return await work(), False
         while kept := self._current(key):
             if kept.fingerprint != fingerprint:

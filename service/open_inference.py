@@ -9,6 +9,7 @@ import binascii
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -128,7 +129,8 @@ def parse_request(body: bytes, json_bytes: int | None) -> Inference:
         raise InvalidInferenceError(f"{(*first['loc'], 'the JSON')[0]}: {first['msg']}") from error
     (one,) = request.inputs
     behind = b"" if json_bytes is None else body[json_bytes:]
-    pages = tuple(_from_json(one.data) if one.data is not None else _from_bytes(behind, one.parameters))
+    found = _from_json(one.data) if one.data is not None else _from_bytes(behind, one.parameters)
+    pages = tuple(islice(found, _MOST_PAGES + 1))
     if not 1 <= len(pages) <= _MOST_PAGES or one.shape not in ([len(pages)], [len(pages), 1]):
         raise InvalidInferenceError(f"{len(pages)} pages in a tensor of the shape {one.shape}, at most {_MOST_PAGES}")
     return Inference(request.id, pages, _wanted(request))

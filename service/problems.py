@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service import access_errors, errors
-from service.schemas import Problem
+from service import errors
+from service.auth import errors as access_errors
+from service.schemas.classification import Problem
 from shared_preproc.errors import (
     UNSUITABLE_DIMENSIONS,
     NotAnEcgPageError,
@@ -104,6 +105,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     errors.BodyTimeoutError: Kind(408, "body_timeout", "The upload took too long"),
     errors.IncompleteBodyError: Kind(400, "incomplete_body", "The upload is incomplete"),
     errors.MalformedMultipartError: Kind(400, "malformed_multipart", "The form is malformed"),
+    errors.MalformedHttpError: Kind(400, "malformed_http", "The request is not valid HTTP"),
     errors.UnexpectedPartsError: Kind(422, "unexpected_parts", "The form holds more than one file"),
     errors.MissingFileError: Kind(422, "missing_file", "There is no file in the request"),
     errors.InvalidInferenceError: Kind(400, "invalid_inference", "The inference request is not valid"),
@@ -122,6 +124,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     access_errors.UntrustedHostError: Kind(
         421, "untrusted_host", "The service is called by a name that is not its own"
     ),
+    access_errors.CrossSiteError: Kind(403, "cross_site", "The request comes from another site"),
     access_errors.UnauthorizedError: Kind(401, "unauthorized", "A valid key or token is needed", challenge=BEARER),
     access_errors.ForbiddenError: Kind(
         403, "forbidden", "The token does not suffice", challenge=f'{BEARER}, error="insufficient_scope"'
@@ -168,7 +171,7 @@ def problem_responses(*causes: type[Exception]) -> dict[int | str, dict[str, Any
     codes: dict[int | str, list[str]] = {}
     for kind in dict.fromkeys(KINDS[cause] for cause in causes):
         codes.setdefault(kind.status, []).append(f"`{kind.code}`: {kind.title}.")
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": " ".join(lines), "content": content} for status, lines in codes.items()}
 
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from service.clock import Clock
-from service.examined import ImageFacts, examined_page
+from service.examination import ImageFacts, examined_page
+from service.telemetry.timing import Clock
 from shared_preproc.layout import Box
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.masks import Mask

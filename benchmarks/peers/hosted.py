@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import OnnxClassifier
 from service.classify import LoadedModel, classify
-from service.schemas import Classification
+from service.models.catalog import Catalog
+from service.models.onnx import OnnxClassifier
+from service.schemas.classification import Classification
 
 __all__ = ["MODEL", "MODELS_DIR", "PORT", "WORKERS", "Hosted"]
 

@@ -17,8 +17,8 @@ from service import __version__
 from service.app import create_app
 from service.audit import AuditLog, open_audit
 from service.audit_files import AuditFiles, audit_line
+from service.auth.keys import new_key
 from service.errors import AuditUnavailableError, StartupError
-from service.keys import new_key
 from service.settings import Settings
 from tests import factories
 from tests.bundles import Said, policy, publish_readers, publish_tiny
@@ -110,8 +110,8 @@ def test_each_key_has_its_own_answers_and_stands_in_its_records(models_dir: Path
 
 def test_what_it_was_decided_by_is_recorded(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "models")
-    registry.promote(publish_tiny(registry, decision=policy()))
-    settings = settings_for(tmp_path / "models", audit_dir=tmp_path / "audit", critical_sensitivity=0.9)
+    registry.promote(publish_tiny(registry, decision=policy(default_sensitivity=0.9)))
+    settings = settings_for(tmp_path / "models", audit_dir=tmp_path / "audit")
     with serving(settings) as client:
         client.post("/classify", content=PAGE)
     (record,) = answers(tmp_path / "audit")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi.routing import iter_route_contexts
 
 from service.app import create_app
-from service.keys import new_key
+from service.auth.keys import new_key
 from tests.factories import page_jpeg
 from tests.service.inference import error, page_input
 from tests.service.issuer import AUDIENCE, Issuer, issuing

@@ -14,9 +14,9 @@ from benchmarks.overload import overload, side_by_side
 from benchmarks.server_process import ServerProcess, family, free_port, server_process
 from benchmarks.service_process import service_process
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import OnnxClassifier
 from service.classify import LoadedModel
+from service.models.catalog import Catalog
+from service.models.onnx import OnnxClassifier
 from tests.conftest import REPOSITORY
 
 MODELS = REPOSITORY / "models"

@@ -12,9 +12,9 @@ from onnx import TensorProto, helper
 from model_registry.bundle import Bundle
 from model_registry.manifest import LEAD_PROBABILITIES, MODEL_FILE, PAGE_PROBABILITIES
 from model_registry.registry import Registry
-from service import classifier
-from service.classifier import OnnxClassifier, choose_providers, onnx_opener
 from service.errors import BrokenModelError, StartupError
+from service.models import onnx as classifier
+from service.models.onnx import OnnxClassifier, choose_providers, onnx_opener
 from tests.bundles import Said, publish_readers, publish_tiny, reader_model
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from model_registry.registry import Registry
-from service.classifier import OnnxClassifier
 from service.explain import explain
+from service.models.onnx import OnnxClassifier
 from shared_preproc.leads import LEADS
 from shared_preproc.page import decode_page
 from shared_preproc.pipeline import preprocess, read_page

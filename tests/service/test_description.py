@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service.keys import new_key
+from service.auth.keys import new_key
 from tests.service.process import environment, running
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")

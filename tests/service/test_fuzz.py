@@ -13,7 +13,7 @@ import pytest
 from benchmarks.fuzz import SETTINGS, attack, pages, what_broke
 from benchmarks.fuzz_requests import Case, Requests
 from benchmarks.fuzz_verdict import Answer, fault
-from service.keys import new_key
+from service.auth.keys import new_key
 from tests.factories import page_png
 from tests.service.process import environment, running
 

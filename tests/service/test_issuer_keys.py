@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from service import issuer_keys as module
-from service.access_errors import IssuerUnavailableError, UnauthorizedError
-from service.issuer_keys import KEEP_S, REFRESH_S, RETRY_S, IssuerKeys, fetch_keys, is_secure_url
-from service.tokens import Tokens
+from service.auth import oidc as module
+from service.auth.errors import IssuerUnavailableError, UnauthorizedError
+from service.auth.oidc import KEEP_S, REFRESH_S, RETRY_S, IssuerKeys, Tokens, fetch_keys, is_secure_url
 from tests.service.issuer import AUDIENCE, CONFIGURATION, JWKS, Issuer, issuing
 
 NEXT_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -44,7 +43,7 @@ def clock() -> Clock:
 
 def tokens_of(issuer: Issuer, clock: Clock) -> Tokens:
     keys = IssuerKeys(partial(fetch_keys, issuer.url), clock)
-    return Tokens(keys, issuer=issuer.url, audience=AUDIENCE, algorithms=["RS256"], required_scope=None)
+    return Tokens(keys, issuer=issuer.url, audience=AUDIENCE, required_scope=None)
 
 
 def in_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:

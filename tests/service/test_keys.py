@@ -11,9 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.auth.keys import ApiKeys, KeyFile, KeysFormatError, main, new_key
 from service.errors import StartupError
-from service.key_file import KeyFile
-from service.keys import ApiKeys, KeysFormatError, main, new_key
 from tests.conftest import REPOSITORY
 from tests.service.serving import problem, serving, settings_for, wait_until
 
@@ -29,7 +28,7 @@ class Clock:
 
 
 def test_the_command_gives_the_line_to_stdout_and_the_key_to_stderr() -> None:
-    command = [sys.executable, "-W", "error", "-m", "service.keys", "new", "pacs"]
+    command = [sys.executable, "-W", "error", "-m", "service.auth.keys", "new", "pacs"]
     made = subprocess.run(command, check=True, capture_output=True, text=True, cwd=REPOSITORY)
     key = made.stderr.splitlines()[-1]
     assert re.fullmatch(r"ecg_[A-Za-z0-9_-]{43}", key)

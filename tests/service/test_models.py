@@ -13,12 +13,12 @@ import pytest
 
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import Classifier, OnnxClassifier
-from service.default_model import DefaultModel
 from service.errors import BrokenModelError, ModelTooLargeError, OverloadedError
-from service.model_loader import ModelLoader
-from service.model_pool import Budget, ModelPool
+from service.models.catalog import Catalog
+from service.models.default import DefaultModel
+from service.models.loader import ModelLoader
+from service.models.onnx import Classifier, OnnxClassifier
+from service.models.pool import Budget, ModelPool
 from shared_preproc.spec import MASKS_150
 from tests.bundles import CLASS_NAMES, publish_tiny
 from tests.factories import page_jpeg
@@ -83,7 +83,7 @@ def in_pool(
         catalog = Catalog(Registry(models_dir))
         loader = ModelLoader(catalog, opener)
         default = DefaultModel(catalog, loader, "production")
-        following = asyncio.create_task(default.follow(poll_s=0.01, retry_s=0.01))
+        following = asyncio.create_task(default.follow())
         while default.state.model is None:  # noqa: ASYNC110 - nothing tells it but looking
             await asyncio.sleep(0.01)
         await use(ModelPool(catalog, loader, default, Budget(models, model_bytes)))

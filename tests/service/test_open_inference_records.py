@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from service.keys import new_key
+from service.auth.keys import new_key
 from tests import factories
 from tests.service.audits import answers
 from tests.service.inference import error, page_input

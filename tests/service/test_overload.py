@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from benchmarks.server_process import free_port
-from service.classifier import Probabilities
+from service.models.onnx import Probabilities
 from shared_preproc.tensor import Tensor
 from tests.factories import page_jpeg
 from tests.service.classifiers import GatedClassifier
@@ -78,10 +78,11 @@ def slow_clients(url: httpx.URL, count: int) -> Iterator[None]:
         trickling.result()
 
 
-@pytest.mark.parametrize("places", [256, 50])
-def test_200_slow_clients_keep_no_honest_one_out(models_dir: Path, places: int) -> None:
-    room = {"ECG_MAX_WAITING_REQUESTS": "2", "ECG_MAX_RECEIVING_REQUESTS": str(places)}
-    with running(environment(models_dir, **room)) as process, slow_clients(process.url, SLOW_CLIENTS):
+def test_200_slow_clients_keep_no_honest_one_out(models_dir: Path) -> None:
+    with (
+        running(environment(models_dir, ECG_MAX_WAITING_REQUESTS="2")) as process,
+        slow_clients(process.url, SLOW_CLIENTS),
+    ):
         time.sleep(2.0)  # long enough for all to have arrived
         statuses = [classify(process.client).status_code for _ in range(10)]
         assert process.client.get("/health").status_code == 200
@@ -89,7 +90,7 @@ def test_200_slow_clients_keep_no_honest_one_out(models_dir: Path, places: int) 
 
 
 def test_under_overload_there_are_answers_and_refusals_and_health_goes_on(models_dir: Path) -> None:
-    settings = settings_for(models_dir, worker_threads=1, max_waiting_requests=3)
+    settings = settings_for(models_dir, workers=1, max_waiting_requests=3)
     with serving(settings) as client, ThreadPoolExecutor(12) as threads:
         answers = [threads.submit(classify, client) for _ in range(60)]
         healths_s: list[float] = []
@@ -114,7 +115,7 @@ def slow() -> CountingClassifier:
 @contextmanager
 def occupied(models_dir: Path, slow: CountingClassifier, **changes: float) -> Iterator[httpx.Client]:
     """A service whose only thread is at the gate with a page; the gate opens with the end of the block."""
-    settings = settings_for(models_dir, **{"worker_threads": 1, "max_waiting_requests": 1, **changes})
+    settings = settings_for(models_dir, **{"workers": 1, "max_waiting_requests": 1, **changes})
     with serving(settings, lambda _: slow) as client, ThreadPoolExecutor(1) as threads:
         first = threads.submit(classify, client)
         try:
@@ -297,7 +298,7 @@ def status_of(record: object) -> object:
 
 
 def test_sigterm_with_50_slow_sockets_answers_what_was_accepted_and_ends(models_dir: Path) -> None:
-    settings = {"ECG_WORKER_THREADS": "1", "ECG_DRAIN_DELAY_S": "0.5"}
+    settings = {"ECG_WORKERS": "1", "ECG_DRAIN_DELAY_S": "0.5"}
     with running(environment(models_dir, **settings)) as process, ExitStack() as open_sockets:
         for sending in [HALF_A_HEAD, HALF_A_BODY] * 25:
             open_sockets.enter_context(connect(process.url, sending))

@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from model_registry.registry import Registry
-from service.classifier import Classifier
 from service.errors import ServiceError
+from service.models.onnx import Classifier
 from service.problems import KINDS, Kind, handle_errors
 from shared_preproc.errors import UNSUITABLE_DIMENSIONS, PreprocError
 from tests import factories
@@ -84,7 +84,7 @@ def test_unsuitable_dimensions_are_told_in_the_published_words(client: httpx.Cli
         ("POST /classify", file_form(b""), 422, "missing_file"),
         ("POST /classify", form(('name="image"', PAGE)), 422, "missing_file"),
         ("POST /classify", form((FILE, PAGE), (FILE, PAGE)), 422, "unexpected_parts"),
-        ("POST /classify", form((FILE, PAGE), ('name="note"', b"")), 422, "unexpected_parts"),
+        ("POST /classify", form((FILE, PAGE), ('name="b"; filename="b"', b"")), 422, "unexpected_parts"),
         ("POST /classify", form((FILE, PAGE), close=False), 400, "malformed_multipart"),
         ("POST /classify?model=none", {"content": PAGE}, 404, "unknown_model"),
         ("POST /classify?model=tiny/99", {"content": PAGE}, 404, "unknown_model"),
@@ -189,7 +189,7 @@ def test_an_unforeseen_fault_says_nothing_of_itself(
 
 
 def test_too_many_waiting_requests(models_dir: Path) -> None:
-    settings = settings_for(models_dir, worker_threads=1, max_waiting_requests=0)
+    settings = settings_for(models_dir, workers=1, max_waiting_requests=0)
     slow = GatedClassifier()
     with serving(settings, lambda _: slow) as client, ThreadPoolExecutor(1) as threads:
         first = threads.submit(client.post, "/classify", content=PAGE)

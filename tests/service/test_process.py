@@ -233,3 +233,23 @@ def test_a_log_for_programs(models_dir: Path) -> None:
     (line,) = [line for line in lines if line.get("request_id") == request_id]
     assert (line["event"], line["route"], line["status"]) == ("request", "none", 404)
     assert all({"time", "level", "logger", "event"} <= line.keys() for line in lines)
+
+
+def test_help_lists_the_settings() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "service", "--help"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert "ECG_MAX_BODY_BYTES" in told.stdout
+
+
+def test_taken_port_is_named_with_its_setting(models_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        failed = failed_start(environment(models_dir, ECG_PORT=str(taken.getsockname()[1])))
+    assert failed.returncode == 2
+    assert "set another ECG_PORT" in failed.stderr
+    assert "Traceback" not in failed.stderr

@@ -15,7 +15,7 @@ import pytest
 from model_registry.golden import GOLDEN_FILE, Golden, record_golden
 from model_registry.manifest import MANIFEST_FILE, MANIFEST_SEAL, MODEL_FILE
 from model_registry.registry import Registry
-from service.classifier import OnnxClassifier
+from service.models.onnx import OnnxClassifier
 from shared_preproc.spec import MASKS_150
 from tests.bundles import draft, publish_tiny, rewrite_manifest, tiny_model
 from tests.factories import page_jpeg
@@ -25,7 +25,7 @@ from tests.service.senders import sending
 from tests.service.serving import serving, settings_for, wait_until
 
 PROMOTIONS = 50
-POLL_S = 0.02
+POLL_S = 0.5
 
 
 def publish_golden(registry: Registry, *, sharpness: float, recorded_sharpness: float | None = None) -> str:
@@ -72,8 +72,8 @@ def answers_of(client: httpx.Client) -> dict[str, dict[str, float]]:
 
 
 def following(registry: Registry) -> dict[str, str]:
-    """The environment of a service that looks at the registry all the time."""
-    return environment(registry._path, ECG_REGISTRY_POLL_S=str(POLL_S), ECG_DEFAULT_MODEL_RETRY_S="0.05")
+    """The environment of a service that follows the registry."""
+    return environment(registry._path)
 
 
 def versions(answers: list[httpx.Response]) -> set[str]:

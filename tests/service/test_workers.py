@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from service.cancellation import CancelledWorkError, check_cancelled
 from service.errors import OverloadedError
-from service.wanted import UnwantedError, check_wanted
 from service.workers import Workers
 
 
@@ -111,9 +111,9 @@ def test_the_end_gives_up_what_has_begun() -> None:
         begun.set()
         try:
             while True:
-                check_wanted()
+                check_cancelled()
                 time.sleep(0.01)
-        except UnwantedError:
+        except CancelledWorkError:
             given_up.set()
 
     async def use() -> None:

@@ -22,7 +22,7 @@ from trainer.synth import synth_jpeg
 
 LAYOUT = EDAN_3X4_R1
 BOXES = dict(LAYOUT.lead_boxes)
-# A glyph under a crossing curve reads as its neighbour's now and then: docs/refusal.md, limits.
+# A glyph under a crossing curve reads as its neighbour's now and then: docs/evidence/refusal.md, limits.
 SUBTLE = {"V1 and V2 exchanged"}
 
 
