@@ -1,17 +1,21 @@
 """Decode, read and examine one page, and make it a tensor."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.telemetry.timing import Clock
 from shared_preproc.evidence import Doubt, examine
 from shared_preproc.page import ImageFormat, Page, decode_page
 from shared_preproc.pipeline import PageReading, read_page
 from shared_preproc.quality import Quality, measure_quality
+from shared_preproc.sheet import place
+from shared_preproc.source import Source
 from shared_preproc.spec import PreprocSpec
 from shared_preproc.tensor import Tensor
 
 __all__ = ["ExaminedPage", "ImageFacts", "PreparedPage", "examined_page", "prepare"]
+
+_ANY_PX = 7000  # larger or smaller than the layout
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class ExaminedPage:
     page: Page
     reading: PageReading
     doubts: tuple[Doubt, ...]
+    source: Source
 
 
 def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool = True) -> ExaminedPage:
@@ -41,15 +46,17 @@ def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool
         PreprocError: the bytes are no report page that ``spec`` accepts, or one that cannot be read.
     """
     with clock.step("decode"):
-        page = decode_page(data, spec.layout)
+        picture = decode_page(data, replace(spec.layout, tolerance_px=_ANY_PX))
     with clock.step("preprocess"):
+        sheet = place(picture, spec.layout)
+        page = sheet.page
         reading = read_page(page, spec)
     doubts: tuple[Doubt, ...] = ()
     if judging:
         with clock.step("examine"):
-            doubts = examine(page, reading, spec)
-    image = ImageFacts(hashlib.sha256(data).hexdigest(), page.format, page.width_px, page.height_px)
-    return ExaminedPage(image, page, reading, doubts)
+            doubts = examine(page, reading, spec, source=sheet.source, form=sheet.form)
+    image = ImageFacts(hashlib.sha256(data).hexdigest(), picture.format, picture.width_px, picture.height_px)
+    return ExaminedPage(image, page, reading, doubts, sheet.source)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,8 @@
 """Bring a report page that was scaled, cropped, turned, scanned or photographed to the place of the printed form."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -9,14 +11,16 @@ from numpy.typing import NDArray
 from shared_preproc.errors import UnsuitableDimensionsError
 from shared_preproc.form import FormSpec
 from shared_preproc.grid import grid_phases
-from shared_preproc.layout import Layout
+from shared_preproc.layout import Box, Layout
 from shared_preproc.page import Gray
+from shared_preproc.source import Source, SourceKind
 from shared_preproc.separators import Corners, Strength, line_strength, separator_corners
 
-__all__ = ["Registered", "Source", "register"]
+__all__ = ["Registered", "register"]
 
 _FORM = FormSpec()
 _Points = NDArray[np.float64]
+_Map = Callable[[_Points], _Points]
 _SEARCHED_PX = 1600  # longer side of the picture in which the form is looked for
 _LEAST_PX = 500
 _LEAST_PULSE = 0.6
@@ -31,27 +35,12 @@ _AGAIN_PX = 5.0
 _INK = 90
 
 
-@dataclass(frozen=True)
-class Source:
-    """How a page was brought to the printed form."""
-
-    scale: float
-    """Picture pixels for each pixel of the layout."""
-    turned: int
-    """Degrees clockwise: 0, 90, 180 or 270."""
-    tilt_deg: float
-    """Degrees clockwise beside that."""
-    residual_mm: float
-    """Root mean square distance of the printed grid from its place, after registration."""
-
-
 @dataclass(frozen=True, eq=False)
 class Registered:
     """A page as its layout prints it."""
 
     page: Gray
     source: Source
-    debug: object = None
 
 
 def register(gray: Gray, layout: Layout) -> Registered:
@@ -78,7 +67,8 @@ def register(gray: Gray, layout: Layout) -> Registered:
         best = best.turned_back(strength.shape)
     points = _located(strength, best, layout)
     to_picture = np.array(gray.shape[::-1]) / np.array(size)
-    return _brought(gray, points.at_px, (points.seen_px + 0.5) * to_picture - 0.5, layout)
+    seen_px = (points.seen_px + 0.5) * to_picture - 0.5
+    return _brought(gray, _Located(points.at_px, seen_px, points.by_grid), layout)
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +182,7 @@ class _Located:
 
     at_px: _Points
     seen_px: _Points
+    by_grid: bool = True
 
 
 def _basis(points: _Points, powers: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -297,7 +288,7 @@ def _by_anchors(pose: _Pose, layout: Layout) -> _Located:
         ),
     )
     at = _corners(layout)
-    return _Located(at, pose.seen(at + offset(at)))
+    return _Located(at, pose.seen(at + offset(at)), by_grid=False)
 
 
 def _corners(layout: Layout) -> _Points:
@@ -305,33 +296,93 @@ def _corners(layout: Layout) -> _Points:
     return np.array([(x, y) for x in np.linspace(frame.left, frame.right, 9) for y in np.linspace(frame.top, frame.bottom, 7)])
 
 
+_MARGIN_PX = 10
 _BEND_PX = 0.3  # of the page: what a finer map has to mend to be used
 _FINEST_SCALE = 1.2  # beyond it, pixels of the picture are averaged, not picked
 
 
-def _brought(gray: Gray, at: _Points, to: _Points, layout: Layout) -> Registered:
+def _brought(gray: Gray, located: _Located, layout: Layout) -> Registered:
     """Map the picture by the simplest map that is as good as the finest."""
+    at, to = located.at_px, located.seen_px
     affine = _affine(at, to)
     scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
-    angle = float(np.degrees(np.arctan2(affine[1, 0], affine[0, 0])))
-    quarters = round(angle / 90)
     surface = _Surface.through(at, to / scale, _DEGREE)
     finest = _rms(surface(at) - to / scale)
-    source = Source(scale, quarters % 4 * 90, angle - 90 * quarters, finest / layout.px_per_mm)
-    enough = np.hypot(finest, _BEND_PX)
-    for candidate in (*_straight(at, to, np.round(affine[:, :2] / scale)), affine):
+    kind, mapped = _simplest(at, to, affine, scale, np.hypot(finest, _BEND_PX))
+    whole: _Map = mapped or (lambda points: surface(points) * scale)
+    angle = float(np.degrees(np.arctan2(affine[1, 0], affine[0, 0])))
+    quarters = round(angle / 90)
+    source = Source(
+        kind=kind,
+        scale=scale,
+        turned_deg=quarters % 4 * 90,
+        tilt_deg=angle - 90 * quarters,
+        residual_mm=finest / layout.px_per_mm if located.by_grid else None,
+        cut=tuple(lead for lead, box in layout.lead_boxes if not _shown(whole, box, gray)),
+        pulses_shown=_shown(whole, _pulse_box(layout), gray),
+    )
+    return Registered(_lit(_warped(gray, whole, kind, scale, layout)), source)
+
+
+def _simplest(
+    at: _Points, to: _Points, affine: NDArray[np.float64], scale: float, enough: float
+) -> tuple[SourceKind, "_Map | None"]:
+    shift, scaled = _straight(at, to, np.round(affine[:, :2] / scale))
+    affine_maps: tuple[tuple[SourceKind, NDArray[np.float64]], ...] = (
+        ("shifted", shift),
+        ("scaled", scaled),
+        ("tilted", affine),
+    )
+    for kind, candidate in affine_maps:
         if _rms((_moved(at, candidate) - to) / scale) < enough:
-            return Registered(_lit(_sheared(gray, candidate, scale, layout)), source)
+            return kind, partial(_moved, affine=candidate)
+    homography, _ = cv2.findHomography(at, to, cv2.LMEDS)
+    if homography is not None and _rms((_projected(at, homography) - to) / scale) < enough:
+        return "perspective", partial(_projected, homography=homography)
+    return "bent", None
+
+
+def _projected(at: _Points, homography: NDArray[np.float64]) -> _Points:
+    return cv2.perspectiveTransform(at[np.newaxis], homography)[0]
+
+
+def _pulse_box(layout: Layout) -> Box:
+    foot, _, _, end = _FORM.pulse_columns_px
+    height_px = round(layout.px_per_mm * layout.mm_per_mv)
+    return Box(_FORM.zero_rows_px[0] - height_px, _FORM.zero_rows_px[-1], foot, end)
+
+
+def _shown(whole: "_Map", box: Box, gray: Gray) -> bool:
+    """Whether the picture shows a box of the page, but for a margin in which no curve stands."""
+    inner = [(x, y) for x in (box.left + _MARGIN_PX, box.right - _MARGIN_PX) for y in (box.top + _MARGIN_PX, box.bottom - _MARGIN_PX)]
+    seen = whole(np.array(inner, np.float64))
+    return bool((seen > -1).all() and (seen < gray.shape[::-1]).all())
+
+
+def _warped(gray: Gray, whole: "_Map", kind: SourceKind, scale: float, layout: Layout) -> Gray:
+    """Resample the picture once: on whole pixels copied, else by cubic interpolation, averaged where it is finer."""
+    ratio = np.ones(2)
+    if scale > _FINEST_SCALE:
+        size = round(gray.shape[1] / scale), round(gray.shape[0] / scale)
+        ratio = np.array(size) / gray.shape[::-1]
+        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+    size, flags = (layout.width_px, layout.height_px), cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    if kind in {"shifted", "scaled", "tilted"}:
+        corners = np.array(((0, 0), (1000, 0), (0, 1000)), np.float64)
+        affine = cv2.getAffineTransform(
+            corners.astype(np.float32), ((whole(corners) + 0.5) * ratio - 0.5).astype(np.float32)
+        )
+        if kind == "shifted":
+            affine, flags = np.round(affine), cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(gray, affine, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
     across = np.arange(0, layout.width_px + _STEP_PX, _STEP_PX, np.float64)
     down = np.arange(0, layout.height_px + _STEP_PX, _STEP_PX, np.float64)
     lattice = np.stack(np.meshgrid(across, down), axis=2)
-    homography, _ = cv2.findHomography(at, to, cv2.LMEDS)
-    flat = lattice.reshape(-1, 2)
-    if _rms((cv2.perspectiveTransform(at[np.newaxis], homography)[0] - to) / scale) < enough:
-        seen = cv2.perspectiveTransform(flat[np.newaxis], homography)[0]
-    else:
-        seen = surface(flat) * scale
-    return Registered(_lit(_bent(gray, seen.reshape(lattice.shape), scale, layout)), source)
+    seen = ((whole(lattice.reshape(-1, 2)) + 0.5) * ratio - 0.5).reshape(lattice.shape).astype(np.float32)
+    to_lattice = np.array(((1 / _STEP_PX, 0, 0), (0, 1 / _STEP_PX, 0)))
+    linear = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    x, y = (cv2.warpAffine(np.ascontiguousarray(seen[..., axis]), to_lattice, size, flags=linear) for axis in (0, 1))
+    return cv2.remap(gray, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
 
 
 def _rms(off: _Points) -> float:
@@ -347,32 +398,6 @@ def _affine(at: _Points, to: _Points) -> NDArray[np.float64]:
 
 def _moved(at: _Points, affine: NDArray[np.float64]) -> _Points:
     return at @ affine[:, :2].T + affine[:, 2]
-
-
-def _smaller(gray: Gray, scale: float) -> tuple[Gray, NDArray[np.float64]]:
-    """The picture with about one pixel for each of the page, where it has more, and the ratio of sizes."""
-    if scale <= _FINEST_SCALE:
-        return gray, np.ones(2)
-    size = round(gray.shape[1] / scale), round(gray.shape[0] / scale)
-    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.array(size) / gray.shape[::-1]
-
-
-def _sheared(gray: Gray, affine: NDArray[np.float64], scale: float, layout: Layout) -> Gray:
-    gray, ratio = _smaller(gray, scale)
-    affine = np.column_stack([affine[:, :2] * ratio[:, np.newaxis], (affine[:, 2] + 0.5) * ratio - 0.5])
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    size = layout.width_px, layout.height_px
-    return cv2.warpAffine(gray, affine, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
-
-
-def _bent(gray: Gray, lattice: _Points, scale: float, layout: Layout) -> Gray:
-    gray, ratio = _smaller(gray, scale)
-    lattice = ((lattice + 0.5) * ratio - 0.5).astype(np.float32)
-    to_lattice = np.array(((1 / _STEP_PX, 0, 0), (0, 1 / _STEP_PX, 0)))
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    size = layout.width_px, layout.height_px
-    x, y = (cv2.warpAffine(np.ascontiguousarray(lattice[..., axis]), to_lattice, size, flags=flags) for axis in (0, 1))
-    return cv2.remap(gray, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
 
 
 def _straight(at: _Points, to: _Points, turn: NDArray[np.float64]) -> list[NDArray[np.float64]]:
