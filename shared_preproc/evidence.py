@@ -34,6 +34,7 @@ DOUBT_CODES = frozenset(
         "page_cut",
         "registration_doubtful",
         "separator_missing",
+        "several_pages",
     }
 )
 """Every `Doubt.code` there is."""
@@ -161,8 +162,8 @@ def _registration_doubts(form: Form, evidence: EvidenceSpec, source: Source) -> 
         )
     if source.cut:
         yield Doubt("page_cut", f"The picture does not show all of {', '.join(source.cut)}.")
-    if not source.pulses_shown:
-        yield Doubt("page_cut", "The picture does not show all calibration pulses: 10 mm/mV is assumed.")
+    if source.several:
+        yield Doubt("several_pages", "The picture shows more than one report page: the clearest one was read.")
     limits = _limits(evidence, source)
     unclear = [f"the pulse of row {row}" for row, share in enumerate(form.pulses, 1) if share < limits.pulse_share]
     unclear += [
@@ -171,7 +172,7 @@ def _registration_doubts(form: Form, evidence: EvidenceSpec, source: Source) -> 
         if share < limits.separator_share
     ]
     unclear += [f"the name of {lead}" for lead in LEADS if form.names.get(lead, 1.0) < limits.name_share]
-    if unclear and source.pulses_shown:
+    if unclear:
         yield Doubt("form_unclear", f"After registration, the printed form is unclear: {', '.join(unclear)}.")
 
 

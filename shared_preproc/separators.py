@@ -47,10 +47,12 @@ def separator_corners(strength: Strength, spec: FormSpec) -> Iterator[Corners]:
         [np.stack([top, bottom], axis=2) for top in _ends(triples[:, :, 0]) for bottom in _ends(triples[:, :, 1])],
         axis=1,
     ).reshape(-1, _SEPARATORS, 2, 2)
-    misfits = _misfits(variants, spec)
-    for place in np.argsort(misfits)[:_MOST_CANDIDATES]:
-        if misfits[place] < 1:
-            yield variants[place].transpose(1, 0, 2).reshape(-1, 2)
+    misfits = _misfits(variants, spec).reshape(len(triples), -1)
+    variants = variants.reshape(*misfits.shape, _SEPARATORS, 2, 2)
+    best = misfits.argmin(axis=1)
+    for place in np.argsort(misfits.min(axis=1))[:_MOST_CANDIDATES]:
+        if misfits[place].min() < 1:
+            yield variants[place, best[place]].transpose(1, 0, 2).reshape(-1, 2)
 
 
 def _ends(ends: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
@@ -96,7 +98,8 @@ def _lines(strength: Strength) -> NDArray[np.float64]:
             rows, columns = rows[~near], columns[~near]
             if line is not None and line[1][1] - line[0][1] > shortest_px:
                 lines.append(line)
-    return np.array(sorted(lines, key=lambda line: line[0][0] + line[1][0]), np.float64).reshape(-1, 2, 2)
+    longest = sorted(lines, key=lambda line: line[0][1] - line[1][1])[:_MOST_LINES]
+    return np.array(sorted(longest, key=lambda line: line[0][0] + line[1][0]), np.float64).reshape(-1, 2, 2)
 
 
 def _traced(strength: Strength, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[tuple[_Point, _Point] | None, NDArray[np.bool_]]:

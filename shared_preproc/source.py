@@ -24,7 +24,7 @@ class Source:
         residual_mm: root mean square distance of the printed grid from its place after registration; None where the
             picture shows no grid and only pulses and separators place the page.
         cut: leads whose boxes the picture does not show whole.
-        pulses_shown: whether the picture shows the place of every calibration pulse.
+        several: whether the picture shows another report page beside this one.
     """
 
     kind: SourceKind
@@ -33,7 +33,7 @@ class Source:
     tilt_deg: float = 0.0
     residual_mm: float | None = 0.0
     cut: tuple[Lead, ...] = ()
-    pulses_shown: bool = True
+    several: bool = False
 
 
 EXPORT = Source("export")
