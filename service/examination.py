@@ -48,7 +48,7 @@ def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool
     with clock.step("decode"):
         picture = decode_page(data, replace(spec.layout, tolerance_px=_ANY_PX))
     with clock.step("preprocess"):
-        sheet = place(picture, spec.layout)
+        sheet = place(picture, spec.layout, judging=judging)
         page = sheet.page
         reading = read_page(page, spec)
     doubts: tuple[Doubt, ...] = ()

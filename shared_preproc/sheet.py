@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_preproc.errors import NotAnEcgPageError, UnsuitableDimensionsError
 from shared_preproc.evidence import missing_parts
@@ -29,11 +30,12 @@ class Sheet:
     form: Form
 
 
-def place(picture: Page, layout: Layout) -> Sheet:
+def place(picture: Page, layout: Layout, *, judging: bool = True) -> Sheet:
     """Bring a picture of any size to its layout; one whose form is in place already stays as it is, bit for bit.
 
     Raises:
-        NotAnEcgPageError: a picture of the layout's size that does not show the form.
+        NotAnEcgPageError: a picture of the layout's size that does not show the form; unless ``judging``, it stays as
+            it is.
         UnsuitableDimensionsError: a picture of another size that does not show it.
     """
     fits = layout.fits(picture.width_px, picture.height_px)
@@ -46,9 +48,11 @@ def place(picture: Page, layout: Layout) -> Sheet:
     try:
         registered = register(picture.gray, layout)
     except UnsuitableDimensionsError:
-        if fits:
+        if not fits:
+            raise
+        if judging:
             raise NotAnEcgPageError(found="; ".join(missing)) from None
-        raise
+        return Sheet(picture, EXPORT, form)
     form = measure_form(registered.page, layout, _FORM)
     return Sheet(Page(registered.page, picture.format), registered.source, form)
 
@@ -65,7 +69,7 @@ def _in_place(gray: Gray, layout: Layout) -> bool:
     return all(abs(_centre(profile) - _REACH_PX) <= _IN_PLACE_PX for profile in (across, down))
 
 
-def _centre(profile: np.ndarray) -> float:
+def _centre(profile: NDArray[np.float64]) -> float:
     """Where the darkest line of a profile of gray levels is."""
     darkness = np.maximum(float(profile.max()) / 2 - profile, 0)
     near = slice(max(int(darkness.argmax()) - 3, 0), int(darkness.argmax()) + 4)

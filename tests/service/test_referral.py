@@ -70,9 +70,9 @@ def test_a_bundles_thresholds_decide(deciding: httpx.Client) -> None:
 
 @pytest.mark.parametrize("model", ["lenient", "without"])
 def test_a_doubt_about_the_page_refers_it_whatever_the_model_says(deciding: httpx.Client, model: str) -> None:
-    answer = answer_of(deciding, model, resized_png(2233, 1552))
+    answer = answer_of(deciding, model, page_without_a_pulse())
     assert answer["decision"] == "referred"
-    assert "scaled_page" in codes(answer)
+    assert "pulse_missing" in codes(answer)
 
 
 @pytest.mark.parametrize(
