@@ -27,6 +27,7 @@ _SEPARATORS = 3
 _EVERY = 3  # rows of a line that are looked at to place it
 _SLOPES = np.arange(-0.22, 0.22, 0.005)  # px across for each px down: up to 12 degrees
 _NEAR_PX = 3
+_SAME_PX = 4
 _UNEVEN = 0.2  # relative difference of spacing, length and shape that perspective may cause
 _SKEW = 0.06  # how far the middle line's ends may be from the straight line between the others', in lengths
 
@@ -70,7 +71,7 @@ def _misfits(corners: NDArray[np.float64], spec: FormSpec) -> NDArray[np.float64
     across = np.linalg.norm(corners[:, 1:] - corners[:, :-1], axis=3)
     left, _, right = spec.separator_columns_px
     printed = 2 * (spec.separator_rows_px[1] - spec.separator_rows_px[0]) / (right - left)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         shape = np.log(lengths.mean(axis=1) / across.mean(axis=(1, 2)) / printed)
         length = np.log(lengths.max(axis=1) / lengths.min(axis=1))
         spacing = np.log(across[:, 0] / across[:, 1]).T
@@ -98,8 +99,16 @@ def _lines(strength: Strength) -> NDArray[np.float64]:
             rows, columns = rows[~near], columns[~near]
             if line is not None and line[1][1] - line[0][1] > shortest_px:
                 lines.append(line)
+    lines = [line for place, line in enumerate(lines) if not any(_is_same(line, other) for other in lines[:place])]
     longest = sorted(lines, key=lambda line: line[0][1] - line[1][1])[:_MOST_LINES]
     return np.array(sorted(longest, key=lambda line: line[0][0] + line[1][0]), np.float64).reshape(-1, 2, 2)
+
+
+def _is_same(line: tuple[_Point, _Point], other: tuple[_Point, _Point]) -> bool:
+    """Whether two lines are the two sides of one stroke, or partly the same."""
+    (x, top), (_, bottom) = line
+    (other_x, other_top), (_, other_bottom) = other
+    return abs(x - other_x) < _SAME_PX and min(bottom, other_bottom) > max(top, other_top)
 
 
 def _traced(strength: Strength, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[tuple[_Point, _Point] | None, NDArray[np.bool_]]:
@@ -121,7 +130,9 @@ def _traced(strength: Strength, rows: NDArray[np.intp], columns: NDArray[np.intp
     along = np.maximum.reduce([strength[down, np.clip(across + by, 0, width - 1)] for by in (-1, 0, 1)])
     dark = max(_LINE, float(np.median(along[rows[near]])) / 2)
     inked = np.flatnonzero((along >= dark) & (across >= 0) & (across < width))
-    run = max(np.split(inked, np.flatnonzero(np.diff(inked) > _GAP_PX) + 1), key=len)
+    runs = np.split(inked, np.flatnonzero(np.diff(inked) > _GAP_PX) + 1)
+    first, last = rows[near].min(), rows[near].max()
+    run = max(runs, key=lambda run: np.count_nonzero((run >= first) & (run <= last)))
     if not len(run):
         return None, near
     top, bottom = float(run[0]), float(run[-1])
