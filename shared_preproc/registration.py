@@ -27,6 +27,7 @@ __all__ = ["Registered", "register"]
 _FORM = FormSpec()
 _SEARCHED_PX = 1600  # longer side of the picture in which the form is looked for
 _LEAST_LIKENESS = 0.6  # of three pulses of four
+_MOST_POSES = 3  # that the grid is looked for from
 _LEAST_FIT = 0.3  # of a piece of grid
 _LEAST_PIECES = 100  # of the grid's 1450
 _SMOOTH_PX = 0.7  # dots that are about as far apart as pixels would beat with them
@@ -60,8 +61,8 @@ def register(gray: Gray, layout: Layout) -> Registered:
     poses = list(_poses(strength, layout))
     if not poses:
         raise UnsuitableDimensionsError(gray.shape[1], gray.shape[0], expected=layout.expected_size)
-    best = max(poses, key=lambda pose: pose.likeness)
-    located = _located(strength, best, layout)
+    poses.sort(key=lambda pose: pose.off_px)
+    best, located = _located(strength, poses, layout)
     seen = (located.seen_px + 0.5) * np.array(gray.shape[::-1]) / np.array(size) - 0.5
     page_map = fit_map(located.at_px, seen)
     quarters = round(page_map.angle_deg / 90)
@@ -96,6 +97,11 @@ class _Pose:
     def likeness(self) -> float:
         """Of the pulses, but for the worst, which a curve may cross."""
         return float(np.sort(self.pulses.likeness)[1:].mean())
+
+    @property
+    def off_px(self) -> float:
+        """How far the pulses are from their places, but for the worst."""
+        return float(np.sort(np.abs(self.pulses.by_px).max(axis=1))[:-1].mean())
 
     def is_apart(self, other: "_Pose", layout: Layout) -> bool:
         """Whether the middle of another pose's separators lies outside this pose's page."""
@@ -143,19 +149,23 @@ class _Located:
     by_grid: bool
 
 
-def _located(strength: Strength, pose: _Pose, layout: Layout) -> _Located:
-    """Locate points of the grid; where it is too pale, pulses and separators."""
+def _located(strength: Strength, poses: list[_Pose], layout: Layout) -> tuple[_Pose, _Located]:
+    """Locate points of the grid from the first pose that leads to it; where it is too pale, pulses and separators."""
     smooth = np.asarray(cv2.GaussianBlur(strength, (0, 0), _SMOOTH_PX), np.uint8)
-    located = _grown(strength, smooth, pose.homography, layout)
-    if located is None:
-        clear = pose.pulses.likeness >= _LEAST_LIKENESS
-        at = np.concatenate([2 * _printed_ends() + 0.5, pose.pulses.at_px[clear]])
-        seen = _seen(pose.pulses.at_px[clear] + pose.pulses.by_px[clear], pose.homography)
-        return _Located(at, np.concatenate([pose.ends, seen]), by_grid=False)
-    homography, _ = cv2.findHomography((located.at_px - 0.5) / 2, located.seen_px, cv2.LMEDS)
-    if np.abs(_seen(located.at_px, pose.homography) - located.seen_px).max() > _AGAIN_PX and homography is not None:
-        located = _grown(strength, smooth, homography, layout) or located
-    return located
+    for pose in poses[:_MOST_POSES]:
+        located = _grown(strength, smooth, pose.homography, layout)
+        if located is None:
+            continue
+        if np.abs(_seen(located.at_px, pose.homography) - located.seen_px).max() > _AGAIN_PX:
+            homography, _ = cv2.findHomography((located.at_px - 0.5) / 2, located.seen_px, cv2.LMEDS)
+            if homography is not None:
+                located = _grown(strength, smooth, homography, layout) or located
+        return pose, located
+    best = poses[0]
+    clear = best.pulses.likeness >= _LEAST_LIKENESS
+    at = np.concatenate([2 * _printed_ends() + 0.5, best.pulses.at_px[clear]])
+    seen = _seen(best.pulses.at_px[clear] + best.pulses.by_px[clear], best.homography)
+    return best, _Located(at, np.concatenate([best.ends, seen]), by_grid=False)
 
 
 def _seen(at_px: Points, homography: NDArray[np.float64]) -> Points:
