@@ -28,6 +28,7 @@ _EVERY = 3  # rows of a line that are looked at to place it
 _SLOPES = np.arange(-0.22, 0.22, 0.005)  # px across for each px down: up to 12 degrees
 _NEAR_PX = 3
 _SAME_PX = 4
+_MOVED = 0.3  # misfit of an end that was not found but put in line
 _UNEVEN = 0.2  # relative difference of spacing, length and shape that perspective may cause
 _SKEW = 0.06  # how far the middle line's ends may be from the straight line between the others', in lengths
 
@@ -44,12 +45,15 @@ def separator_corners(strength: Strength, spec: FormSpec) -> Iterator[Corners]:
     if len(lines) < _SEPARATORS:
         return
     triples = lines[np.array(list(combinations(range(len(lines)), _SEPARATORS)))]  # (triples, line, end, x and y)
-    variants = np.stack(
-        [np.stack([top, bottom], axis=2) for top in _ends(triples[:, :, 0]) for bottom in _ends(triples[:, :, 1])],
-        axis=1,
-    ).reshape(-1, _SEPARATORS, 2, 2)
-    misfits = _misfits(variants, spec).reshape(len(triples), -1)
-    variants = variants.reshape(*misfits.shape, _SEPARATORS, 2, 2)
+    pairs = [
+        (np.stack([top, bottom], axis=2), _MOVED * bool(one) + _MOVED * bool(other))
+        for one, top in enumerate(_ends(triples[:, :, 0]))
+        for other, bottom in enumerate(_ends(triples[:, :, 1]))
+        if one != other or not one  # a line keeps one of its own ends
+    ]
+    variants = np.stack([corners for corners, _ in pairs], axis=1)
+    misfits = _misfits(variants.reshape(-1, _SEPARATORS, 2, 2), spec).reshape(variants.shape[:2])
+    misfits += [cost for _, cost in pairs]
     best = misfits.argmin(axis=1)
     for place in np.argsort(misfits.min(axis=1))[:_MOST_CANDIDATES]:
         if misfits[place].min() < 1:
