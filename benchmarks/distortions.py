@@ -152,14 +152,18 @@ class Distorter:
         rows, columns = np.mgrid[0:48, 0:64].astype(np.float32)
         rows, columns = rows / 47, columns / 63
         turn = self.between(0, 2 * np.pi)
-        light = self.between(0.75, 0.97) + self.between(-0.2, 0.2) * ((columns - 0.5) * np.cos(turn) + rows * np.sin(turn))
+        light = self.between(0.75, 0.97) + self.between(-0.2, 0.2) * (
+            (columns - 0.5) * np.cos(turn) + rows * np.sin(turn)
+        )
         edge = (columns - self.between(0, 1)) * np.cos(turn) + (rows - self.between(0, 1)) * np.sin(turn)
         shadow = 1 - self.between(0.0, 0.45) / (1 + np.exp(-edge / self.between(0.02, 0.15)))
         return cv2.resize((light * shadow).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
 
     def _jpeg(self, picture: Picture, low: int, high: int) -> Picture:
         quality = round(self.between(low, high))
-        return np.asarray(cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], 1), np.uint8)
+        return np.asarray(
+            cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], 1), np.uint8
+        )
 
 
 KINDS: dict[str, Callable[[Distorter, Picture], Picture]] = {

@@ -23,6 +23,7 @@ from service.telemetry.timing import Clock
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.quality import Quality
 from shared_preproc.recording import resample_time
+from shared_preproc.source import Source
 
 __all__ = ["ClassProbabilities", "ClassificationResult", "Finding", "LoadedModel", "Readers", "Timings", "classify"]
 
@@ -102,6 +103,7 @@ class ClassificationResult:
     """None where the bundle does not say what it was trained on."""
     manifest: BundleManifest
     image: ImageFacts
+    source: Source
     timings_ms: Timings
 
 
@@ -146,6 +148,7 @@ def classify(
         seen_in_training=None if model.training_pages is None else page.image.sha256 in model.training_pages,
         manifest=manifest,
         image=page.image,
+        source=page.source,
         timings_ms=Timings(**page.timings_ms | clock.timings_ms()),
     )
 

@@ -64,6 +64,7 @@ class PreparedPage:
     """One page that may be classified."""
 
     image: ImageFacts
+    source: Source
     doubts: tuple[Doubt, ...]
     quality: Quality
     tensor: Tensor
@@ -83,4 +84,4 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
         quality = measure_quality(page.reading, spec)
     with clock.step("preprocess"):
         tensor = page.reading.tensor(spec)
-    return PreparedPage(page.image, page.doubts, quality, tensor, clock.timings_ms())
+    return PreparedPage(page.image, page.source, page.doubts, quality, tensor, clock.timings_ms())

@@ -102,9 +102,7 @@ def rectified(gray: Gray, page_map: PageMap, layout: Layout) -> Gray:
         return _lit(_affine_warped(gray, affine, size, cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP))
     x, y = _dense(page_map, ratio, layout)
     return _lit(
-        np.asarray(
-            cv2.remap(gray, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=255), np.uint8
-        )
+        np.asarray(cv2.remap(gray, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=255), np.uint8)
     )
 
 

@@ -27,6 +27,7 @@ __all__ = ["Registered", "register"]
 _FORM = FormSpec()
 _SEARCHED_PX = 1600  # longer side of the picture in which the form is looked for
 _LEAST_LIKENESS = 0.6  # of three pulses of four
+_AS_LIKE = 0.15  # poses that are as like as the best; upside down, a page is less like
 _MOST_POSES = 3  # that the grid is looked for from
 _LEAST_FIT = 0.3  # of a piece of grid
 _LEAST_PIECES = 100  # of the grid's 1450
@@ -61,7 +62,8 @@ def register(gray: Gray, layout: Layout) -> Registered:
     poses = list(_poses(strength, layout))
     if not poses:
         raise UnsuitableDimensionsError(gray.shape[1], gray.shape[0], expected=layout.expected_size)
-    poses.sort(key=lambda pose: pose.off_px)
+    clearest = max(pose.likeness for pose in poses)
+    poses = sorted((pose for pose in poses if pose.likeness > clearest - _AS_LIKE), key=lambda pose: pose.off_px)
     best, located = _located(strength, poses, layout)
     seen = (located.seen_px + 0.5) * np.array(gray.shape[::-1]) / np.array(size) - 0.5
     page_map = fit_map(located.at_px, seen)
@@ -173,9 +175,7 @@ def _seen(at_px: Points, homography: NDArray[np.float64]) -> Points:
     return np.asarray(cv2.perspectiveTransform((at_px[np.newaxis] - 0.5) / 2, homography)[0], np.float64)
 
 
-def _grown(
-    strength: Strength, smooth: Strength, homography: NDArray[np.float64], layout: Layout
-) -> _Located | None:
+def _grown(strength: Strength, smooth: Strength, homography: NDArray[np.float64], layout: Layout) -> _Located | None:
     """Follow the grid outwards from the separators, where the guess is best; None if it is too pale."""
     page = half_page(strength, homography, layout)
     pictured = half_page(np.full_like(strength, 255), homography, layout) == 255  # noqa: PLR2004 - wholly

@@ -13,6 +13,7 @@ __all__ = ["Corners", "line_strength", "separator_corners"]
 
 Strength = NDArray[np.uint8]
 _Point = tuple[float, float]
+_Line = tuple[_Point, _Point]
 Corners = NDArray[np.float64]
 """float64 (6, 2): x, y in the picture of the upper ends of the three separators from the left, then the lower ends."""
 
@@ -108,15 +109,21 @@ def _lines(strength: Strength) -> NDArray[np.float64]:
     return np.array(sorted(longest, key=lambda line: line[0][0] + line[1][0]), np.float64).reshape(-1, 2, 2)
 
 
-def _is_same(line: tuple[_Point, _Point], other: tuple[_Point, _Point]) -> bool:
+def _is_same(line: _Line, other: _Line) -> bool:
     """Whether two lines are the two sides of one stroke, or partly the same."""
     (x, top), (_, bottom) = line
     (other_x, other_top), (_, other_bottom) = other
     return abs(x - other_x) < _SAME_PX and min(bottom, other_bottom) > max(top, other_top)
 
 
-def _traced(strength: Strength, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[tuple[_Point, _Point] | None, NDArray[np.bool_]]:
-    """Find the line that most of the points are on (Hough 1962), and follow it to its ends; say which points these are."""
+def _traced(
+    strength: Strength, rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> tuple[_Line | None, NDArray[np.bool_]]:
+    """Find the line that most of the points are on (Hough 1962), and follow it to its ends.
+
+    Returns:
+        Its upper and lower end, None where it has none; and which of the points are on it.
+    """
     middle = (rows.min() + rows.max()) // 2
     starts = np.rint((columns - _SLOPES[:, np.newaxis] * (rows - middle)) / 2).astype(np.intp)
     first = starts.min()

@@ -14,8 +14,19 @@ from service.models.site_policy import PolicySource
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.page import ImageFormat
 from shared_preproc.quality import RateBand
+from shared_preproc.source import SourceKind
 
-__all__ = ["Classification", "Health", "Image", "Liveness", "Milliseconds", "Positive", "Problem", "most_probable"]
+__all__ = [
+    "Classification",
+    "Health",
+    "Image",
+    "Liveness",
+    "Milliseconds",
+    "PageSource",
+    "Positive",
+    "Problem",
+    "most_probable",
+]
 
 
 def _rounded(digits: int) -> AfterValidator:
@@ -132,6 +143,19 @@ class Image(_FromOurs):
     height_px: int
 
 
+class PageSource(_FromOurs):
+    """How the page was brought to the printed form."""
+
+    kind: Annotated[SourceKind, Field(description="The simplest map from the picture to the page that fits.")]
+    scale: Annotated[Positive, _rounded(4), Field(description="Picture pixels for each pixel of an export.")]
+    turned_deg: Annotated[int, Field(description="Clockwise: 0, 90, 180 or 270.")]
+    tilt_deg: Annotated[float, _rounded(2), Field(description="Clockwise beside that.")]
+    residual_mm: Annotated[
+        Annotated[float, Field(ge=0), _rounded(3)] | None,
+        Field(description="RMS distance of the printed grid from its place; null: the picture shows no grid."),
+    ]
+
+
 class TimingsMs(_FromOurs):
     """Wall time of each step, in milliseconds, from the complete upload on."""
 
@@ -172,6 +196,7 @@ class Classification(BaseModel):
     ]
     model: ModelIdentity
     image: Image
+    source: PageSource
     timings_ms: TimingsMs
 
     @classmethod
@@ -200,6 +225,7 @@ class Classification(BaseModel):
                     "preprocessing": manifest.preprocessing_fingerprint,
                 },
                 "image": result.image,
+                "source": result.source,
                 "timings_ms": result.timings_ms,
             }
         )

@@ -11,7 +11,7 @@ import pytest
 from model_registry.manifest import TRAINING_PAGES_FILE
 from model_registry.registry import Registry
 from tests.bundles import CRITICAL, policy, publish_tiny
-from tests.factories import page_jpeg, page_png, resized_png
+from tests.factories import page_jpeg, page_png, page_without_a_pulse_png
 from tests.service.serving import serving, settings_for
 
 PAGE = page_jpeg()
@@ -70,7 +70,7 @@ def test_a_bundles_thresholds_decide(deciding: httpx.Client) -> None:
 
 @pytest.mark.parametrize("model", ["lenient", "without"])
 def test_a_doubt_about_the_page_refers_it_whatever_the_model_says(deciding: httpx.Client, model: str) -> None:
-    answer = answer_of(deciding, model, page_without_a_pulse())
+    answer = answer_of(deciding, model, page_without_a_pulse_png())
     assert answer["decision"] == "referred"
     assert "pulse_missing" in codes(answer)
 

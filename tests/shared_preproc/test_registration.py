@@ -100,7 +100,9 @@ def test_distorted_page_is_read_close_to_its_export(kind: str) -> None:
     traces = read_page(sheet.page, TRACES_50_HZ).traces
     assert sheet.source.residual_mm is not None
     assert sheet.source.residual_mm < 0.08
-    off_mv = [np.median(np.abs(traces[lead].signal_mv - own.signal_mv)) for lead, own in export_reading().traces.items()]
+    off_mv = [
+        np.median(np.abs(traces[lead].signal_mv - own.signal_mv)) for lead, own in export_reading().traces.items()
+    ]
     assert max(off_mv) < 0.03
 
 
