@@ -22,6 +22,7 @@ from service.models.site_policy import PolicyInForce, SiteRules
 from service.telemetry.timing import Clock
 from shared_preproc.evidence import Doubt
 from shared_preproc.leads import LEADS, Lead
+from shared_preproc.placement import Placement
 from shared_preproc.quality import Quality
 from shared_preproc.recording import resample_time
 
@@ -103,6 +104,8 @@ class ClassificationResult:
     """None for a recording, and where the bundle does not say what it was trained on."""
     manifest: BundleManifest
     source: SourceFacts
+    placement: Placement | None
+    """How the page was brought to the printed form; None for a recording."""
     image: ImageFacts | None
     """None for a recording."""
     timings_ms: Timings
@@ -149,6 +152,7 @@ def classify(
         seen_in_training=_seen(page, model),
         manifest=manifest,
         source=page.source,
+        placement=page.placement,
         image=page.image,
         timings_ms=Timings(**page.timings_ms | clock.timings_ms()),
     )

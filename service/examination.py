@@ -11,9 +11,9 @@ from shared_preproc.evidence import Doubt, examine
 from shared_preproc.page import Page
 from shared_preproc.picture import ImageFormat, Picture, decode_picture
 from shared_preproc.pipeline import PageReading, read_page
+from shared_preproc.placement import Placement
 from shared_preproc.quality import Quality, measure_quality
 from shared_preproc.sheet import place
-from shared_preproc.source import Source
 from shared_preproc.spec import PreprocSpec
 from shared_preproc.tensor import Tensor
 from sources.read import read_source
@@ -53,7 +53,7 @@ class ExaminedPage:
     page: Page
     reading: PageReading
     doubts: tuple[Doubt, ...]
-    source: Source
+    placement: Placement
 
 
 def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool = True) -> ExaminedPage:
@@ -85,9 +85,9 @@ def _examined(
     doubts: tuple[Doubt, ...] = ()
     if judging:
         with clock.step("examine"):
-            doubts = examine(page, reading, spec, source=sheet.source, form=sheet.form)
+            doubts = examine(page, reading, spec, placement=sheet.placement, form=sheet.form)
     image = ImageFacts(sha256, image_format, picture.width_px, picture.height_px)
-    return ExaminedPage(image, page, reading, doubts, sheet.source)
+    return ExaminedPage(image, page, reading, doubts, sheet.placement)
 
 
 def _picture(data: bytes, source: ImageSource) -> tuple[Picture, PageFormat, str]:
@@ -102,6 +102,8 @@ class PreparedPage:
     """One page or recording that may be classified."""
 
     source: SourceFacts
+    placement: Placement | None
+    """None for a recording."""
     image: ImageFacts | None
     """None for a recording."""
     doubts: tuple[Doubt, ...]
@@ -128,7 +130,7 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
         quality = measure_quality(page.reading, spec)
     with clock.step("preprocess"):
         tensor = page.reading.tensor(spec)
-    return PreparedPage(facts, page.image, page.doubts, quality, tensor, clock.timings_ms())
+    return PreparedPage(facts, page.placement, page.image, page.doubts, quality, tensor, clock.timings_ms())
 
 
 def _prepared_recording(source: RecordingSource, facts: SourceFacts, spec: PreprocSpec, clock: Clock) -> PreparedPage:
@@ -136,4 +138,4 @@ def _prepared_recording(source: RecordingSource, facts: SourceFacts, spec: Prepr
         reading = recorded_page(source.recording, spec)
     with clock.step("examine"):
         quality = measure_quality(reading, spec)
-    return PreparedPage(facts, None, (), quality, reading.tensor(spec), clock.timings_ms())
+    return PreparedPage(facts, None, None, (), quality, reading.tensor(spec), clock.timings_ms())

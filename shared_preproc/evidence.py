@@ -16,8 +16,8 @@ from shared_preproc.layout import Layout
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.page import Page
 from shared_preproc.pipeline import PageReading
+from shared_preproc.placement import EXPORT, Placement
 from shared_preproc.relations import beat_coincidence, lead_relations
-from shared_preproc.source import EXPORT, Source
 from shared_preproc.spec import PreprocSpec
 
 __all__ = ["DOUBT_CODES", "Doubt", "EvidenceSpec", "examine", "missing_parts"]
@@ -107,12 +107,12 @@ def examine(
     spec: PreprocSpec,
     evidence: EvidenceSpec = _SPEC,
     *,
-    source: Source = EXPORT,
+    placement: Placement = EXPORT,
     form: Form | None = None,
 ) -> tuple[Doubt, ...]:
     """Hold a page against the evidence that it is a report page of ``spec.layout`` whose leads were read.
 
-    ``reading`` is `read_page` of the same page, ``form`` its form, measured here if not given, and ``source`` how it
+    ``reading`` is `read_page` of the same page, ``form`` its form, measured here if not given, and ``placement`` how it
     came. The doubts are in the order of the page: form, strokes, leads together.
 
     Raises:
@@ -120,18 +120,20 @@ def examine(
         UnreadableLeadsError: the form is there, but leads have no curve, or the limb leads contradict one another.
     """
     form = form or measure_form(page.gray, spec.layout, evidence.form)
-    missing = missing_parts(form, evidence, source)
+    missing = missing_parts(form, evidence, placement)
     if len(missing) > _PARTS - evidence.parts:
         raise NotAnEcgPageError(found="; ".join(missing))
     columns = {lead: ink_columns(mask) for lead, mask in reading.masks.items()}
     _refuse_unreadable(_dark_shares(page, spec.layout, evidence), columns, reading, evidence)
-    on_form = _form_doubts(form, evidence) if source.kind == "export" else _registration_doubts(form, evidence, source)
+    on_form = (
+        _form_doubts(form, evidence) if placement.kind == "export" else _registration_doubts(form, evidence, placement)
+    )
     return (*on_form, *_copies(columns, evidence), *_relations(reading, evidence))
 
 
-def missing_parts(form: Form, evidence: EvidenceSpec = _SPEC, source: Source = EXPORT) -> list[str]:
+def missing_parts(form: Form, evidence: EvidenceSpec = _SPEC, placement: Placement = EXPORT) -> list[str]:
     """Say in words which parts of the form are there by less than half."""
-    limits = _limits(evidence, source)
+    limits = _limits(evidence, placement)
     pulses = sum(share >= limits.pulse_share for share in form.pulses)
     separators = sum(share >= limits.separator_share for share in form.separators)
     names = sum(share >= limits.name_share for share in form.names.values())
@@ -144,27 +146,27 @@ def missing_parts(form: Form, evidence: EvidenceSpec = _SPEC, source: Source = E
     return [words for share, words in parts if share < evidence.part_share]
 
 
-def _limits(evidence: EvidenceSpec, source: Source) -> EvidenceSpec:
+def _limits(evidence: EvidenceSpec, placement: Placement) -> EvidenceSpec:
     """What is asked of a form: less of one that was resampled, whose strokes are blurred."""
-    if source.kind in {"export", "shifted"}:
+    if placement.kind in {"export", "shifted"}:
         return evidence
     return replace(evidence, pulse_share=evidence.blurred_share, name_share=evidence.blurred_share)
 
 
-def _registration_doubts(form: Form, evidence: EvidenceSpec, source: Source) -> Iterator[Doubt]:
-    if source.residual_mm is None:
+def _registration_doubts(form: Form, evidence: EvidenceSpec, placement: Placement) -> Iterator[Doubt]:
+    if placement.residual_mm is None:
         yield Doubt("registration_doubtful", "The picture shows no grid: only pulses and separators place the page.")
-    elif source.residual_mm > evidence.residual_mm:
+    elif placement.residual_mm > evidence.residual_mm:
         yield Doubt(
             "registration_doubtful",
-            f"The grid is {source.residual_mm:.2f} mm off its printed place after registration; expected at most "
+            f"The grid is {placement.residual_mm:.2f} mm off its printed place after registration; expected at most "
             f"{evidence.residual_mm} mm.",
         )
-    if source.cut:
-        yield Doubt("page_cut", f"The picture does not show all of {', '.join(source.cut)}.")
-    if source.several:
+    if placement.cut:
+        yield Doubt("page_cut", f"The picture does not show all of {', '.join(placement.cut)}.")
+    if placement.several:
         yield Doubt("several_pages", "The picture shows more than one report page: the clearest one was read.")
-    limits = _limits(evidence, source)
+    limits = _limits(evidence, placement)
     unclear = [f"the pulse of row {row}" for row, share in enumerate(form.pulses, 1) if share < limits.pulse_share]
     unclear += [
         f"the line after column {number}"

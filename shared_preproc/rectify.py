@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared_preproc.layout import Layout
 from shared_preproc.page import Gray
-from shared_preproc.source import SourceKind
+from shared_preproc.placement import PlacementKind
 from shared_preproc.surface import Points, Surface, affine_through, moved, rms
 
 __all__ = ["PageMap", "fit_map", "rectified"]
@@ -33,7 +33,7 @@ class PageMap(NamedTuple):
         residual_px: root mean square distance, in pixels of the page, of the points from the finest map.
     """
 
-    kind: SourceKind
+    kind: PlacementKind
     affine: NDArray[np.float64]
     at: Callable[[Points], Points]
     residual_px: float
@@ -57,7 +57,7 @@ def fit_map(at: Points, to: Points) -> PageMap:
     finest = rms(surface(at) - to / scale)
     enough = np.hypot(finest, _BEND_PX)
     shift, scaled = _straight(at, to, np.round(affine[:, :2] / scale))
-    candidates: tuple[tuple[SourceKind, NDArray[np.float64]], ...] = (
+    candidates: tuple[tuple[PlacementKind, NDArray[np.float64]], ...] = (
         ("shifted", shift),
         ("scaled", scaled),
         ("tilted", affine),

@@ -16,10 +16,10 @@ from shared_preproc.form import FormSpec
 from shared_preproc.grid import grid_phases
 from shared_preproc.layout import Box, Layout
 from shared_preproc.page import Gray
+from shared_preproc.placement import Placement
 from shared_preproc.pulses import Pulses, find_pulses, half_page
 from shared_preproc.rectify import PageMap, fit_map, rectified
 from shared_preproc.separators import Corners, Strength, line_strength, separator_corners
-from shared_preproc.source import Source
 from shared_preproc.surface import Points, Surface
 
 __all__ = ["Registered", "register"]
@@ -27,6 +27,7 @@ __all__ = ["Registered", "register"]
 _FORM = FormSpec()
 _SEARCHED_PX = 1600  # longer side of the picture in which the form is looked for
 _LEAST_LIKENESS = 0.6  # of three pulses of four
+_AS_LIKE = 0.15  # poses that are as like as the best; upside down, a page is less like
 _MOST_POSES = 3  # that the grid is looked for from
 _LEAST_FIT = 0.3  # of a piece of grid
 _LEAST_PIECES = 100  # of the grid's 1450
@@ -45,7 +46,7 @@ class Registered:
     """A page as its layout prints it, uint8 (layout.height_px, layout.width_px), and how it came."""
 
     page: Gray
-    source: Source
+    placement: Placement
 
 
 def register(gray: Gray, layout: Layout) -> Registered:
@@ -61,12 +62,13 @@ def register(gray: Gray, layout: Layout) -> Registered:
     poses = list(_poses(strength, layout))
     if not poses:
         raise UnsuitableDimensionsError(gray.shape[1], gray.shape[0], expected=layout.expected_size)
-    poses.sort(key=lambda pose: pose.off_px)
+    clearest = max(pose.likeness for pose in poses)
+    poses = sorted((pose for pose in poses if pose.likeness > clearest - _AS_LIKE), key=lambda pose: pose.off_px)
     best, located = _located(strength, poses, layout)
     seen = (located.seen_px + 0.5) * np.array(gray.shape[::-1]) / np.array(size) - 0.5
     page_map = fit_map(located.at_px, seen)
     quarters = round(page_map.angle_deg / 90)
-    source = Source(
+    placement = Placement(
         kind=page_map.kind,
         scale=page_map.scale,
         turned_deg=quarters % 4 * 90,
@@ -75,7 +77,7 @@ def register(gray: Gray, layout: Layout) -> Registered:
         cut=tuple(lead for lead, box in layout.lead_boxes if not _shown(page_map, box, gray)),
         several=any(best.is_apart(pose, layout) for pose in poses),
     )
-    return Registered(rectified(gray, page_map, layout), source)
+    return Registered(rectified(gray, page_map, layout), placement)
 
 
 def _shown(page_map: PageMap, box: Box, gray: Gray) -> bool:

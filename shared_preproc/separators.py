@@ -13,6 +13,7 @@ __all__ = ["Corners", "line_strength", "separator_corners"]
 
 Strength = NDArray[np.uint8]
 _Point = tuple[float, float]
+_Line = tuple[_Point, _Point]
 Corners = NDArray[np.float64]
 """float64 (6, 2): x, y in the picture of the upper ends of the three separators from the left, then the lower ends."""
 
@@ -24,10 +25,12 @@ _SHORTEST = 0.08  # of the picture's longer side
 _MOST_LINES = 24
 _MOST_CANDIDATES = 6
 _SEPARATORS = 3
+_MOST_POINTS = 20_000  # of a line: of dense noise, all would be looked at
 _EVERY = 3  # rows of a line that are looked at to place it
 _SLOPES = np.arange(-0.22, 0.22, 0.005)  # px across for each px down: up to 12 degrees
 _NEAR_PX = 3
 _SAME_PX = 4
+_MOVED = 0.3  # misfit of an end that was not found but put in line
 _UNEVEN = 0.2  # relative difference of spacing, length and shape that perspective may cause
 _SKEW = 0.06  # how far the middle line's ends may be from the straight line between the others', in lengths
 
@@ -44,12 +47,15 @@ def separator_corners(strength: Strength, spec: FormSpec) -> Iterator[Corners]:
     if len(lines) < _SEPARATORS:
         return
     triples = lines[np.array(list(combinations(range(len(lines)), _SEPARATORS)))]  # (triples, line, end, x and y)
-    variants = np.stack(
-        [np.stack([top, bottom], axis=2) for top in _ends(triples[:, :, 0]) for bottom in _ends(triples[:, :, 1])],
-        axis=1,
-    ).reshape(-1, _SEPARATORS, 2, 2)
-    misfits = _misfits(variants, spec).reshape(len(triples), -1)
-    variants = variants.reshape(*misfits.shape, _SEPARATORS, 2, 2)
+    pairs = [
+        (np.stack([top, bottom], axis=2), _MOVED * bool(one) + _MOVED * bool(other))
+        for one, top in enumerate(_ends(triples[:, :, 0]))
+        for other, bottom in enumerate(_ends(triples[:, :, 1]))
+        if one != other or not one  # a line keeps one of its own ends
+    ]
+    variants = np.stack([corners for corners, _ in pairs], axis=1)
+    misfits = _misfits(variants.reshape(-1, _SEPARATORS, 2, 2), spec).reshape(variants.shape[:2])
+    misfits += [cost for _, cost in pairs]
     best = misfits.argmin(axis=1)
     for place in np.argsort(misfits.min(axis=1))[:_MOST_CANDIDATES]:
         if misfits[place].min() < 1:
@@ -91,7 +97,8 @@ def _lines(strength: Strength) -> NDArray[np.float64]:
     for label in tall[:_MOST_LINES]:
         left, top, width, height = stats[label, : cv2.CC_STAT_AREA].tolist()
         rows, columns = np.nonzero(labels[top : top + height : _EVERY, left : left + width] == label)
-        rows, columns = rows * _EVERY + top, columns + left
+        every = -(-len(rows) // _MOST_POINTS)
+        rows, columns = rows[::every] * _EVERY + top, columns[::every] + left
         for _ in range(_SEPARATORS):  # curves may join as many
             if len(rows) * _EVERY < shortest_px:
                 break
@@ -104,7 +111,7 @@ def _lines(strength: Strength) -> NDArray[np.float64]:
     return np.array(sorted(longest, key=lambda line: line[0][0] + line[1][0]), np.float64).reshape(-1, 2, 2)
 
 
-def _is_same(line: tuple[_Point, _Point], other: tuple[_Point, _Point]) -> bool:
+def _is_same(line: _Line, other: _Line) -> bool:
     """Whether two lines are the two sides of one stroke, or partly the same."""
     (x, top), (_, bottom) = line
     (other_x, other_top), (_, other_bottom) = other
@@ -113,8 +120,12 @@ def _is_same(line: tuple[_Point, _Point], other: tuple[_Point, _Point]) -> bool:
 
 def _traced(
     strength: Strength, rows: NDArray[np.intp], columns: NDArray[np.intp]
-) -> tuple[tuple[_Point, _Point] | None, NDArray[np.bool_]]:
-    """Find the line that most of the points are on (Hough 1962), and follow it to its ends; say which points these are."""
+) -> tuple[_Line | None, NDArray[np.bool_]]:
+    """Find the line that most of the points are on (Hough 1962), and follow it to its ends.
+
+    Returns:
+        Its upper and lower end, None where it has none; and which of the points are on it.
+    """
     middle = (rows.min() + rows.max()) // 2
     starts = np.rint((columns - _SLOPES[:, np.newaxis] * (rows - middle)) / 2).astype(np.intp)
     first = starts.min()

@@ -11,8 +11,8 @@ from shared_preproc.form import Form, FormSpec, measure_form
 from shared_preproc.layout import Layout
 from shared_preproc.page import Page
 from shared_preproc.picture import Gray, Picture
+from shared_preproc.placement import EXPORT, Placement
 from shared_preproc.registration import register
-from shared_preproc.source import EXPORT, Source
 
 __all__ = ["Sheet", "place"]
 
@@ -27,7 +27,7 @@ class Sheet:
     """A page in which the boxes of its layout are in place, how it came, and its form."""
 
     page: Page
-    source: Source
+    placement: Placement
     form: Form
 
 
@@ -56,7 +56,7 @@ def place(picture: Picture, layout: Layout, *, judging: bool = True) -> Sheet:
             raise NotAnEcgPageError(found="; ".join(missing)) from None
         return Sheet(as_it_is, EXPORT, form)
     form = measure_form(registered.page, layout, _FORM)
-    return Sheet(Page(registered.page, picture.format), registered.source, form)
+    return Sheet(Page(registered.page, picture.format), registered.placement, form)
 
 
 def _in_place(gray: Gray, layout: Layout) -> bool:

@@ -198,6 +198,13 @@ def page_without_leads_png(*leads: Lead, seed: int = 0) -> bytes:
     return encoded(Image.fromarray(page), "PNG", compress_level=1)
 
 
+def page_without_a_pulse_png() -> bytes:
+    """A page whose second calibration pulse is covered."""
+    page = page_array().copy()
+    page[670:790, 90:140] = 255
+    return encoded(Image.fromarray(page), "PNG", compress_level=1)
+
+
 def resized_png(width_px: int, height_px: int) -> bytes:
     """A page scaled to another size."""
     return encoded(_page().resize((width_px, height_px)), "PNG", compress_level=1)

@@ -13,10 +13,21 @@ from service.examination import PageFormat
 from service.explain import LeadEvidence
 from service.models.site_policy import PolicySource
 from shared_preproc.leads import LEADS, Lead
+from shared_preproc.placement import PlacementKind
 from shared_preproc.quality import RateBand
 from sources.source import SourceKind
 
-__all__ = ["Classification", "Health", "Image", "Liveness", "Milliseconds", "Positive", "Problem", "most_probable"]
+__all__ = [
+    "Classification",
+    "Health",
+    "Image",
+    "Liveness",
+    "Milliseconds",
+    "Placement",
+    "Positive",
+    "Problem",
+    "most_probable",
+]
 
 
 def _rounded(digits: int) -> AfterValidator:
@@ -141,6 +152,19 @@ class SourceOfPage(_FromOurs):
     sha256: Annotated[str, Field(description="Of the bytes of the file as received.")]
 
 
+class Placement(_FromOurs):
+    """How the page was brought to the printed form."""
+
+    kind: Annotated[PlacementKind, Field(description="The simplest map from the picture to the page that fits.")]
+    scale: Annotated[Positive, _rounded(4), Field(description="Picture pixels for each pixel of an export.")]
+    turned_deg: Annotated[int, Field(description="Clockwise: 0, 90, 180 or 270.")]
+    tilt_deg: Annotated[float, _rounded(2), Field(description="Clockwise beside that.")]
+    residual_mm: Annotated[
+        Annotated[float, Field(ge=0), _rounded(3)] | None,
+        Field(description="RMS distance of the printed grid from its place; null: the picture shows no grid."),
+    ]
+
+
 class TimingsMs(_FromOurs):
     """Wall time of each step, in milliseconds, from the complete upload on."""
 
@@ -181,6 +205,7 @@ class Classification(BaseModel):
     ]
     model: ModelIdentity
     source: SourceOfPage
+    placement: Annotated[Placement | None, Field(description="Null for a recording.")]
     image: Annotated[Image | None, Field(description="Null for a recording.")]
     timings_ms: TimingsMs
 
@@ -210,6 +235,7 @@ class Classification(BaseModel):
                     "preprocessing": manifest.preprocessing_fingerprint,
                 },
                 "source": result.source,
+                "placement": result.placement,
                 "image": result.image,
                 "timings_ms": result.timings_ms,
             }

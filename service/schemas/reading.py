@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.reading import LeadReading, PlacedTrace, Reading
-from service.schemas.classification import Image, Milliseconds, Positive
+from service.schemas.classification import Image, Milliseconds, Placement, Positive
 from shared_preproc.layout import Box
 from shared_preproc.leads import Lead
 
@@ -121,6 +121,7 @@ class PageReadingAnswer(BaseModel):
 
     request_id: str
     image: Image
+    placement: Placement
     preprocessing: Annotated[str, Field(description="Fingerprint of the numbers by which it was read.")]
     page: GrayPage
     leads: Annotated[
@@ -132,12 +133,13 @@ class PageReadingAnswer(BaseModel):
     @classmethod
     def of(cls, reading: Reading, request_id: str) -> "PageReadingAnswer":
         """Give a reading the form in which it is sent."""
-        image = reading.image
+        height_px, width_px = reading.gray_shape
         return cls(
             request_id=request_id,
-            image=Image.model_validate(image),
+            image=Image.model_validate(reading.image),
+            placement=Placement.model_validate(reading.placement),
             preprocessing=reading.preprocessing,
-            page=GrayPage(width_px=image.width_px, height_px=image.height_px, gray=Picture.of(reading.gray_png)),
+            page=GrayPage(width_px=width_px, height_px=height_px, gray=Picture.of(reading.gray_png)),
             leads=[LeadAnswer.of(lead) for lead in reading.leads],
             timings_ms=ReadingTimingsMs.model_validate(reading.timings_ms),
         )

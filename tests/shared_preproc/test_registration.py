@@ -13,9 +13,9 @@ from shared_preproc.evidence import Doubt, examine
 from shared_preproc.layout import EDAN_3X4_R1
 from shared_preproc.page import Gray, Page, decode_page
 from shared_preproc.pipeline import PageReading, read_page
+from shared_preproc.placement import EXPORT
 from shared_preproc.registration import register
 from shared_preproc.sheet import Sheet, place
-from shared_preproc.source import EXPORT
 from shared_preproc.spec import TRACES_50_HZ
 from tests.factories import page_array, page_jpeg
 from trainer.foreign import charts, noises
@@ -39,7 +39,7 @@ def placed(gray: Gray) -> Sheet:
 
 def examined(sheet: Sheet) -> tuple[Doubt, ...]:
     reading = read_page(sheet.page, TRACES_50_HZ)
-    return examine(sheet.page, reading, TRACES_50_HZ, source=sheet.source, form=sheet.form)
+    return examine(sheet.page, reading, TRACES_50_HZ, placement=sheet.placement, form=sheet.form)
 
 
 def resized(gray: Gray, width_px: int, height_px: int) -> Gray:
@@ -53,7 +53,7 @@ def gray_of(kind: str, seed: int) -> Gray:
 
 def test_export_keeps_its_bits() -> None:
     sheet = placed(export())
-    assert sheet.source == EXPORT
+    assert sheet.placement == EXPORT
     assert sheet.page.gray is export()
 
 
@@ -65,15 +65,15 @@ def test_export_cropped_within_the_tolerance_keeps_its_bits() -> None:
 @pytest.mark.parametrize("size", [(2216, 1575), (2232, 1591), (2203, 1565), (2233, 1552)])
 def test_page_resized_by_a_percent_is_scaled_back(size: tuple[int, int]) -> None:
     sheet = placed(resized(export(), *size))
-    assert sheet.source.kind == "scaled"
-    assert sheet.source.scale == pytest.approx(np.sqrt(size[0] / 2213 * size[1] / 1572), abs=5e-4)
+    assert sheet.placement.kind == "scaled"
+    assert sheet.placement.scale == pytest.approx(np.sqrt(size[0] / 2213 * size[1] / 1572), abs=5e-4)
     assert examined(sheet) == ()
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_quarter_turn_is_undone_exactly(turns: int) -> None:
     sheet = placed(np.ascontiguousarray(np.rot90(export(), -turns)))
-    assert (sheet.source.kind, sheet.source.turned_deg) == ("shifted", 90 * turns)
+    assert (sheet.placement.kind, sheet.placement.turned_deg) == ("shifted", 90 * turns)
     np.testing.assert_array_equal(sheet.page.gray, export())
 
 
@@ -81,7 +81,7 @@ def test_shift_by_whole_pixels_is_undone_exactly() -> None:
     shifted = np.full_like(export(), 255)
     shifted[3:, 5:] = export()[:-3, :-5]
     sheet = placed(shifted)
-    assert sheet.source.kind == "shifted"
+    assert sheet.placement.kind == "shifted"
     np.testing.assert_array_equal(sheet.page.gray[:-3, :-5], export()[:-3, :-5])
     assert examined(sheet) == ()
 
@@ -98,8 +98,8 @@ def test_crop_to_the_frame_reads_the_same_traces() -> None:
 def test_distorted_page_is_read_close_to_its_export(kind: str) -> None:
     sheet = placed(gray_of(kind, seed=11))
     traces = read_page(sheet.page, TRACES_50_HZ).traces
-    assert sheet.source.residual_mm is not None
-    assert sheet.source.residual_mm < 0.08
+    assert sheet.placement.residual_mm is not None
+    assert sheet.placement.residual_mm < 0.08
     off_mv = [
         np.median(np.abs(traces[lead].signal_mv - own.signal_mv)) for lead, own in export_reading().traces.items()
     ]
@@ -110,10 +110,10 @@ def test_distorted_page_is_read_close_to_its_export(kind: str) -> None:
 def test_tilt_is_measured(degrees: float) -> None:
     turn = cv2.getRotationMatrix2D((1106, 786), -degrees, 0.9)
     tilted = cv2.warpAffine(export(), turn, (2213, 1572), flags=cv2.INTER_CUBIC, borderValue=255)
-    source = placed(np.asarray(tilted, np.uint8)).source
-    assert source.kind == "tilted"
-    assert source.tilt_deg == pytest.approx(degrees, abs=0.02)
-    assert source.scale == pytest.approx(0.9, abs=1e-3)
+    placement = placed(np.asarray(tilted, np.uint8)).placement
+    assert placement.kind == "tilted"
+    assert placement.tilt_deg == pytest.approx(degrees, abs=0.02)
+    assert placement.scale == pytest.approx(0.9, abs=1e-3)
 
 
 def test_missing_pulse_of_a_cropped_page_is_doubted() -> None:
@@ -174,5 +174,5 @@ def test_reported_crops_are_read_without_doubt(shared_dir: Path) -> None:
     assert len(files) == 8
     for file in files:
         sheet = placed(np.asarray(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE), np.uint8))
-        assert sheet.source.kind == "shifted"
+        assert sheet.placement.kind == "shifted"
         assert examined(sheet) == ()

@@ -14,7 +14,7 @@ from tests.web.browser import Visit
 UPLOADS: dict[str, tuple[Callable[[], bytes], bool]] = {
     "unsupported_format": (factories.heic, True),
     "undecodable_image": (factories.truncated_png, False),
-    "unsuitable_dimensions": (lambda: factories.resized_png(1100, 780), True),
+    "unsuitable_dimensions": (lambda: factories.resized_png(300, 213), True),
     "not_an_ecg_page": (factories.blank_png, True),
     "unreadable_leads": (lambda: factories.page_without_leads_png(*Lead), True),
     "missing_file": (lambda: b"", False),

@@ -5,15 +5,15 @@ from typing import Literal
 
 from shared_preproc.leads import Lead
 
-__all__ = ["EXPORT", "Source", "SourceKind"]
+__all__ = ["EXPORT", "Placement", "PlacementKind"]
 
-SourceKind = Literal["export", "shifted", "scaled", "tilted", "perspective", "bent"]
+PlacementKind = Literal["export", "shifted", "scaled", "tilted", "perspective", "bent"]
 """The simplest map that brings the picture to the page: none; whole pixels and quarter turns; a scale for each axis;
 an affine map; a homography; a smooth surface."""
 
 
 @dataclass(frozen=True)
-class Source:
+class Placement:
     """How a page was brought to the printed form.
 
     Attributes:
@@ -27,7 +27,7 @@ class Source:
         several: whether the picture shows another report page beside this one.
     """
 
-    kind: SourceKind
+    kind: PlacementKind
     scale: float = 1.0
     turned_deg: int = 0
     tilt_deg: float = 0.0
@@ -36,4 +36,4 @@ class Source:
     several: bool = False
 
 
-EXPORT = Source("export")
+EXPORT = Placement("export")
