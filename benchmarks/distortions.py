@@ -97,9 +97,9 @@ class Distorter:
         outside = (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
         photo[outside] = self._desk(camera_height, camera_width)[outside]
         light = self._light(camera_height, camera_width)
-        photo = cv2.multiply(photo, cv2.merge([light] * 3), dtype=cv2.CV_8U)
-        photo = cv2.GaussianBlur(photo, (0, 0), self.between(0.5, 1.6))
-        return self._jpeg(self._noisy(photo, self.between(1, 6)), 70, 95)
+        photo = np.asarray(cv2.multiply(photo, cv2.merge([light] * 3), dtype=cv2.CV_8U), np.uint8)
+        photo = np.asarray(cv2.GaussianBlur(photo, (0, 0), self.between(0.5, 1.6)), np.uint8)
+        return self._jpeg(self._noisy(np.asarray(photo, np.uint8), self.between(1, 6)), 70, 95)
 
     def on_screen(self, page: Picture) -> Picture:
         """Show the page in a window of a screen, with bars and text around, and take a screenshot."""
@@ -126,10 +126,10 @@ class Distorter:
     def _scanned(self, page: Picture, *, gray: bool) -> Picture:
         dpi = self.between(100, 300)
         scan = _tilted(page, self.between(-2, 2), dpi / 200)
-        scan = cv2.GaussianBlur(scan, (0, 0), self.between(0.3, 0.8) * max(dpi / 200, 0.7))
+        scan = np.asarray(cv2.GaussianBlur(scan, (0, 0), self.between(0.3, 0.8) * max(dpi / 200, 0.7)), np.uint8)
         paper, ink = self.between(225, 255), self.between(0, 50)
         levels = np.clip(np.round(ink + np.arange(256) * ((paper - ink) / 255)), 0, 255).astype(np.uint8)
-        scan = self._noisy(cv2.LUT(scan, levels), self.between(0.5, 4))
+        scan = self._noisy(np.asarray(cv2.LUT(scan, levels), np.uint8), self.between(0.5, 4))
         if gray:
             scan = cv2.cvtColor(cv2.cvtColor(scan, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR).astype(np.uint8)
         return self._jpeg(scan, 60, 95)
@@ -157,7 +157,8 @@ class Distorter:
         )
         edge = (columns - self.between(0, 1)) * np.cos(turn) + (rows - self.between(0, 1)) * np.sin(turn)
         shadow = 1 - self.between(0.0, 0.45) / (1 + np.exp(-edge / self.between(0.02, 0.15)))
-        return cv2.resize((light * shadow).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        small = (light * shadow).astype(np.float32)
+        return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
     def _jpeg(self, picture: Picture, low: int, high: int) -> Picture:
         quality = round(self.between(low, high))

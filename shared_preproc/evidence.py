@@ -105,7 +105,6 @@ def examine(
     page: Page,
     reading: PageReading,
     spec: PreprocSpec,
-    evidence: EvidenceSpec = _SPEC,
     *,
     placement: Placement = EXPORT,
     form: Form | None = None,
@@ -119,7 +118,7 @@ def examine(
         NotAnEcgPageError: the printed form is not there, or beats are copies of one another.
         UnreadableLeadsError: the form is there, but leads have no curve, or the limb leads contradict one another.
     """
-    form = form or measure_form(page.gray, spec.layout, evidence.form)
+    evidence, form = _SPEC, form or measure_form(page.gray, spec.layout, _SPEC.form)
     missing = missing_parts(form, evidence, placement)
     if len(missing) > _PARTS - evidence.parts:
         raise NotAnEcgPageError(found="; ".join(missing))

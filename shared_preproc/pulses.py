@@ -52,7 +52,7 @@ def find_pulses(view: Strength, homography: NDArray[np.float64], layout: Layout,
     rows, columns = drawn.shape
     reach = _REACH_PX // 2
     strip = half_page(view, homography, layout, corner[0] + columns + reach)
-    strip = cv2.copyMakeBorder(strip, reach, reach, reach, 0, cv2.BORDER_CONSTANT, value=0)
+    strip = np.pad(strip, ((reach, reach), (reach, 0)))
     foot, _, _, end = form.pulse_columns_px
     at, by, best = [], [], []
     for zero in form.zero_rows_px:

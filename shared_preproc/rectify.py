@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shared_preproc.layout import Layout
 from shared_preproc.page import Gray
 from shared_preproc.placement import PlacementKind
-from shared_preproc.surface import Points, Surface, affine_through, moved, rms
+from shared_preproc.surface import Points, Surface, affine_through, find_homography, moved, rms
 
 __all__ = ["PageMap", "fit_map", "rectified"]
 
@@ -65,7 +65,7 @@ def fit_map(at: Points, to: Points) -> PageMap:
     for kind, candidate in candidates:
         if rms((moved(at, candidate) - to) / scale) < enough:
             return PageMap(kind, candidate, partial(moved, affine=candidate), finest)
-    homography, _ = cv2.findHomography(at, to, cv2.LMEDS)
+    homography = find_homography(at, to, cv2.LMEDS)
     if homography is not None and rms((_projected(at, homography) - to) / scale) < enough:
         return PageMap("perspective", affine, partial(_projected, homography=homography), finest)
     return PageMap("bent", affine, lambda points: surface(points) * scale, finest)
@@ -113,8 +113,8 @@ def _affine_warped(gray: Gray, affine: NDArray[np.float64], size: tuple[int, int
 
 def _dense(page_map: PageMap, ratio: NDArray[np.float64], layout: Layout) -> tuple[NDArray[np.float32], ...]:
     """The map for every pixel of the page, x and y, from every `_STEP_PX`-th."""
-    across = np.arange(0, layout.width_px + _STEP_PX, _STEP_PX, np.float64)
-    down = np.arange(0, layout.height_px + _STEP_PX, _STEP_PX, np.float64)
+    across = np.arange(0, layout.width_px + _STEP_PX, _STEP_PX, dtype=np.float64)
+    down = np.arange(0, layout.height_px + _STEP_PX, _STEP_PX, dtype=np.float64)
     lattice = np.stack(np.meshgrid(across, down), axis=2)
     seen = (page_map.at(lattice.reshape(-1, 2)) + 0.5) * ratio - 0.5
     fields = seen.astype(np.float32).reshape(lattice.shape).transpose(2, 0, 1)

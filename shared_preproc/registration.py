@@ -20,7 +20,7 @@ from shared_preproc.placement import Placement
 from shared_preproc.pulses import Pulses, find_pulses, half_page
 from shared_preproc.rectify import PageMap, fit_map, rectified
 from shared_preproc.separators import Corners, Strength, line_strength, separator_corners
-from shared_preproc.surface import Points, Surface
+from shared_preproc.surface import Points, Surface, find_homography
 
 __all__ = ["Registered", "register"]
 
@@ -119,7 +119,7 @@ def _poses(strength: Strength, layout: Layout) -> Iterator[_Pose]:
         view = np.ascontiguousarray(np.rot90(strength)) if quarter else strength
         for corners in separator_corners(view, _FORM):
             for ends in (corners, corners[::-1]):
-                homography, _ = cv2.findHomography(_printed_ends(), ends)
+                homography = find_homography(_printed_ends(), ends)
                 if homography is None:
                     continue
                 pose = _Pose(homography, ends, find_pulses(view, homography, layout, _FORM))
@@ -159,7 +159,7 @@ def _located(strength: Strength, poses: list[_Pose], layout: Layout) -> tuple[_P
         if located is None:
             continue
         if np.abs(_seen(located.at_px, pose.homography) - located.seen_px).max() > _AGAIN_PX:
-            homography, _ = cv2.findHomography((located.at_px - 0.5) / 2, located.seen_px, cv2.LMEDS)
+            homography = find_homography((located.at_px - 0.5) / 2, located.seen_px, cv2.LMEDS)
             if homography is not None:
                 located = _grown(strength, smooth, homography, layout) or located
         return pose, located

@@ -38,7 +38,8 @@ _SKEW = 0.06  # how far the middle line's ends may be from the straight line bet
 def line_strength(gray: NDArray[np.uint8]) -> Strength:
     """Measure how much darker each pixel is than the paper around: uint8, 0 to 255, as ``gray``; 0 on wide areas."""
     paper = cv2.morphologyEx(gray, cv2.MORPH_CLOSE, np.ones((_THIN_PX, _THIN_PX), np.uint8))
-    return np.asarray(cv2.divide(cv2.subtract(paper, gray), cv2.max(paper, 32), scale=255), np.uint8)
+    least = np.maximum(np.asarray(paper, np.uint8), 32)
+    return np.asarray(cv2.divide(cv2.subtract(paper, gray), least, scale=255), np.uint8)
 
 
 def separator_corners(strength: Strength, spec: FormSpec) -> Iterator[Corners]:
@@ -83,7 +84,7 @@ def _misfits(corners: NDArray[np.float64], spec: FormSpec) -> NDArray[np.float64
         spacing = np.log(across[:, 0] / across[:, 1]).T
     skew = np.linalg.norm(corners[:, 1] - (corners[:, 0] + corners[:, 2]) / 2, axis=2).T / lengths.mean(axis=1)
     uneven = np.abs(np.stack([shape, length, *spacing])) / _UNEVEN
-    return np.nan_to_num(np.concatenate([uneven, skew / _SKEW]).max(axis=0), nan=np.inf)
+    return np.asarray(np.nan_to_num(np.concatenate([uneven, skew / _SKEW]).max(axis=0), nan=np.inf), np.float64)
 
 
 def _lines(strength: Strength) -> NDArray[np.float64]:

@@ -1,11 +1,13 @@
 """Smooth maps of the page, fitted robustly to points."""
 
 from dataclasses import dataclass
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Points", "Surface", "affine_through", "moved", "rms"]
+__all__ = ["Points", "Surface", "affine_through", "find_homography", "moved", "rms"]
 
 Points = NDArray[np.float64]
 """float64 (points, 2): x right and y down, pixel centres at whole numbers."""
@@ -32,7 +34,7 @@ class Surface:
             factors = np.linalg.solve(chosen.T @ chosen + 1e-3 * np.eye(basis.shape[1]), chosen.T @ to[near])
             off = np.abs(basis @ factors - to).max(axis=1)
             near = off <= max(1.0, _FAR * float(np.median(off)))
-        return cls(degree, factors)
+        return cls(degree, np.asarray(factors, np.float64))
 
     def __call__(self, at: Points) -> Points:
         """Map points."""
@@ -63,3 +65,9 @@ def rms(off: Points) -> float:
     """Root mean square of both coordinates, without the points that are far off."""
     squares = np.square(off).sum(axis=1)
     return float(np.sqrt(squares[squares <= _FAR**2 * np.median(squares)].mean() / 2))
+
+
+def find_homography(at: Points, to: Points, method: int = 0) -> NDArray[np.float64] | None:
+    """Fit the homography (3, 3) that maps ``at`` to ``to``, by one of OpenCV's methods; None: the points allow none."""
+    found: Any = cv2.findHomography(at, to, method)[0]  # OpenCV's types leave None out
+    return None if found is None else np.asarray(found, np.float64)

@@ -20,10 +20,11 @@ from shared_preproc.errors import (
     UnsupportedFormatError,
 )
 from shared_preproc.evidence import examine
-from shared_preproc.page import decode_page
+from shared_preproc.picture import decode_picture
 from shared_preproc.pipeline import read_page
 from shared_preproc.quality import measure_quality
 from shared_preproc.recording import Recording, recording_tensor
+from shared_preproc.sheet import place
 from shared_preproc.spec import PreprocSpec, TraceTensor
 from shared_preproc.tensor import Tensor
 from trainer.dataset import LabelledPage, read_known_pages
@@ -135,9 +136,9 @@ class _Page:
 def _read(page: LabelledPage, spec: PreprocSpec) -> _Page | str:
     """What a page gives, or the code of its refusal."""
     try:
-        decoded = decode_page(page.path.read_bytes(), spec.layout)
-        reading = read_page(decoded, spec)
-        doubts = examine(decoded, reading, spec)
+        sheet = place(decode_picture(page.path.read_bytes()), spec.layout)
+        reading = read_page(sheet.page, spec)
+        doubts = examine(sheet.page, reading, spec, placement=sheet.placement, form=sheet.form)
     except PreprocError as error:
         return _REFUSALS[type(error)]
     rate = measure_quality(reading, spec).heart_rate_bpm
