@@ -6,12 +6,14 @@ from typing import Literal
 
 from service.recordings import recorded_page
 from service.telemetry.timing import Clock
-from shared_preproc.errors import UnsuitableDimensionsError, UnsupportedFormatError
+from shared_preproc.errors import UnsupportedFormatError
 from shared_preproc.evidence import Doubt, examine
-from shared_preproc.layout import Layout
-from shared_preproc.page import ImageFormat, Page, decode_page
+from shared_preproc.page import Page
+from shared_preproc.picture import ImageFormat, Picture, decode_picture
 from shared_preproc.pipeline import PageReading, read_page
 from shared_preproc.quality import Quality, measure_quality
+from shared_preproc.sheet import place
+from shared_preproc.source import Source
 from shared_preproc.spec import PreprocSpec
 from shared_preproc.tensor import Tensor
 from sources.read import read_source
@@ -51,6 +53,7 @@ class ExaminedPage:
     page: Page
     reading: PageReading
     doubts: tuple[Doubt, ...]
+    source: Source
 
 
 def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool = True) -> ExaminedPage:
@@ -74,24 +77,24 @@ def _examined(
     data: bytes, source: ImageSource, spec: PreprocSpec, clock: Clock, *, judging: bool = True
 ) -> ExaminedPage:
     with clock.step("decode"):
-        page, image_format, sha256 = _page(data, source, spec.layout)
+        picture, image_format, sha256 = _picture(data, source)
     with clock.step("preprocess"):
+        sheet = place(picture, spec.layout, judging=judging)
+        page = sheet.page
         reading = read_page(page, spec)
     doubts: tuple[Doubt, ...] = ()
     if judging:
         with clock.step("examine"):
-            doubts = examine(page, reading, spec)
-    return ExaminedPage(ImageFacts(sha256, image_format, page.width_px, page.height_px), page, reading, doubts)
+            doubts = examine(page, reading, spec, source=sheet.source, form=sheet.form)
+    image = ImageFacts(sha256, image_format, picture.width_px, picture.height_px)
+    return ExaminedPage(image, page, reading, doubts, sheet.source)
 
 
-def _page(data: bytes, source: ImageSource, layout: Layout) -> tuple[Page, PageFormat, str]:
+def _picture(data: bytes, source: ImageSource) -> tuple[Picture, PageFormat, str]:
     if isinstance(source.page, bytes):
-        page = decode_page(source.page, layout)
-        return page, page.format, hashlib.sha256(source.page).hexdigest()
-    height_px, width_px = source.page.shape
-    if not layout.fits(width_px, height_px):
-        raise UnsuitableDimensionsError(width_px, height_px, expected=layout.expected_size)
-    return Page(source.page, "PNG"), "pixels", hashlib.sha256(data).hexdigest()
+        picture = decode_picture(source.page)
+        return picture, picture.format, hashlib.sha256(source.page).hexdigest()
+    return Picture(source.page, "PNG"), "pixels", hashlib.sha256(data).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from shared_preproc.grid import GRID, grid_dots
 from shared_preproc.layout import Box, Layout
 from shared_preproc.leads import Lead
 
@@ -28,16 +29,7 @@ _PAPER_RGB = (255, 255, 255)
 _FRAME_RGB = (255, 160, 160)
 _DOT_RGB = (255, 21, 1)
 _FRAME = Box(283, 1518, 68, 2177)  # its outer edge
-_INSIDE = Box(287, 1515, 71, 2173)
-_GRID_BOTTOM_PX = 1507  # the last row of light dots is missing
-
-# A heavy grid line every 5 mm of the grid's own 7.945 px/mm: fitted to all 53 columns and 30 rows, each exact.
-_GRID_PITCH_PX = (39.726, 39.723)
-_GRID_FIRST_PX = (323.7, 105.45)
-_GRID_LINES = (31, 54)
-# Dots of the tile up and left of a crossing of heavy lines, as offsets from it. The gaps are the cart's own.
-_HEAVY_DOTS_PX = (*((-4 * step, 0) for step in range(9)), *((0, -4 * step) for step in (1, 2, 3, 4, 5, 6, 7, 9)))
-_LIGHT_DOTS_PX = (*((-8 * row, -8 * column) for row in (1, 2, 3, 4) for column in (1, 2, 3)), (-32, -32))
+_INSIDE = GRID.inside
 
 _RULES = (slice(136, 140), slice(142, 146))
 _RULE_COLUMNS = slice(68, 2154)
@@ -60,23 +52,11 @@ def blank_form(layout: Layout) -> Rgb:
     form = np.full((layout.height_px, layout.width_px, 3), _PAPER_RGB, np.uint8)
     form[_FRAME.top : _FRAME.bottom, _FRAME.left : _FRAME.right] = _FRAME_RGB
     form[_INSIDE.top : _INSIDE.bottom, _INSIDE.left : _INSIDE.right] = _PAPER_RGB
-    _print_grid(form)
+    form[grid_dots(layout)] = _DOT_RGB
     for rows in _RULES:
         form[rows, _RULE_COLUMNS] = INK_RGB
     form.flags.writeable = False
     return form
-
-
-def _print_grid(form: Rgb) -> None:
-    crossings_y, crossings_x = (
-        np.floor(first + pitch * np.arange(lines) + 0.5).astype(int)
-        for first, pitch, lines in zip(_GRID_FIRST_PX, _GRID_PITCH_PX, _GRID_LINES, strict=True)
-    )
-    for dot_y, dot_x in _HEAVY_DOTS_PX + _LIGHT_DOTS_PX:
-        rows, columns = crossings_y + dot_y, crossings_x + dot_x
-        rows = rows[(rows >= _INSIDE.top) & (rows < _GRID_BOTTOM_PX)]
-        columns = columns[(columns >= _INSIDE.left) & (columns < _INSIDE.right)]
-        form[np.ix_(rows, columns)] = _DOT_RGB
 
 
 class _Word(NamedTuple):

@@ -2,16 +2,20 @@
 
 import hashlib
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 
 from model_registry.manifest import TRAINING_PAGES_FILE
 from model_registry.registry import Registry
+from shared_preproc.form import FormSpec
 from tests.bundles import CRITICAL, policy, publish_tiny
-from tests.factories import page_jpeg, page_png, resized_png
+from tests.factories import page_jpeg, page_png
 from tests.service.serving import serving, settings_for
 
 PAGE = page_jpeg()
@@ -68,11 +72,21 @@ def test_a_bundles_thresholds_decide(deciding: httpx.Client) -> None:
     assert "uncertain" in codes(answer_of(deciding, "strict"))
 
 
+def page_without_a_pulse() -> bytes:
+    """A page whose first calibration pulse is blank paper."""
+    form = FormSpec()
+    page, zero = np.array(Image.open(BytesIO(PAGE)).convert("L")), form.zero_rows_px[0]
+    page[zero - 100 : zero + 10, form.pulse_columns_px[0] - 2 : form.pulse_columns_px[-1] + 3] = 255
+    content = BytesIO()
+    Image.fromarray(page).save(content, "PNG")
+    return content.getvalue()
+
+
 @pytest.mark.parametrize("model", ["lenient", "without"])
 def test_doubt_about_the_page_refers_it(deciding: httpx.Client, model: str) -> None:
-    answer = answer_of(deciding, model, resized_png(2233, 1552))
+    answer = answer_of(deciding, model, page_without_a_pulse())
     assert answer["decision"] == "referred"
-    assert "scaled_page" in codes(answer)
+    assert "pulse_missing" in codes(answer)
 
 
 @pytest.mark.parametrize(

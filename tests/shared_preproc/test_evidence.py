@@ -72,12 +72,6 @@ def test_a_page_cropped_or_padded_within_the_tolerance_passes() -> None:
     assert examined(np.pad(gray, (0, 20), constant_values=255)) == ()
 
 
-@pytest.mark.parametrize("size", [(2233, 1552), (2193, 1592)])
-def test_a_page_scaled_within_the_tolerance_is_doubted(size: tuple[int, int]) -> None:
-    scaled = cv2.resize(synthetic(), size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    assert "scaled_page" in [doubt.code for doubt in examined(scaled)]
-
-
 @cache
 def spoiled_outcomes() -> dict[str, str]:
     return outcomes(spoiled(synthetic("abnormal_heartbeat", seed=5)))
