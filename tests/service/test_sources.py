@@ -20,7 +20,7 @@ from tests.factories import HEIGHT_PX, WIDTH_PX, page_array, page_jpeg
 from tests.service.audits import answers
 from tests.service.serving import problem, serving, settings_for, wait_until
 from tests.sources.dicoms import CANARY, encapsulated_pdf, jpeg_capture, native_capture, shipped_waveform
-from tests.sources.pdfs import Print, ecg_pdf, hostile_pdfs, scan_pdf
+from tests.sources.pdfs import HOSTILE, Print, ecg_pdf, scan_pdf
 from tests.sources.signals import muse_xml, stored
 
 SIZE_PX = (WIDTH_PX, HEIGHT_PX)
@@ -120,7 +120,7 @@ def test_rendered_page_of_another_layout_is_refused_by_name(traces: httpx.Client
 
 @pytest.mark.parametrize("name", ["deflate bomb", "20,000 pages", "password"])
 def test_service_survives_hostile_pdfs(traces: httpx.Client, name: str) -> None:
-    problem(traces.post("/classify", content=hostile_pdfs()[name]), 415, "unsupported_format")
+    problem(traces.post("/classify", content=HOSTILE[name]()), 415, "unsupported_format")
     assert traces.get("/health").is_success
 
 

@@ -1,9 +1,9 @@
 """PDF files, written by hand: ECG pages as carts draw them, scans, and hostile ones."""
 
+import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,15 +40,16 @@ def stream(data: bytes, entries: str = "") -> bytes:
 
 def document(objects: Sequence[bytes], trailer: str = "") -> bytes:
     """A PDF of these objects, numbered from 1, the first of which is the catalog."""
-    parts, places = [b"%PDF-1.7\n"], []
+    data, places = io.BytesIO(), []
+    data.write(b"%PDF-1.7\n")
     for number, one in enumerate(objects, start=1):
-        places.append(sum(map(len, parts)))
-        parts.append(f"{number} 0 obj\n".encode() + one + b"\nendobj\n")
-    start = sum(map(len, parts))
+        places.append(data.tell())
+        data.write(f"{number} 0 obj\n".encode() + one + b"\nendobj\n")
+    start = data.tell()
     table = "".join(f"{place:010} 00000 n \n" for place in places)
     end = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n"
     end += f"<< /Size {len(objects) + 1} /Root 1 0 R {trailer} >>\nstartxref\n{start}\n%%EOF\n"
-    return b"".join(parts) + end.encode()
+    return data.getvalue() + end.encode()
 
 
 def scan_pdf(picture: bytes, size_px: tuple[int, int], filters: str = "/DCTDecode", rotate: int = 0) -> bytes:
@@ -153,38 +154,57 @@ def _line(x: Sequence[float] | NDArray[np.float64], y: Sequence[float] | NDArray
     return f"{points[0]} m {' l '.join(points[1:])} l S\n"
 
 
-@cache
-def hostile_pdfs() -> dict[str, bytes]:
-    """Files that use up a reader's time or memory, by name; each of at most 12 MiB."""
-    forms = "/Type /XObject /Subtype /Form /BBox [0 0 842 595] /Resources << /XObject << /F {} 0 R >> >>"
-    calls_itself = stream(b"/F Do /F Do", forms.format(6))
-    nested = [stream(b"/F Do /F Do", forms.format(number + 1)) for number in range(6, 31)]
-    nested.append(stream(b"0 0 m 9 9 l S", "/Type /XObject /Subtype /Form /BBox [0 0 842 595]"))
-    zigzag = b"0 0 m\n" + b"9 9 l 0 9 l 9 0 l\n" * 1_000_000 + b"S"
-    picture = stream(
-        zlib.compress(bytes(10_000_000)),
-        "/Type /XObject /Subtype /Image /Width 60000 /Height 60000"
-        " /ColorSpace /DeviceRGB /BitsPerComponent 8 /Filter /FlateDecode",
+_IN_FORM = "/XObject << /F 6 0 R >> >>"
+_FORM = "/Type /XObject /Subtype /Form /BBox [0 0 842 595]"
+
+
+def _nested_forms() -> bytes:
+    """Each of 25 forms draws the next one twice."""
+    calls = [
+        stream(b"/F Do /F Do", f"{_FORM} /Resources << /XObject << /F {number + 1} 0 R >> >>")
+        for number in range(6, 31)
+    ]
+    return pdf(b"/F Do", page=_IN_FORM, more=[*calls, stream(b"0 0 m 9 9 l S", _FORM)])
+
+
+def _huge_picture() -> bytes:
+    entries = (
+        "/Type /XObject /Subtype /Image /Width 60000 /Height 60000 /ColorSpace /DeviceRGB /BitsPerComponent 8"
+        " /Filter /FlateDecode"
     )
+    picture = stream(zlib.compress(bytes(10_000_000)), entries)
+    return pdf(b"q 842 0 0 595 0 0 cm /F Do Q", page=_IN_FORM, more=[picture])
+
+
+def _many_pages() -> bytes:
     kids = " ".join(f"{number} 0 R" for number in range(3, 20_003))
-    password = f"/Encrypt << /Filter /Standard /V 2 /R 3 /Length 128 /P -4 /O <{'5a' * 32}> /U <{'a5' * 32}> >>"
-    in_form = "/XObject << /F 6 0 R >> >>"
-    return {
-        "deflate bomb": pdf(b" " * 400_000_000),
-        "form that draws itself": pdf(b"/F Do", page=in_form, more=[calls_itself]),
-        "forms nested 25 deep": pdf(b"/F Do", page=in_form, more=nested),
-        "page of 2,000,000 points": pdf(b"0 0 m 9 9 l S", size=(2e6, 2e6), page=">>"),
-        "3,000,000 segments": pdf(zigzag, page=">>"),
-        "1,000,000 paths": pdf(b"0 0 m 9 9 l S\n" * 1_000_000, page=">>"),
-        "picture of 60,000 pixels a side": pdf(b"q 842 0 0 595 0 0 cm /F Do Q", page=in_form, more=[picture]),
-        "20,000 pages": document(
-            [b"<< /Type /Catalog /Pages 2 0 R >>", f"<< /Type /Pages /Kids [{kids}] /Count 20000 >>".encode()]
-            + [b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 842 595] >>"] * 20_000
-        ),
-        "password": document(
-            [b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [] /Count 0 >>"],
-            f"/ID [<{'00' * 16}> <{'00' * 16}>] {password}",
-        ),
-        "nothing but the signature": b"%PDF-1.7\n",
-        "first half": ecg_pdf()[:9000],
-    }
+    pages = f"<< /Type /Pages /Kids [{kids}] /Count 20000 >>".encode()
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 842 595] >>"
+    return document([b"<< /Type /Catalog /Pages 2 0 R >>", pages, *[page] * 20_000])
+
+
+def _encrypted() -> bytes:
+    catalog = [b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [] /Count 0 >>"]
+    key = f"/Encrypt << /Filter /Standard /V 2 /R 3 /Length 128 /P -4 /O <{'5a' * 32}> /U <{'a5' * 32}> >>"
+    return document(catalog, f"/ID [<{'00' * 16}> <{'00' * 16}>] {key}")
+
+
+HOSTILE: Mapping[str, Callable[[], bytes]] = {
+    "deflate bomb": lambda: pdf(b" " * 400_000_000),
+    "form that draws itself": lambda: pdf(
+        b"/F Do",
+        page=_IN_FORM,
+        more=[stream(b"/F Do /F Do", f"{_FORM} /Resources << /XObject << /F 6 0 R >> >>")],
+    ),
+    "forms nested 25 deep": _nested_forms,
+    "page of 2,000,000 points": lambda: pdf(b"0 0 m 9 9 l S", size=(2e6, 2e6), page=">>"),
+    "3,000,000 segments": lambda: pdf(b"0 0 m\n" + b"9 9 l 0 9 l 9 0 l\n" * 1_000_000 + b"S", page=">>"),
+    "1,000,000 paths": lambda: pdf(b"0 0 m 9 9 l S\n" * 1_000_000, page=">>"),
+    "painted 79,000 times": lambda: pdf(b"0 0 842 595 re f\n" * 79_000, page=">>"),
+    "picture of 60,000 pixels a side": _huge_picture,
+    "20,000 pages": _many_pages,
+    "password": _encrypted,
+    "nothing but the signature": lambda: b"%PDF-1.7\n",
+    "first half": lambda: ecg_pdf()[:9000],
+}
+"""Files that use up a reader's time or memory, by name; each of at most 12 MiB."""

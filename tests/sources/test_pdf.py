@@ -4,7 +4,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
 
@@ -20,22 +19,9 @@ from sources.pdf import read_pdf
 from sources.pdf_curves import ReadCurves, read_curves
 from sources.source import ImageSource, RecordingSource
 from tests.factories import HEIGHT_PX, WIDTH_PX, encoded, page_array, page_jpeg
-from tests.sources.pdfs import Print, drawn_mv, ecg_pdf, hostile_pdfs, pdf, scan_pdf, stream
+from tests.sources.pdfs import HOSTILE, Print, drawn_mv, ecg_pdf, pdf, scan_pdf, stream
 
 SIZE_PX = (WIDTH_PX, HEIGHT_PX)
-HOSTILE = (
-    "deflate bomb",
-    "form that draws itself",
-    "forms nested 25 deep",
-    "page of 2,000,000 points",
-    "3,000,000 segments",
-    "1,000,000 paths",
-    "picture of 60,000 pixels a side",
-    "20,000 pages",
-    "password",
-    "nothing but the signature",
-    "first half",
-)
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -141,28 +127,19 @@ def test_real_pdfs_are_read_to_their_lattice(shared_dir: Path) -> None:
 # --- hostile files --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", list(HOSTILE))
 def test_hostile_pdf_is_refused_in_time(name: str) -> None:
-    data = hostile_pdfs()[name]
-    before, began_s = _children_cpu_s(), time.monotonic()
+    data = HOSTILE[name]()
+    before = _children_cpu_s()
     with pytest.raises(PreprocError) as refusal:
         read_pdf(data)
     assert _children_cpu_s() - before < 6
-    assert time.monotonic() - began_s < 30  # of a machine that others use as well
     assert refusal.value.remedy
-
-
-def test_slow_rendering_is_refused_in_time() -> None:
-    data = pdf(b"0 0 842 595 re f\n" * 79_000, page=">>")
-    before = _children_cpu_s()
-    with pytest.raises(PreprocError, match="CPU time"):
-        read_pdf(data)
-    assert _children_cpu_s() - before < 6
 
 
 def test_hostile_pdf_takes_bounded_memory(tmp_path: Path) -> None:
     file = tmp_path / "bomb.pdf"
-    file.write_bytes(hostile_pdfs()["deflate bomb"])
+    file.write_bytes(HOSTILE["deflate bomb"]())
     script = (
         "import pathlib, resource, sys\n"
         "from sources.pdf import read_pdf\n"
