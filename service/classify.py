@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from model_registry.decision import PageAnswer, rests_on_rate
 from model_registry.manifest import BundleManifest, FindingSpec
 from model_registry.policy import DecisionPolicy, Leading
+from model_registry.training_record import TrainingRecord
 from service.classifier import Classifier, Probabilities
 from service.clock import Clock
 from service.decide import Decision, decide
@@ -37,8 +38,8 @@ class LoadedModel:
 
     manifest: BundleManifest
     classifier: Classifier
-    training_pages: frozenset[str] | None = None
-    """SHA-256 (hex) of every file it was trained on; None where the bundle does not say."""
+    trained_on: TrainingRecord | None = None
+    """None where the bundle does not say what it was trained on."""
     rules: SiteRules = field(default_factory=SiteRules)
 
     @cached_property
@@ -144,11 +145,15 @@ def classify(
         decision=decide(answer, policy, page.doubts),
         in_force=model.in_force,
         quality=page.quality,
-        seen_in_training=None if model.training_pages is None else page.image.sha256 in model.training_pages,
+        seen_in_training=_seen(page, model.trained_on),
         manifest=manifest,
         image=page.image,
         timings_ms=Timings(**page.timings_ms | clock.timings_ms()),
     )
+
+
+def _seen(page: PreparedPage, trained_on: TrainingRecord | None) -> bool | None:
+    return None if trained_on is None else trained_on.find(page.image.sha256, page.fingerprint) is not None
 
 
 def _with_reference_rate(

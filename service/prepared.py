@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from service.clock import Clock
 from service.examined import ImageFacts, examined_page
 from shared_preproc.evidence import Doubt
+from shared_preproc.fingerprint import curve_fingerprint
 from shared_preproc.quality import Quality, measure_quality
 from shared_preproc.spec import PreprocSpec
 from shared_preproc.tensor import Tensor
@@ -20,6 +21,8 @@ class PreparedPage:
     doubts: tuple[Doubt, ...]
     quality: Quality
     tensor: Tensor
+    fingerprint: str | None
+    """Of its curves; None where every lead is flat."""
     timings_ms: dict[str, float]
     """Of each step, and ``total``."""
 
@@ -36,4 +39,5 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
         quality = measure_quality(page.reading, spec)
     with clock.step("preprocess"):
         tensor = page.reading.tensor(spec)
-    return PreparedPage(page.image, page.doubts, quality, tensor, clock.timings_ms())
+        fingerprint = curve_fingerprint(page.reading.traces)
+    return PreparedPage(page.image, page.doubts, quality, tensor, fingerprint, clock.timings_ms())
