@@ -44,6 +44,7 @@ __all__ = [
     "make_manifest",
     "read_bundle",
     "read_card",
+    "read_files",
     "read_manifest",
     "read_seal",
     "write_manifest",
@@ -123,7 +124,7 @@ def read_bundle(folder: Path, ref: str) -> Bundle:
         BrokenBundleError: one of its subclasses says what is wrong.
     """
     manifest = read_manifest(folder, ref)
-    contents = {name: _verified(folder, name, manifest) for name in manifest.files}
+    contents = read_files(folder, ref)
     check_graph(contents[MODEL_FILE], manifest)
     parse_card(contents, manifest)
     return Bundle(
@@ -133,6 +134,16 @@ def read_bundle(folder: Path, ref: str) -> Bundle:
         _golden(contents, manifest),
         contents.get(OUT_OF_FOLD_FILE),
     )
+
+
+def read_files(folder: Path, ref: str) -> dict[str, bytes]:
+    """Read every file that a bundle's manifest lists, verified, by name.
+
+    Raises:
+        BrokenBundleError: one of its subclasses says what is wrong.
+    """
+    manifest = read_manifest(folder, ref)
+    return {name: _verified(folder, name, manifest) for name in manifest.files}
 
 
 def read_seal(folder: Path, ref: str) -> bytes:

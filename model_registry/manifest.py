@@ -191,6 +191,11 @@ class BundleManifest(BundleDraft):
         """`name/version`: what aliases point at."""
         return f"{self.name}/{self.version}"
 
+    @property
+    def draft(self) -> BundleDraft:
+        """What the publisher gave."""
+        return BundleDraft(**{name: getattr(self, name) for name in BundleDraft.model_fields})
+
     @model_validator(mode="after")
     def _fingerprint_is_that_of_the_numbers(self) -> Self:
         computed = self.preprocessing.fingerprint

@@ -78,9 +78,10 @@ def write_validation(
     inputs, manifest = asked.inputs, bundle.manifest
     thresholds = {finding.code: finding.threshold for finding in manifest.findings}
     decided, out_of_fold = answers(asked, manifest.decision, thresholds), 0
+    trained_on = inputs.trained_on(bundle)
     if bundle.out_of_fold is not None:
-        decided, out_of_fold = KnownAnswers.unpack(bundle.out_of_fold).in_place_of(decided, inputs.sha256)
-    seen = len((bundle.training_pages or frozenset()).intersection(inputs.sha256))
+        decided, out_of_fold = KnownAnswers.unpack(bundle.out_of_fold).in_place_of(decided, trained_on)
+    seen = len(trained_on) - trained_on.count(None)
     report: dict[str, Any] = {
         "bundle": {
             "ref": manifest.ref,
