@@ -11,7 +11,7 @@ from trainer.commands.data import labelled_pages
 from trainer.commands.evidence import QUICK, REPEATS, add_runs, evaluation_of, findings_of
 from trainer.config import ARCHITECTURES, CLASS_NETWORK, FUSION, PROTOCOLS, TrainConfig
 
-__all__ = ["add"]
+__all__ = ["add", "promote_unless_worse"]
 
 _OF_LEAD_IMAGES: dict[str, Any] = {
     "protocol": PROTOCOLS[0],
@@ -64,15 +64,16 @@ def _run(options: argparse.Namespace) -> None:
     reference = (_fusion if is_fusion else _lead_images)(options, registry)
     print(f"published {reference} in {options.registry}")
     if not options.no_promote:
-        _promote_unless_worse(options, registry, reference)
+        promote_unless_worse(registry, reference, options.alias, force=options.force)
 
 
-def _promote_unless_worse(options: argparse.Namespace, registry: Registry, reference: str) -> None:
+def promote_unless_worse(registry: Registry, reference: str, alias: str, *, force: bool = False) -> None:
+    """Point an alias at a bundle unless it is worse than the one before, or say why not."""
     from trainer.promotion import why_not_promote
 
-    reason = None if options.force else why_not_promote(registry, reference, options.alias)
+    reason = None if force else why_not_promote(registry, reference, alias)
     if reason is None:
-        promote(registry, reference, options.alias)
+        promote(registry, reference, alias)
     else:
         print(f"not promoted: {reason}; --force promotes it all the same")
 
