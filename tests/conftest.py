@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tests.fusion_run import FusionRun
     from trainer.evaluate import Evaluation
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

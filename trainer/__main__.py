@@ -1,21 +1,22 @@
 """The trainer's command line: a subcommand for each step, and `run` for all of them."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 from model_registry.errors import RegistryError
 from trainer.commands import bundles, data, evidence, lead_images, run, validate
 from trainer.errors import TrainerError
+from trainer.quiet import import_tensorflow
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one step. Exit status 0: done; 1: refused, the last lines say why; 2: not a command line of ours."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter; warnings and errors stay
     options = _parser().parse_args(arguments)
+    if options.tensorflow:
+        import_tensorflow()
     try:
         options.step(options)
     except (RegistryError, TrainerError, OSError) as error:

@@ -12,11 +12,14 @@ Steps = Any
 
 
 def add_step(
-    steps: Steps, name: str, step: Callable[[argparse.Namespace], None], words: str
+    steps: Steps, name: str, step: Callable[[argparse.Namespace], None], words: str, *, tensorflow: bool = False
 ) -> argparse.ArgumentParser:
-    """Add a step to the command line; it gets its options, and in them ``refuse``, which ends with a usage message."""
+    """Add a step to the command line, and whether it needs TensorFlow.
+
+    The step gets its options, and in them ``refuse``, which ends with a usage message.
+    """
     parser: argparse.ArgumentParser = steps.add_parser(name, help=words, description=words)
-    parser.set_defaults(step=step, refuse=parser.error)
+    parser.set_defaults(step=step, refuse=parser.error, tensorflow=tensorflow)
     return parser
 
 

@@ -21,7 +21,7 @@ QUICK = "check that every step works: one repeat, fewer epochs, nothing slow; it
 def add(steps: Steps) -> None:
     """Add evaluate and findings."""
     words = "cross-validate every network and baseline, without copies and, beside it, as the literature does"
-    parser = add_step(steps, "evaluate", _evaluate, words)
+    parser = add_step(steps, "evaluate", _evaluate, words, tensorflow=True)
     add_data(parser)
     parser.add_argument("--protocol", choices=PROTOCOLS, help="only this one; both by default")
     parser.add_argument("--candidates", nargs="+", metavar="NAME", help="only these; all by default")
@@ -30,7 +30,8 @@ def add(steps: Steps) -> None:
     parser.add_argument("--quick", action="store_true", help=QUICK)
     add_runs(parser)
 
-    parser = add_step(steps, "findings", _findings, "cross-validate the findings network and train the served ones")
+    words = "cross-validate the findings network and train the served ones"
+    parser = add_step(steps, "findings", _findings, words, tensorflow=True)
     parser.add_argument("signals", type=Path, help="PTB-XL, as PhysioNet ships it or the packed part of it")
     parser.add_argument("--quick", action="store_true", help=QUICK)
     add_runs(parser)

@@ -12,7 +12,7 @@ __all__ = ["add"]
 
 def add(steps: Steps) -> None:
     """Add train, score and export."""
-    parser = add_step(steps, "train", _train, "train a network on lead images")
+    parser = add_step(steps, "train", _train, "train a network on lead images", tensorflow=True)
     parser.add_argument("prepared", type=Path, help="folder that prepare wrote")
     parser.add_argument("--run", type=Path, required=True, help="run folder to write, or to continue")
     parser.add_argument("--arch", choices=ARCHITECTURES, default="crnn", help="network (%(default)s)")
@@ -21,10 +21,10 @@ def add(steps: Steps) -> None:
     words = "epochs without gain before the end (%(default)s)"
     parser.add_argument("--patience", type=at_least_1, default=TrainConfig.patience_epochs, help=words)
 
-    parser = add_step(steps, "score", _score, "convert the best epoch and score it on held-out pages")
+    parser = add_step(steps, "score", _score, "convert the best epoch and score it on held-out pages", tensorflow=True)
     parser.add_argument("run", type=Path, help="run folder that train wrote")
 
-    parser = add_step(steps, "export", _export, "publish a scored run as a bundle")
+    parser = add_step(steps, "export", _export, "publish a scored run as a bundle", tensorflow=True)
     parser.add_argument("run", type=Path, help="run folder that score wrote")
     add_registry(parser)
     parser.add_argument("--name", help="bundle name; the network's by default")

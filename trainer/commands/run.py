@@ -25,7 +25,7 @@ _OF_FUSION: dict[str, Any] = {"signals": None, "repeats": REPEATS, "quick": Fals
 
 def add(steps: Steps) -> None:
     """Add run."""
-    parser = add_step(steps, "run", _run, "from pages to a promoted bundle")
+    parser = add_step(steps, "run", _run, "from pages to a promoted bundle", tensorflow=True)
     add_data(parser)
     words = "network (%(default)s)"
     parser.add_argument("--arch", choices=(*ARCHITECTURES, FUSION), default=FUSION, help=words)
@@ -34,6 +34,8 @@ def add(steps: Steps) -> None:
     parser.add_argument("--name", help="bundle name; the network's by default")
     add_alias(parser)
     parser.add_argument("--no-promote", action="store_true", help="publish the bundle, leave the alias where it is")
+    words = "log parameters, figures and files of the bundle in MLflow at this address"
+    parser.add_argument("--mlflow", metavar="URI", help=words)
     parser.add_argument("--force", action="store_true", help="promote even a bundle that is worse or has no thresholds")
 
     fusion = parser.add_argument_group("fusion only")
@@ -60,9 +62,16 @@ def _run(options: argparse.Namespace) -> None:
     given |= {name: default for name, default in own.items() if given[name] is None}
     if is_fusion and options.signals is None:
         options.refuse("the fusion needs labelled recordings: name PTB-XL's folder with --signals")
+    tracker = None
+    if options.mlflow:
+        from trainer.tracking import Tracker
+
+        tracker = Tracker(options.mlflow)
     registry = Registry(options.registry)
     reference = (_fusion if is_fusion else _lead_images)(options, registry)
     print(f"published {reference} in {options.registry}")
+    if tracker is not None:
+        print(f"MLflow run {tracker.log(registry, reference)} at {options.mlflow}")
     if not options.no_promote:
         promote_unless_worse(registry, reference, options.alias, force=options.force)
 
