@@ -30,7 +30,7 @@ def test_every_module_leaves_the_home_folder_alone(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_tensorflow_says_nothing_at_its_start(tmp_path: Path) -> None:
+def test_tensorflow_says_nothing_at_its_start() -> None:
     program = "import trainer.quiet as q; q.import_tensorflow(); import tensorflow as tf; tf.constant(1) + 1"
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=REPOSITORY, check=True, capture_output=True, text=True, timeout=300
