@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -22,7 +22,7 @@ class TrainingLog:
         """Log into ``folder``, with a bar that says ``words`` on a terminal; None: no bar."""
         self._folder, self._words = folder, words
         self._writer: Any = None
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[NoReturn] | None = None
 
     def write(self, epoch: int, epochs: int, figures: Mapping[str, float]) -> None:
         """Log the figures after an epoch, counted from 1, of at most ``epochs``."""

@@ -22,7 +22,10 @@ def pages(few_pages: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Lab
 
 
 def publish(registry: Registry, pages: list[LabelledPage]) -> str:
-    files = {TRAINING_PAGES_FILE: "".join(f"{page.sha256}\n" for page in pages).encode(), "card.md": b"# Card\n"}
+    files = {
+        TRAINING_PAGES_FILE: "".join(sorted(f"{page.sha256}\n" for page in pages)).encode(),
+        "card.md": b"# Card\n",
+    }
     return publish_tiny(registry, files=files, origin={"distinct_pages": len(pages)})
 
 
