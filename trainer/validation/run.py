@@ -37,7 +37,7 @@ class Source:
     """Of recordings other than PTB-XL; needs ``mapping``."""
     mapping: Path | None = None
     groups_csv: Path | None = None
-    """Of pages, as `read_known_pages` takes it."""
+    """Of pages, as `read_data` takes it."""
     band_hz: tuple[float, float] | None = CART_BAND_HZ
     """Of recordings; None leaves the band as it is."""
     limit: int | None = None
