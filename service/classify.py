@@ -15,13 +15,13 @@ from model_registry.decision import PageAnswer, rests_on_rate
 from model_registry.manifest import BundleManifest, FindingSpec
 from model_registry.policy import DecisionPolicy, Leading
 from model_registry.training_record import TrainingRecord
-from service.classifier import Classifier, Probabilities
-from service.clock import Clock
 from service.decide import Decision, decide
-from service.examined import ImageFacts
+from service.examination import ImageFacts, PreparedPage, SourceFacts, prepare
 from service.explain import LeadEvidence, explain
-from service.prepared import PreparedPage, prepare
-from service.site_policy import PolicyInForce, SiteRules
+from service.models.onnx import Classifier, Probabilities
+from service.models.site_policy import PolicyInForce, SiteRules
+from service.telemetry.timing import Clock
+from shared_preproc.evidence import Doubt
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.quality import Quality
 from shared_preproc.recording import resample_time
@@ -101,9 +101,11 @@ class ClassificationResult:
     """What it was decided by; None where there are no thresholds."""
     quality: Quality
     seen_in_training: bool | None
-    """None where the bundle does not say what it was trained on."""
+    """None for a recording, and where the bundle does not say what it was trained on."""
     manifest: BundleManifest
-    image: ImageFacts
+    source: SourceFacts
+    image: ImageFacts | None
+    """None for a recording."""
     timings_ms: Timings
 
 
@@ -113,7 +115,7 @@ def classify(
     *,
     explaining: bool = False,
 ) -> ClassificationResult:
-    """Decode, read, examine and classify one JPEG or PNG report page, and decide what becomes of the answer.
+    """Decode, read, examine and classify one report page or recording, and decide what becomes of the answer.
 
     Raises:
         PreprocError: the bytes are no report page that the model's preprocessing accepts, or one that cannot be read.
@@ -142,18 +144,30 @@ def classify(
         readers=readers,
         findings=_findings(manifest, said),
         explanation=explanation,
-        decision=decide(answer, policy, page.doubts),
+        decision=decide(answer, policy, (*page.doubts, *_source_doubts(page, manifest))),
         in_force=model.in_force,
         quality=page.quality,
-        seen_in_training=_seen(page, model.trained_on),
+        seen_in_training=_seen(page, model),
         manifest=manifest,
+        source=page.source,
         image=page.image,
         timings_ms=Timings(**page.timings_ms | clock.timings_ms()),
     )
 
 
-def _seen(page: PreparedPage, trained_on: TrainingRecord | None) -> bool | None:
-    return None if trained_on is None else trained_on.find(page.image.sha256, page.fingerprint) is not None
+def _source_doubts(page: PreparedPage, manifest: BundleManifest) -> tuple[Doubt, ...]:
+    """Doubt recordings of a kind for which the bundle has no figures of other hospitals."""
+    if page.image is not None or page.source.kind in manifest.validated_sources:
+        return ()
+    return (
+        Doubt("source_not_validated", f"The model was not validated on recordings of the kind {page.source.kind}."),
+    )
+
+
+def _seen(page: PreparedPage, model: LoadedModel) -> bool | None:
+    if page.image is None or model.trained_on is None:
+        return None
+    return model.trained_on.find(page.image.sha256, page.fingerprint) is not None
 
 
 def _with_reference_rate(

@@ -1,7 +1,4 @@
-"""What the service reads off a page before any model has a say: its gray, and each lead's mask and curve.
-
-Knows no model and no HTTP. One plain function, to be called in a worker thread.
-"""
+"""What was read off a page before any model: its gray picture, each lead's mask and curve."""
 
 import io
 from collections.abc import Mapping
@@ -11,8 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from service.clock import Clock
-from service.examined import ImageFacts, examined_page
+from service.examination import ImageFacts, examined_page
+from service.telemetry.timing import Clock
 from shared_preproc.layout import Box
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.masks import Mask

@@ -1,7 +1,7 @@
 """Is this a report page of the layout, and can each lead be read? From what a person can check on the page.
 
-Knows no model: nothing here says how a heart is. The form printed around the signals, the drawn strokes, and what leads
-must satisfy together are each measured and held against a limit. What each is: docs/refusal.md.
+The form printed around the signals, the drawn strokes, and what leads
+must satisfy together are each measured and held against a limit. What each is: docs/evidence/refusal.md.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,14 +20,28 @@ from shared_preproc.pipeline import PageReading
 from shared_preproc.relations import beat_coincidence, lead_relations
 from shared_preproc.spec import PreprocSpec
 
-__all__ = ["Doubt", "EvidenceSpec", "examine"]
+__all__ = ["DOUBT_CODES", "Doubt", "EvidenceSpec", "examine"]
+
+DOUBT_CODES = frozenset(
+    {
+        "beats_apart",
+        "copied_beats",
+        "frame_incomplete",
+        "lead_name_missing",
+        "leads_disagree",
+        "pulse_missing",
+        "scaled_page",
+        "separator_missing",
+    }
+)
+"""Every `Doubt.code` there is."""
 
 
 @dataclass(frozen=True)
 class EvidenceSpec:
     """How much of each evidence is asked for. In brackets: the worst of 409 development pages.
 
-    docs/refusal.md has the worst of either half of them. None of these numbers changes what a model is given.
+    docs/evidence/refusal.md has the worst of either half of them. None of these numbers changes what a model is given.
     """
 
     form: FormSpec = field(default_factory=FormSpec)

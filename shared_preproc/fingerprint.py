@@ -2,7 +2,7 @@
 
 Random hyperplanes (Charikar 2002, "Similarity estimation techniques from rounding algorithms"): each bit says on which
 side of a fixed plane a page's curves lie. The share of bits in which two pages differ is the angle between their
-curves, divided by pi. Figures: docs/decisions/0012-training-pages.md.
+curves, divided by pi. Why: docs/decisions/0012-training-pages.md.
 """
 
 import hashlib

@@ -11,7 +11,7 @@ from PIL import Image
 
 from shared_preproc.layout import EDAN_3X4_R1
 from shared_preproc.leads import Lead
-from trainer.synth import synth_jpeg, synth_page
+from synthetic.pages import synth_jpeg, synth_page
 
 Pixels = NDArray[np.uint8]
 
@@ -157,9 +157,9 @@ def png_in_chunks(count: int) -> bytes:
     return page + count * _chunk(b"prVt", b"") + end
 
 
-def gif() -> bytes:
-    """A page in a format that is not accepted."""
-    return encoded(_page(), "GIF")
+def heic() -> bytes:
+    """The start of a photograph of a kind that is not read."""
+    return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 
 
 def rotated_jpeg(orientation: int) -> bytes:

@@ -9,10 +9,19 @@ from pydantic import Field
 from service import errors
 from service.answers import Answer
 from service.classify import classify
-from service.dependencies import PROTECTED, DeadlineHeader, IdempotencyKeyHeader, asked_by, service_of
 from service.problems import refusal
-from service.routes.page_request import PAGE_BODY, PageQuery, WorkRoute, page_problems
-from service.schemas import Classification
+from service.routes.common import (
+    PAGE_BODY,
+    PROTECTED,
+    DeadlineHeader,
+    IdempotencyKeyHeader,
+    PageQuery,
+    WorkRoute,
+    asked_by,
+    page_problems,
+    service_of,
+)
+from service.schemas.classification import Classification
 from shared_preproc.errors import PreprocError
 
 __all__ = ["router"]

@@ -16,13 +16,13 @@ from shared_preproc.leads import Lead
 from shared_preproc.page import Gray, Page, decode_page
 from shared_preproc.pipeline import read_page
 from shared_preproc.spec import MASKS_150, TRACES_50_HZ, PreprocSpec
+from synthetic.pages import synth_jpeg
 from trainer.classes import CLASS_NAMES
 from trainer.foreign import Picture, charts, drawn_curves, fitted, noises, photographs, spoiled
-from trainer.synth import synth_jpeg
 
 LAYOUT = EDAN_3X4_R1
 BOXES = dict(LAYOUT.lead_boxes)
-# A glyph under a crossing curve reads as its neighbour's now and then: docs/refusal.md, limits.
+# A glyph under a crossing curve reads as its neighbour's now and then: docs/evidence/refusal.md, limits.
 SUBTLE = {"V1 and V2 exchanged"}
 
 
