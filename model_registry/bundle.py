@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from model_registry.card import CARD_FILES, Card, parse_card
 from model_registry.durable import sync_folder, write_file
@@ -33,11 +33,10 @@ from model_registry.manifest import (
     MANIFEST_SEAL,
     MODEL_FILE,
     OUT_OF_FOLD_FILE,
-    TRAINING_PAGES_FILE,
     BundleDraft,
     BundleManifest,
-    Sha256,
 )
+from model_registry.training_record import TrainingRecord
 
 __all__ = [
     "Bundle",
@@ -45,12 +44,11 @@ __all__ = [
     "make_manifest",
     "read_bundle",
     "read_card",
+    "read_files",
     "read_manifest",
     "read_seal",
     "write_manifest",
 ]
-
-_TRAINING_PAGES = TypeAdapter(frozenset[Sha256])
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,8 @@ class Bundle:
 
     manifest: BundleManifest
     model: bytes
-    training_pages: frozenset[str] | None = None
-    """SHA-256 (hex) of every file that was trained on; None where the bundle does not say."""
+    trained_on: TrainingRecord | None = None
+    """None where the bundle does not say what it was trained on."""
     golden: Golden | None = None
     """What the graph is known to answer; None where nothing was recorded."""
     out_of_fold: bytes | None = None
@@ -126,16 +124,26 @@ def read_bundle(folder: Path, ref: str) -> Bundle:
         BrokenBundleError: one of its subclasses says what is wrong.
     """
     manifest = read_manifest(folder, ref)
-    contents = {name: _verified(folder, name, manifest) for name in manifest.files}
+    contents = read_files(folder, ref)
     check_graph(contents[MODEL_FILE], manifest)
     parse_card(contents, manifest)
     return Bundle(
         manifest,
         contents[MODEL_FILE],
-        _training_pages(contents, ref),
+        _training_record(contents, ref),
         _golden(contents, manifest),
         contents.get(OUT_OF_FOLD_FILE),
     )
+
+
+def read_files(folder: Path, ref: str) -> dict[str, bytes]:
+    """Read every file that a bundle's manifest lists, verified, by name.
+
+    Raises:
+        BrokenBundleError: one of its subclasses says what is wrong.
+    """
+    manifest = read_manifest(folder, ref)
+    return {name: _verified(folder, name, manifest) for name in manifest.files}
 
 
 def read_seal(folder: Path, ref: str) -> bytes:
@@ -158,13 +166,11 @@ def read_card(folder: Path, ref: str) -> Card:
     return parse_card({name: _verified(folder, name, manifest) for name in names}, manifest)
 
 
-def _training_pages(contents: Mapping[str, bytes], ref: str) -> frozenset[str] | None:
-    if TRAINING_PAGES_FILE not in contents:
-        return None
+def _training_record(contents: Mapping[str, bytes], ref: str) -> TrainingRecord | None:
     try:
-        return _TRAINING_PAGES.validate_python(contents[TRAINING_PAGES_FILE].decode().split())
+        return TrainingRecord.parse(contents)
     except ValueError as error:
-        raise MalformedFileError(ref, f"{TRAINING_PAGES_FILE} is no list of SHA-256, one a line") from error
+        raise MalformedFileError(ref, "its record of training pages is no list of SHA-256, one a line") from error
 
 
 def _golden(contents: Mapping[str, bytes], manifest: BundleManifest) -> Golden | None:

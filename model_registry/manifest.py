@@ -12,6 +12,7 @@ from shared_preproc.spec import PreprocSpec
 __all__ = [
     "CARD_FILE",
     "FINDING_PROBABILITIES",
+    "FINGERPRINTS_FILE",
     "FINGERPRINT_MISMATCH",
     "HISTORY_FILE",
     "LEAD_PROBABILITIES",
@@ -40,7 +41,9 @@ METRICS_FILE = "metrics.json"
 HISTORY_FILE = "history.json"
 """How the networks learned, epoch by epoch: `model_registry.history`."""
 TRAINING_PAGES_FILE = "training-pages.sha256"
-"""SHA-256 (hex) of every file that was trained on, one a line."""
+"""SHA-256 (hex) of every file that was trained on, one a line: `model_registry.training_record`."""
+FINGERPRINTS_FILE = "training-pages.fingerprints"
+"""Fingerprints of the curves of the pages among them."""
 OUT_OF_FOLD_FILE = "out-of-fold.npz"
 """Its networks' answers about what they were later trained on, by networks that had not seen it."""
 LEAD_PROBABILITIES = "lead_probabilities"
@@ -189,6 +192,11 @@ class BundleManifest(BundleDraft):
     def ref(self) -> str:
         """`name/version`: what aliases point at."""
         return f"{self.name}/{self.version}"
+
+    @property
+    def draft(self) -> BundleDraft:
+        """What the publisher gave."""
+        return BundleDraft(**{name: getattr(self, name) for name in BundleDraft.model_fields})
 
     @model_validator(mode="after")
     def _fingerprint_is_that_of_the_numbers(self) -> Self:

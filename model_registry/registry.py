@@ -17,6 +17,7 @@ from model_registry.bundle import (
     make_manifest,
     read_bundle,
     read_card,
+    read_files,
     read_manifest,
     read_seal,
     write_manifest,
@@ -116,6 +117,15 @@ class Registry:
         """
         ref = self.resolve(reference)
         return read_bundle(self._path / ref, ref)
+
+    def files(self, reference: str) -> dict[str, bytes]:
+        """Give the content of every file of a bundle but its manifest, by name, as `publish` takes them.
+
+        Raises:
+            RegistryError: as `load`.
+        """
+        ref = self.resolve(reference)
+        return read_files(self._path / ref, ref)
 
     def stamp(self, reference: str) -> Stamp:
         """Say which bundle a reference means now, and which content of it; cheap enough to be asked again and again.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from model_registry.decision import PageAnswer, rests_on_rate
 from model_registry.manifest import BundleManifest, FindingSpec
 from model_registry.policy import DecisionPolicy, Leading
+from model_registry.training_record import TrainingRecord
 from service.decide import Decision, decide
 from service.examination import ImageFacts, PreparedPage, SourceFacts, prepare
 from service.explain import LeadEvidence, explain
@@ -38,8 +39,8 @@ class LoadedModel:
 
     manifest: BundleManifest
     classifier: Classifier
-    training_pages: frozenset[str] | None = None
-    """SHA-256 (hex) of every file it was trained on; None where the bundle does not say."""
+    trained_on: TrainingRecord | None = None
+    """None where the bundle does not say what it was trained on."""
     rules: SiteRules = field(default_factory=SiteRules)
 
     @cached_property
@@ -168,9 +169,9 @@ def _source_doubts(page: PreparedPage, manifest: BundleManifest) -> tuple[Doubt,
 
 
 def _seen(page: PreparedPage, model: LoadedModel) -> bool | None:
-    if page.image is None or model.training_pages is None:
+    if page.image is None or model.trained_on is None:
         return None
-    return page.image.sha256 in model.training_pages
+    return model.trained_on.find(page.image.sha256, page.fingerprint) is not None
 
 
 def _with_reference_rate(

@@ -8,6 +8,7 @@ from service.recordings import recorded_page
 from service.telemetry.timing import Clock
 from shared_preproc.errors import UnsupportedFormatError
 from shared_preproc.evidence import Doubt, examine
+from shared_preproc.fingerprint import curve_fingerprint
 from shared_preproc.page import Page
 from shared_preproc.picture import ImageFormat, Picture, decode_picture
 from shared_preproc.pipeline import PageReading, read_page
@@ -109,6 +110,8 @@ class PreparedPage:
     doubts: tuple[Doubt, ...]
     quality: Quality
     tensor: Tensor
+    fingerprint: str | None
+    """Of its curves; None where every lead is flat."""
     timings_ms: dict[str, float]
     """Of each step, and ``total``."""
 
@@ -129,8 +132,10 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
     with clock.step("examine"):
         quality = measure_quality(page.reading, spec)
     with clock.step("preprocess"):
-        tensor = page.reading.tensor(spec)
-    return PreparedPage(facts, page.placement, page.image, page.doubts, quality, tensor, clock.timings_ms())
+        tensor, fingerprint = page.reading.tensor(spec), curve_fingerprint(page.reading.traces)
+    return PreparedPage(
+        facts, page.placement, page.image, page.doubts, quality, tensor, fingerprint, clock.timings_ms()
+    )
 
 
 def _prepared_recording(source: RecordingSource, facts: SourceFacts, spec: PreprocSpec, clock: Clock) -> PreparedPage:
@@ -138,4 +143,5 @@ def _prepared_recording(source: RecordingSource, facts: SourceFacts, spec: Prepr
         reading = recorded_page(source.recording, spec)
     with clock.step("examine"):
         quality = measure_quality(reading, spec)
-    return PreparedPage(facts, None, None, (), quality, reading.tensor(spec), clock.timings_ms())
+    fingerprint = curve_fingerprint(reading.traces)
+    return PreparedPage(facts, None, None, (), quality, reading.tensor(spec), fingerprint, clock.timings_ms())

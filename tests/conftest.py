@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before a test imports TensorFlow
-
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -164,7 +164,7 @@ def card_text(card: Mapping[str, Any]) -> str:
 def _data_words(data: Mapping[str, Any], recordings: Mapping[str, Any]) -> str:
     classes = ", ".join(f"{row['distinct']} {words(name)}" for name, row in data["classes"].items())
     return (
-        f"{data['source']}: {data['files']} files, of them {data['copies']} byte-for-byte copies; "
+        f"{data['source']}: {data['files']} files, of them {data['copies']} copies; "
         f"{data['distinct']} distinct pages ({classes}) of {data['groups']} records. One cart, one hospital; "
         f"{data['male_share_as_reported']:.0%} of the patients are male, as reported with the data set.\n\n"
         f"{recordings['name']}: {recordings['recordings']} recordings of {recordings['patients']} patients "

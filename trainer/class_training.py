@@ -35,11 +35,12 @@ class ClassTrainer:
         traces: NDArray[np.float32],
         labels: NDArray[np.int64],
         seed: int,
-        after_epoch: Callable[[], None] = lambda: None,
+        after_epoch: Callable[[int, float], None] = lambda _, __: None,
     ) -> None:
         """Train on ``traces`` (pages, samples, 3) and their ``labels`` (pages,).
 
-        ``after_epoch`` is called after each epoch; what it asks the network changes nothing of the training.
+        ``after_epoch`` gets the number of epochs done and the mean loss of the last; what it asks the network changes
+        nothing of the training.
         """
         config, rng = self.config, np.random.default_rng(seed)
         targets = np.eye(len(CLASS_NAMES), dtype=np.float32)[labels]
@@ -50,9 +51,12 @@ class ClassTrainer:
             rows = rng.choice(len(labels), config.batch_size, p=shares)
             return augment(traces[rows], _SPEC, rng, config.augmentation), targets[rows]
 
-        def after_step(done: int) -> None:
+        losses: list[float] = []
+
+        def after_step(done: int, loss: float) -> None:
+            losses.append(loss)
             if done % steps == 0:
-                after_epoch()
+                after_epoch(done // steps, float(np.mean(losses[-steps:])))
 
         self.network.fit(draw, config.epochs * steps, seed, after_step)
 

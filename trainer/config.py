@@ -81,7 +81,7 @@ class ClassNetworkConfig:
 
     @classmethod
     def quick(cls) -> Self:
-        """A third of the epochs: within a few points of the whole."""
+        """A third of the epochs: enough to see that every step works, too few for figures."""
         return cls(epochs=20)
 
 

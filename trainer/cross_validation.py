@@ -4,6 +4,7 @@ A folder holds one of them, and each finished fold stands there as a file: a run
 
 settings.json                      protocol, folds, repeats, preprocessing, and each page's class, hash and group
 <candidate>/repeat_0_fold_3.npz    what the candidate said about the pages of that fold
+tensorboard/                       how its networks learned, for TensorBoard
 """
 
 import io
@@ -28,6 +29,7 @@ from trainer.out_of_fold import OutOfFold
 from trainer.page_set import PageSet, read_page_set
 from trainer.run import write_whole
 from trainer.splits import distinct_pages, fold_numbers
+from trainer.training_log import TrainingLog
 
 __all__ = ["CrossValidation", "Design"]
 
@@ -88,10 +90,13 @@ class CrossValidation:
         held_out = self.folds[repeat] == fold
         page_set, started_s = self.page_set, time.perf_counter()
         seed = repeat * self.design.folds + fold
-        answer = candidate.fit_predict(page_set, np.flatnonzero(~held_out), np.flatnonzero(held_out), seed)
+        words = f"{name}, repeat {repeat + 1} of {self.design.repeats}, fold {fold + 1} of {self.design.folds}"
+        with TrainingLog(self.folder / "tensorboard" / name / f"repeat_{repeat}_fold_{fold}", words) as log:
+            answer = candidate.fit_predict(
+                page_set, np.flatnonzero(~held_out), np.flatnonzero(held_out), seed, log.write
+            )
         self._save(name, repeat, fold, answer)
         right = (answer.page_logits.argmax(axis=1) == page_set.labels[held_out]).mean()
-        words = f"{name}, repeat {repeat + 1} of {self.design.repeats}, fold {fold + 1} of {self.design.folds}"
         print(f"{words}: accuracy {right:.3f} ({time.perf_counter() - started_s:.0f} s)", flush=True)
 
     def finished_repeats(self, name: str) -> int:

@@ -5,11 +5,13 @@ Each network stands there as a file, so that a run that was cut off goes on wher
 settings.json                 recordings, folds and training settings
 fold_3_seed_1.npz             weights of a network that never saw the patients of fold 3
 member_1.npz                  weights of a network trained on every recording: one of those that are served
+tensorboard/                  how each of them learned, for TensorBoard
 """
 
 import hashlib
 import io
 import json
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -35,8 +37,10 @@ from trainer.findings_training import FindingsTrainer, finding_targets
 from trainer.members import Weights
 from trainer.models.findings_network import CLASS_LOGITS, FINDING_LOGITS
 from trainer.network_training import NetworkTrainer
+from trainer.quiet import import_tensorflow
 from trainer.run import write_whole
 from trainer.signals import SignalSet
+from trainer.training_log import TrainingLog
 
 __all__ = ["FindingsAnswers", "FindingsDesign", "FindingsRun"]
 
@@ -112,8 +116,9 @@ class FindingsRun:
         jobs = [_Job(fold, seed) for seed, fold in product(range(self.design.seeds), folds)]
         todo = [job for job in jobs if not (self.folder / job.file).exists()]
         # A process for each network: TensorFlow keeps its threads and memory until the process ends.
-        with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), max_tasks_per_child=1) as pool:
-            futures = [pool.submit(_train, self.signals, self.folds, self.config, job) for job in todo]
+        spawn = get_context("spawn")
+        with ProcessPoolExecutor(os.cpu_count(), spawn, import_tensorflow, max_tasks_per_child=1) as pool:
+            futures = [pool.submit(_train, self.signals, self.folds, self.config, job, self.folder) for job in todo]
             for future in tqdm(as_completed(futures), total=len(todo), desc="findings networks", disable=None):
                 job, content, words = future.result()
                 write_whole(self.folder / job.file, content)
@@ -184,13 +189,22 @@ class FindingsRun:
         }
 
 
-def _train(signals: SignalSet, folds: NDArray[np.intp], config: FindingsConfig, job: _Job) -> tuple[_Job, bytes, str]:
+def _train(
+    signals: SignalSet, folds: NDArray[np.intp], config: FindingsConfig, job: _Job, folder: Path
+) -> tuple[_Job, bytes, str]:
     """Train one network in a process of its own; gives the content of its file and a line for people."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     started_s, rows = time.perf_counter(), np.flatnonzero(folds != job.fold)
     trainer = FindingsTrainer(config)
-    trainer.fit(signals, rows, seed=1000 * job.seed + job.fold + 1)
+    epochs = math.ceil(config.epochs)
+    with TrainingLog(folder / "tensorboard" / job.file.removesuffix(".npz")) as log:
+        trainer.fit(
+            signals,
+            rows,
+            seed=1000 * job.seed + job.fold + 1,
+            after_epoch=lambda epoch, loss: log.write(epoch, epochs, {"loss": loss}),
+        )
     content = io.BytesIO()
     np.savez(content, *trainer.network.model.get_weights())
     return job, content.getvalue(), f"{job.file}: {len(rows)} recordings, {time.perf_counter() - started_s:.0f} s"

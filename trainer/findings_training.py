@@ -1,6 +1,6 @@
 """Training of one findings network on views of labelled recordings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import keras
@@ -36,8 +36,17 @@ class FindingsTrainer:
         self.config = config
         self.network = NetworkTrainer(_network, partial(_loss, config), config.schedule)
 
-    def fit(self, signals: SignalSet, rows: NDArray[np.intp], seed: int) -> None:
-        """Train on the recordings ``rows`` of ``signals``."""
+    def fit(
+        self,
+        signals: SignalSet,
+        rows: NDArray[np.intp],
+        seed: int,
+        after_epoch: Callable[[int, float], None] = lambda _, __: None,
+    ) -> None:
+        """Train on the recordings ``rows`` of ``signals``.
+
+        ``after_epoch`` gets the number of epochs done and the mean loss of the last.
+        """
         config, rng = self.config, np.random.default_rng(seed)
         banded = band_passed(signals.signal_mv)
         findings, classes = finding_targets(signals), signals.classes.astype(np.float32)
@@ -46,7 +55,15 @@ class FindingsTrainer:
             drawn = rng.choice(rows, config.batch_size)
             return draw_views(banded, drawn, rng, config.views), findings[drawn], classes[drawn]
 
-        self.network.fit(draw, config.steps(len(rows)), seed)
+        losses: list[float] = []
+        steps_an_epoch = max(1, len(rows) // config.batch_size)
+
+        def after_step(done: int, loss: float) -> None:
+            losses.append(loss)
+            if done % steps_an_epoch == 0:
+                after_epoch(done // steps_an_epoch, float(np.mean(losses[-steps_an_epoch:])))
+
+        self.network.fit(draw, config.steps(len(rows)), seed, after_step)
 
 
 def _network() -> keras.Model:

@@ -26,6 +26,7 @@ from model_registry.manifest import (
     TensorSpec,
 )
 from model_registry.registry import Registry
+from model_registry.training_record import TrainingRecord
 from shared_preproc.spec import TRACES_50_HZ
 from trainer.audit import audit
 from trainer.card import CardFacts, build_card, card_text, failure_gallery
@@ -82,25 +83,24 @@ def publish_fusion(evidence: FusionEvidence, registry: Registry, name: str) -> s
     parity = _parity(graph, evidence)
     row = evidence.row()
     card = _card(name, evidence, row)
-    trained_on = _trained_on(evidence)
     files = {
         MODEL_FILE: graph,
         GOLDEN_FILE: record_golden(TRACES_50_HZ, lambda tensor: run_graph(graph, tensor)[1]),
         CARD_FILE: (json.dumps(card, indent=1) + "\n").encode(),
         "card.md": card_text(card).encode(),
-        TRAINING_PAGES_FILE: trained_on,
         OUT_OF_FOLD_FILE: evidence.known_answers().pack(),
     }
+    files |= _trained_on(evidence).pack()
     files |= _history(pages)
     files |= {path.name: path.read_bytes() for path in draw_card(row["figures"], pages.folder)}
     return registry.publish(_draft(name, evidence, row["figures"], card["external"], parity), files)
 
 
-def _trained_on(evidence: FusionEvidence) -> bytes:
-    """The checksums of every page and recording, one a line."""
-    pages = (page.sha256 for page in evidence.pages.pages)
+def _trained_on(evidence: FusionEvidence) -> TrainingRecord:
+    pages = evidence.pages.pages
     recordings = map(recording_sha256, evidence.findings.signals.signal_mv)
-    return "".join(sorted(f"{sha256}\n" for sha256 in (*pages, *recordings))).encode()
+    fingerprints = {page.sha256: page.fingerprint for page in pages if page.fingerprint is not None}
+    return TrainingRecord(frozenset([*(page.sha256 for page in pages), *recordings]), fingerprints)
 
 
 def _parity(graph: bytes, evidence: FusionEvidence) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def _draft(
                 "findings_network": asdict(evidence.findings.config),
                 "distinct_pages": len(pages.pages),
                 "recordings": {"name": signals.name, "count": len(signals), "licence": "CC BY 4.0 (PTB-XL)"},
-                "evidence": hashlib.sha256(_trained_on(evidence)).hexdigest(),
+                "evidence": hashlib.sha256(_trained_on(evidence).pack()[TRAINING_PAGES_FILE]).hexdigest(),
                 "parity": parity,
                 "libraries": {library: version(library) for library in LIBRARIES},
             }

@@ -61,15 +61,16 @@ class KnownAnswers:
         except (ValueError, KeyError, TypeError, EOFError, OSError, BadZipFile) as error:
             raise RunError("the bundle's out-of-fold answers cannot be read; publish it again") from error
 
-    def in_place_of(self, answers: Answers, sha256: Sequence[str]) -> tuple[Answers, int]:
+    def in_place_of(self, answers: Answers, sha256: Sequence[str | None]) -> tuple[Answers, int]:
         """Replace those of ``answers`` that are about known data; gives how many, too.
 
-        ``sha256`` has one entry for each row.
+        ``sha256`` has one entry for each row; None where nothing is known.
         """
-        places = [place for place, name in enumerate(sha256) if name in self._rows]
+        known = [(place, name) for place, name in enumerate(sha256) if name in self._rows]
+        places = [place for place, _ in known]
         if not places or answers.readers is None or answers.findings is None:
             return answers, 0
-        rows = [self._rows[sha256[place]] for place in places]
+        rows = [self._rows[name] for _, name in known if name is not None]
         reasons = list(answers.reasons)
         for place, row in zip(places, rows, strict=True):
             reasons[place] = self.answers.reasons[row]

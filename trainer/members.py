@@ -12,6 +12,7 @@ from trainer.config import ClassNetworkConfig
 from trainer.models.class_network import PAGE_LOGITS
 from trainer.page_set import PageSet
 from trainer.run import write_whole
+from trainer.training_log import TrainingLog
 
 __all__ = ["Weights", "mean_page_logits", "train_members"]
 
@@ -29,7 +30,13 @@ def train_members(pages: PageSet, count: int, config: ClassNetworkConfig, folder
     for number in range(count):
         path = folder / f"member_{number}.npz"
         if not path.exists():
-            trainer.fit(pages.traces, pages.labels, seed=_FIRST_SEED + number)
+            words = f"class network {number + 1} of {count}"
+            with TrainingLog(folder / "tensorboard" / f"member_{number}", words) as log:
+
+                def watch(epoch: int, loss: float, log: TrainingLog = log) -> None:
+                    log.write(epoch, config.epochs, {"loss": loss})
+
+                trainer.fit(pages.traces, pages.labels, _FIRST_SEED + number, watch)
             _save(trainer.network.model.get_weights(), path)
             print(f"class network {number + 1} of {count} trained on {len(pages.labels)} pages", flush=True)
         members.append(_load(path))

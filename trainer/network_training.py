@@ -39,17 +39,17 @@ class NetworkTrainer:
         draw: Callable[[], Batch],
         steps: int,
         seed: int,
-        after_step: Callable[[int], None] = lambda _: None,
+        after_step: Callable[[int, float], None] = lambda _, __: None,
     ) -> None:
         """Train on ``steps`` batches from ``draw``, from weights that ``seed`` decides.
 
-        ``after_step`` gets the number of steps done.
+        ``after_step`` gets the number of steps done and the loss of the last.
         """
         self._restart(seed)
         for step in range(steps):
             self._optimizer.learning_rate.assign(self._learning_rate(step, steps))
-            self._step(*draw())
-            after_step(step + 1)
+            loss = self._step(*draw())
+            after_step(step + 1, float(loss))
 
     def predict(self, traces: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Answer for ``traces`` (pages, samples, 3): each output by name, pages first."""

@@ -80,7 +80,14 @@ def read_prepared(out: Path) -> dict[str, Any]:
 
 def _summary(parts: Mapping[Split, Sequence[LabelledPage]], protocol: Protocol, seed: int, road: str) -> dict[str, Any]:
     pages = [
-        {"split": split, "class": page.class_name, "name": page.name, "sha256": page.sha256, "group": page.group}
+        {
+            "split": split,
+            "class": page.class_name,
+            "name": page.name,
+            "sha256": page.sha256,
+            "image": page.image,
+            "group": page.group,
+        }
         for split, members in parts.items()
         for page in members
     ]

@@ -31,7 +31,7 @@ def score(run: Run) -> dict[str, Any]:
     ``copies`` of training pages and what they are worth, and ``headline``.
     """
     graph = write_graph(run)
-    trained = {page["sha256"] for page in run.read_json("split.json") if page["split"] == "train"}
+    trained = {page["image"] for page in run.read_json("split.json") if page["split"] == "train"}
     figures: dict[str, dict[str, Any]] = {}
     predictions: list[dict[str, Any]] = []
     for split in _HELD_OUT:
@@ -60,8 +60,8 @@ def _score(images: LeadImages, by_lead: NDArray[np.float32], by_page: NDArray[np
 def _score_copies(
     images: LeadImages, by_lead: NDArray[np.float32], by_page: NDArray[np.float32], trained: Set[str]
 ) -> dict[str, Any]:
-    """Accuracy on pages that are, byte for byte, training pages, and on the others."""
-    copies = np.array([page["sha256"] in trained for page in images.pages])
+    """Accuracy on pages that are copies of training pages, and on the others."""
+    copies = np.array([page["image"] in trained for page in images.pages])
     right_leads = (by_lead.argmax(axis=-1) == images.labels[:, np.newaxis]).mean(axis=1)
     right_pages = by_page.argmax(axis=-1) == images.labels
     return {

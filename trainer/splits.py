@@ -84,14 +84,14 @@ def fold_numbers(pages: Sequence[LabelledPage], folds: int, seed: int) -> NDArra
 
 
 def distinct_pages(pages: Sequence[LabelledPage]) -> list[LabelledPage]:
-    """Keep the first of each image.
+    """Keep the first of each image (`LabelledPage.image`).
 
     Raises:
         DatasetError: the same image stands under two classes.
     """
     first: dict[str, LabelledPage] = {}
     for page in pages:
-        seen = first.setdefault(page.sha256, page)
+        seen = first.setdefault(page.image, page)
         if seen.class_name != page.class_name:
             raise DatasetError(f"{seen.path.name} and {page.path.name} are one image under two classes; remove one")
     return list(first.values())

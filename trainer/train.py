@@ -14,6 +14,7 @@ from trainer.models import build
 from trainer.prepare import LeadImages
 from trainer.report import draw_curves
 from trainer.run import Run
+from trainer.training_log import TrainingLog
 
 __all__ = ["train"]
 
@@ -34,13 +35,17 @@ def train(prepared: Path, folder: Path, config: TrainConfig) -> Run:
         return run
     model = keras.models.load_model(run.checkpoint(len(history))) if history else _compiled(config)
     training, validation = _lead_examples(run.lead_images("train")), _lead_examples(run.lead_images("validation"))
-    while not _finished(history, config):
-        history.append(_fit_epoch(model, training, validation, config, epoch=len(history)))
-        part = run.folder / ".epoch.part.keras"
-        model.save(part)
-        part.replace(run.checkpoint(len(history)))
-        run.finish_epoch(history)
-        draw_curves(history, run.folder)
+    with TrainingLog(run.folder / "tensorboard") as log:
+        for epoch, figures in enumerate(history, start=1):
+            log.write(epoch, config.epochs, figures)
+        while not _finished(history, config):
+            history.append(_fit_epoch(model, training, validation, config, epoch=len(history)))
+            part = run.folder / ".epoch.part.keras"
+            model.save(part)
+            part.replace(run.checkpoint(len(history)))
+            run.finish_epoch(history)
+            log.write(len(history), config.epochs, history[-1])
+            draw_curves(history, run.folder)
     return run
 
 
@@ -65,6 +70,7 @@ def _fit_epoch(
 ) -> dict[str, float]:
     x, y = training
     order = np.random.default_rng([config.seed, epoch]).permutation(len(x))
+    _seed_dropout(model, config.seed, epoch)
     print(f"{config.architecture}, epoch {epoch + 1} of at most {config.epochs}", flush=True)
     logs = model.fit(
         x[order],
@@ -75,6 +81,13 @@ def _fit_epoch(
         verbose=_PROGRESS_BAR if sys.stdout.isatty() else _LINE_AN_EPOCH,
     ).history
     return {name: values[-1] for name, values in logs.items()}
+
+
+def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
+    """Let dropout depend on the epoch alone: Keras saves no random state, and a resumed run must not repeat masks."""
+    for place, layer in enumerate(model.layers):
+        if isinstance(layer, keras.layers.Dropout):
+            layer.seed_generator.state.assign([seed, epoch * len(model.layers) + place])
 
 
 def _finished(history: list[dict[str, float]], config: TrainConfig) -> bool:

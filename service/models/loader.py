@@ -58,7 +58,7 @@ class ModelLoader:
         self.rules.check(bundle.manifest)
         classifier = self._open_classifier(bundle)
         _check_golden(bundle, classifier)
-        model = LoadedModel(bundle.manifest, classifier, bundle.training_pages, self.rules)
+        model = LoadedModel(bundle.manifest, classifier, bundle.trained_on, self.rules)
         facts = {
             "model": bundle.manifest.ref,
             "provider": classifier.provider,

@@ -196,7 +196,10 @@ class Classification(BaseModel):
     readers: Annotated[ReaderAnswers | None, Field(description="Null: the model has one network only.")]
     findings: Annotated[list[PageFinding], Field(description="In the model's order; empty: the model gives none.")]
     seen_in_training: Annotated[
-        bool | None, Field(description="Whether the model was trained on this file; null: it does not say on which.")
+        bool | None,
+        Field(
+            description="Whether the model was trained on this page, however it is saved; null: the model does not say."
+        ),
     ]
     quality: PageQuality
     leads: Annotated[

@@ -10,6 +10,11 @@ import pytest
 
 from model_registry.manifest import TRAINING_PAGES_FILE
 from model_registry.registry import Registry
+from model_registry.training_record import TrainingRecord
+from shared_preproc.fingerprint import curve_fingerprint
+from shared_preproc.page import decode_page
+from shared_preproc.pipeline import read_page
+from shared_preproc.spec import TRACES_50_HZ
 from tests.bundles import CRITICAL, policy, publish_tiny
 from tests.factories import page_jpeg, page_png, page_without_a_pulse_png
 from tests.service.serving import serving, settings_for
@@ -27,8 +32,16 @@ def deciding_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry.promote(publish_tiny(registry, "without"))
     publish_tiny(registry, "lenient", decision=policy(report_from=0.0, operating_points=points((1.0, 0.5), (0.9, 1.0))))
     publish_tiny(registry, "strict", decision=policy(report_from=1.0))
-    publish_tiny(registry, "telling", files={TRAINING_PAGES_FILE: f"{'0' * 64}\n{digest}\n".encode()})
+    publish_tiny(registry, "older", files={TRAINING_PAGES_FILE: f"{'0' * 64}\n{digest}\n".encode()})
+    record = TrainingRecord(frozenset({"0" * 64, digest}), {digest: fingerprint_of(TRAINED_ON)})
+    publish_tiny(registry, "telling", files=record.pack())
     return folder
+
+
+def fingerprint_of(page: bytes) -> str:
+    fingerprint = curve_fingerprint(read_page(decode_page(page, TRACES_50_HZ.layout), TRACES_50_HZ).traces)
+    assert fingerprint is not None
+    return fingerprint
 
 
 def points(*thresholds_and_sensitivities: tuple[float, float]) -> tuple[dict[str, Any], ...]:
@@ -40,7 +53,7 @@ def points(*thresholds_and_sensitivities: tuple[float, float]) -> tuple[dict[str
 
 @pytest.fixture(scope="module")
 def deciding(deciding_dir: Path) -> Iterator[httpx.Client]:
-    with serving(settings_for(deciding_dir, max_loaded_models=6)) as client:
+    with serving(settings_for(deciding_dir, max_loaded_models=7)) as client:
         yield client
 
 
@@ -105,7 +118,13 @@ def test_more_sensitivity_flags_pages_that_less_does_not(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("model", "page", "seen"), [("telling", TRAINED_ON, True), ("telling", PAGE, False), ("without", TRAINED_ON, None)]
+    ("model", "page", "seen"),
+    [
+        ("telling", TRAINED_ON, True),
+        ("older", TRAINED_ON, True),
+        ("telling", PAGE, False),
+        ("without", TRAINED_ON, None),
+    ],
 )
 def test_a_file_that_was_trained_on_is_flagged(
     deciding: httpx.Client, model: str, page: bytes, seen: bool | None
@@ -113,13 +132,15 @@ def test_a_file_that_was_trained_on_is_flagged(
     assert answer_of(deciding, model, page)["seen_in_training"] is seen
 
 
-def test_seen_is_about_the_very_bytes(deciding: httpx.Client) -> None:
-    assert answer_of(deciding, "telling", page_png(seed=1))["seen_in_training"] is False
+@pytest.mark.parametrize(("model", "seen"), [("telling", True), ("older", False)])
+def test_training_page_saved_again_is_seen(deciding: httpx.Client, model: str, seen: bool) -> None:
+    """A bundle older than the fingerprints knows the files alone."""
+    assert answer_of(deciding, model, page_png(seed=1))["seen_in_training"] is seen
 
 
 def test_models_say_whether_they_report(deciding: httpx.Client) -> None:
     reports = {one["name"]: one["reports"] for one in deciding.get("/models").json()["models"]}
     assert reports == {
         **dict.fromkeys(["lenient", "strict"], True),
-        **dict.fromkeys(["telling", "without"], False),
+        **dict.fromkeys(["older", "telling", "without"], False),
     }

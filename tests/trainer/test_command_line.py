@@ -44,5 +44,7 @@ def test_the_help_tells_defaults_and_for_which_network_they_are(capsys: pytest.C
     with pytest.raises(SystemExit):
         main(["run", "--help"])
     told = " ".join(capsys.readouterr().out.split())
-    assert "cnn and crnn only: seed of every random choice (0)" in told
-    assert "fusion only: times that the pages are dealt anew (3)" in told
+    _, of_lead_images = told.split(" cnn and crnn only: ")
+    of_fusion = told.split(" fusion only: ")[1].removesuffix(of_lead_images)
+    assert "seed of every random choice (0)" in of_lead_images
+    assert "times that the pages are dealt anew (3)" in of_fusion

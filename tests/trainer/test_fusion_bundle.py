@@ -85,7 +85,9 @@ def test_all_that_was_trained_on_is_named(fusion_run: FusionRun, bundle: Bundle)
     pages = {page.sha256 for page in fusion_run.evidence.evaluation.pages}
     recordings = set(map(recording_sha256, fusion_run.evidence.findings.signals.signal_mv))
     assert {TRAINING_PAGES_FILE, OUT_OF_FOLD_FILE} <= set(bundle.manifest.files)
-    assert set(bundle.training_pages or ()) == pages | recordings
+    assert bundle.trained_on is not None
+    assert bundle.trained_on.files == pages | recordings
+    assert bundle.trained_on.fingerprints.keys() == pages
 
 
 def test_licence_of_the_recordings_is_named(bundle: Bundle) -> None:

@@ -180,7 +180,7 @@ def test_watching_changes_nothing_of_the_training(toy: NetworkTrainer) -> None:
     pages, _ = toy_pages()
     done: list[int] = []
 
-    def watch(steps: int) -> None:
+    def watch(steps: int, _: float) -> None:
         toy.predict(pages)
         done.append(steps)
 
@@ -211,7 +211,7 @@ def test_class_network_learns_what_beats_show(traces: Traces) -> None:
     trainer = ClassTrainer(ClassNetworkConfig(epochs=12, batch_size=16))
     watched: list[tuple[float, float]] = []
 
-    def watch() -> None:  # as in training: moving averages take hundreds of steps to settle
+    def watch(_: int, __: float) -> None:  # as in training: moving averages take hundreds of steps to settle
         answer = trainer.network.model(traces, training=True)[PAGE_LOGITS]
         watched.append(page_figures(answer.numpy(), labels))
 

@@ -23,6 +23,11 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def labelled(page: Path, class_name: str) -> LabelledPage:
+    sha256 = sha256_of(page)
+    return LabelledPage(page, class_name, page.stem, sha256, sha256, sha256)
+
+
 def golden_difference(out: Path, golden_pages: list[Path]) -> float:
     """Largest share of a golden page's mask pixels in which the lead images under ``out`` differ."""
     shares = []
@@ -50,7 +55,7 @@ def test_real_pages_reproduce_the_golden_lead_images(
 
 
 def test_the_reference_road_reproduces_them_exactly(golden_pages: list[Path], few_pages: Path, tmp_path: Path) -> None:
-    pages = [LabelledPage(page, CLASS_FOLDERS[page.parent.name], sha256_of(page), page.stem) for page in golden_pages]
+    pages = [labelled(page, CLASS_FOLDERS[page.parent.name]) for page in golden_pages]
     prepare([*pages, *read_pages(few_pages)], tmp_path / "out", "published", 0, reference=True)
     assert golden_difference(tmp_path / "out", golden_pages) == 0
 
@@ -96,7 +101,7 @@ def test_a_page_that_cannot_be_read_is_named(synthetic_pages: Path, tmp_path: Pa
     pages = read_pages(synthetic_pages)
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(pages[0].path.read_bytes()[:50_000])
-    pages[0] = LabelledPage(cut, pages[0].class_name, "0", "0")
+    pages[0] = labelled(cut, pages[0].class_name)
     with pytest.raises(DatasetError, match=r"cut\.jpg: a JPEG that is damaged"):
         prepare(pages, tmp_path / "out", "published", 0)
     with pytest.raises(DatasetError, match="no finished preparation"):

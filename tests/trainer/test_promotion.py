@@ -1,6 +1,5 @@
 """A bundle takes the place of the promoted one only if it is not worse on the same evidence."""
 
-from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,8 @@ import pytest
 
 from model_registry.registry import Registry
 from tests.bundles import publish_readers
-from trainer.__main__ import _promote_unless_worse, main
+from trainer.__main__ import main
+from trainer.commands.run import promote_unless_worse
 from trainer.promotion import figure_words, why_not_promote
 
 ALIAS = "production"
@@ -52,7 +52,7 @@ def folder(registry: Registry) -> Path:
 
 def promote(registry: Registry, reference: str, *, force: bool = False) -> str:
     """Promote as the end of `run` does; gives what the alias then points at."""
-    _promote_unless_worse(Namespace(registry=folder(registry), reference=reference, alias=ALIAS, force=force))
+    promote_unless_worse(registry, reference, ALIAS, force=force)
     return registry.aliases().get(ALIAS, "nothing")
 
 

@@ -9,6 +9,7 @@ import pytest
 from model_registry.bundle import Bundle
 from model_registry.policy import Leading
 from model_registry.registry import Registry
+from model_registry.training_record import TrainingRecord
 from tests.trainer.four_outputs import policy, publish
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
@@ -37,6 +38,7 @@ def _inputs(names: list[str], rates: Floats | None = None) -> Inputs:
         kind="pages",
         ids=labels.patients,
         sha256=(),
+        fingerprints=(),
         tensors=np.zeros((len(names), 2000, 3), np.float32),
         heart_rates_bpm=np.full(len(names), 50.0) if rates is None else rates,
         doubts=((),) * len(names),
@@ -103,9 +105,9 @@ def test_few_critical_pages_keep_the_points_of_the_bundle(bundle: Bundle) -> Non
 
 def test_pages_of_the_training_are_refused(bundle: Bundle) -> None:
     asked = _asked()
-    asked = replace(asked, inputs=replace(asked.inputs, sha256=("a" * 64,)))
+    asked = replace(asked, inputs=replace(asked.inputs, sha256=("a" * 64,), fingerprints=(None,)))
     with pytest.raises(RunError, match="was trained on 1 of these pages: choose a policy on others"):
-        choose_site_policy(asked, replace(bundle, training_pages=frozenset({"a" * 64})), "here")
+        choose_site_policy(asked, replace(bundle, trained_on=TrainingRecord(frozenset({"a" * 64}))), "here")
 
 
 def test_bundle_without_policy_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from trainer.splits import SPLITS, split_pages
 
 def page(number: int, class_name: str, *, sha256: str = "", group: str = "") -> LabelledPage:
     sha256 = sha256 or f"{class_name}-{number}"
-    return LabelledPage(Path(f"{class_name}-{number}.jpg"), class_name, sha256, group or sha256)
+    name = f"{class_name}-{number}"
+    return LabelledPage(Path(f"{name}.jpg"), class_name, name, sha256, sha256, group or sha256)
 
 
 @st.composite

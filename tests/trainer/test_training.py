@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import onnx
 import pytest
@@ -19,7 +20,7 @@ from trainer.export import PARITY_LIMIT, export, page_graph, run_graph
 from trainer.models import build, fold_channels
 from trainer.prepare import load_lead_images, prepare
 from trainer.run import Run
-from trainer.train import train
+from trainer.train import _seed_dropout, train
 
 
 def test_the_cnn_has_the_published_size() -> None:
@@ -66,6 +67,22 @@ def test_a_killed_training_goes_on_where_it_stood(trained: Run, few_prepared: Pa
     for one, other in zip(resumed.history, straight.history, strict=True):
         assert one["loss"] == pytest.approx(other["loss"], rel=0.02)
         assert one["val_loss"] == pytest.approx(other["val_loss"], rel=0.02)
+    assert list(resumed.folder.glob("tensorboard/events.*"))
+
+
+def test_dropout_depends_on_seed_and_epoch_alone() -> None:
+    """A network read back from disk draws the masks that the network of a run never stopped draws."""
+    states = []
+    for drawn, (seed, epoch) in enumerate([(0, 1), (0, 1), (0, 2), (1, 1)]):
+        model = keras.Sequential([keras.Input((8,)), keras.layers.Dropout(0.5), keras.layers.Dropout(0.5)])
+        for _ in range(drawn):
+            model(np.ones((1, 8), np.float32), training=True)
+        _seed_dropout(model, seed, epoch)
+        states.append(tuple(tuple(layer.seed_generator.state.numpy()) for layer in model.layers))
+    one, other, *different = states
+    assert one == other
+    assert len({one, *different, (one[1],)}) == 4
+    assert one[0] != one[1]
 
 
 def test_a_finished_run_is_left_alone(trained: Run, few_prepared: Path) -> None:

@@ -1,5 +1,6 @@
 """The seam between the evaluation and what it evaluates."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,9 +9,11 @@ from numpy.typing import NDArray
 
 from trainer.page_set import PageSet
 
-__all__ = ["Candidate", "Prediction", "Rows", "log_probabilities"]
+__all__ = ["Candidate", "Prediction", "Rows", "Watch", "log_probabilities"]
 
 Rows = NDArray[np.intp]
+Watch = Callable[[int, int, Mapping[str, float]], None]
+"""Takes the epochs done, the epochs in all, and figures of the last."""
 
 _LEAST_PROBABILITY = 1e-7
 """Below this a softmax in float32 is noise; a logarithm must stay finite."""
@@ -33,8 +36,8 @@ class Prediction:
 class Candidate(Protocol):
     """Something that can be fitted and asked, again and again, each time from nothing."""
 
-    def fit_predict(self, pages: PageSet, fitted: Rows, asked: Rows, seed: int) -> Prediction:
-        """Fit on the rows ``fitted`` of ``pages`` and answer for the rows ``asked``."""
+    def fit_predict(self, pages: PageSet, fitted: Rows, asked: Rows, seed: int, watch: Watch) -> Prediction:
+        """Fit on the rows ``fitted`` of ``pages`` and answer for the rows ``asked``; ``watch`` sees every epoch."""
 
 
 def log_probabilities(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:

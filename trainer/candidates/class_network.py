@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from trainer.candidates.candidate import Prediction, Rows
+from trainer.candidates.candidate import Prediction, Rows, Watch
 from trainer.class_training import ClassTrainer
 from trainer.config import ClassNetworkConfig
-from trainer.history import page_figures
+from trainer.history import FIGURES, page_figures
 from trainer.models.class_network import LEAD_LOGITS, PAGE_LOGITS
 from trainer.page_set import PageSet
 
@@ -19,14 +19,15 @@ class ClassNetworkCandidate:
         """Compile nothing yet."""
         self._trainer = ClassTrainer(config)
 
-    def fit_predict(self, pages: PageSet, fitted: Rows, asked: Rows, seed: int) -> Prediction:
+    def fit_predict(self, pages: PageSet, fitted: Rows, asked: Rows, seed: int, watch: Watch) -> Prediction:
         """Train, watch how it learns, and answer."""
         history: list[tuple[float, ...]] = []
 
-        def watch() -> None:
+        def after_epoch(epoch: int, _: float) -> None:
             history.append((*self._figures(pages, fitted), *self._figures(pages, asked)))
+            watch(epoch, self._trainer.config.epochs, dict(zip(FIGURES, history[-1], strict=True)))
 
-        self._trainer.fit(pages.traces[fitted], pages.labels[fitted], seed, watch)
+        self._trainer.fit(pages.traces[fitted], pages.labels[fitted], seed, after_epoch)
         answer = self._trainer.network.predict(pages.traces[asked])
         again = self._trainer.network.predict(pages.traces_again[asked])
         return Prediction(

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from trainer.candidates.candidate import Prediction, Rows, log_probabilities
+from trainer.candidates.candidate import Prediction, Rows, Watch, log_probabilities
 from trainer.classes import CLASS_NAMES
 from trainer.config import Architecture, TrainConfig
 from trainer.models import build
@@ -22,7 +22,7 @@ class LeadImageCandidate:
         """Build nothing yet."""
         self._config = TrainConfig(architecture, epochs=_EPOCHS)
 
-    def fit_predict(self, pages: PageSet, fitted: Rows, asked: Rows, seed: int) -> Prediction:
+    def fit_predict(self, pages: PageSet, fitted: Rows, asked: Rows, seed: int, watch: Watch) -> Prediction:
         """Train from new weights; every lead image has its page's class."""
         config = self._config
         keras.utils.set_random_seed(seed)
@@ -31,7 +31,10 @@ class LeadImageCandidate:
         model.compile(keras.optimizers.Adam(config.learning_rate), loss="sparse_categorical_crossentropy")
         images = pages.masks[fitted].reshape(-1, height_px, width_px, 1)
         labels = np.repeat(pages.labels[fitted], leads)
-        model.fit(images, labels, batch_size=config.batch_size, epochs=config.epochs, verbose=0)
+        watching = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: watch(epoch + 1, config.epochs, logs or {})
+        )
+        model.fit(images, labels, config.batch_size, config.epochs, verbose=0, callbacks=[watching])
         asked_images = pages.masks[asked].reshape(-1, height_px, width_px, 1)
         by_lead = model.predict(asked_images, batch_size=config.batch_size, verbose=0)
         by_lead = by_lead.reshape(len(asked), leads, len(CLASS_NAMES))

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from trainer.candidates.candidate import Prediction, Rows, log_probabilities
+from trainer.candidates.candidate import Prediction, Rows, Watch, log_probabilities
 from trainer.classes import CLASS_NAMES
 from trainer.page_set import PageSet
 
@@ -25,7 +25,7 @@ _INVERSE_REGULARIZATION = 0.1
 class Majority:
     """Answers every page with the shares of the classes among the pages fitted on."""
 
-    def fit_predict(self, pages: PageSet, fitted: Rows, asked: Rows, seed: int) -> Prediction:  # noqa: ARG002
+    def fit_predict(self, pages: PageSet, fitted: Rows, asked: Rows, seed: int, watch: Watch) -> Prediction:  # noqa: ARG002
         """Count."""
         shares = np.bincount(pages.labels[fitted], minlength=len(CLASS_NAMES)) / len(fitted)
         return Prediction(log_probabilities(np.tile(shares, (len(asked), 1))))
@@ -38,13 +38,13 @@ class Linear:
         """Take the features of a page set: (pages, features), not a number where there is nothing to see."""
         self._features = features
 
-    def fit_predict(self, pages: PageSet, fitted: Rows, asked: Rows, seed: int) -> Prediction:
+    def fit_predict(self, pages: PageSet, fitted: Rows, asked: Rows, seed: int, watch: Watch) -> Prediction:
         """Fit on features that vary; where none does, there is only the majority left."""
         features = self._features(pages)
         known = features[:, ~np.isnan(features[fitted]).all(axis=0)]
         varied = known[:, np.nanstd(known[fitted], axis=0) > 0]
         if not varied.shape[1]:
-            return Majority().fit_predict(pages, fitted, asked, seed)
+            return Majority().fit_predict(pages, fitted, asked, seed, watch)
         model = make_pipeline(
             SimpleImputer(strategy="median"),
             StandardScaler(),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from model_registry.bundle import Bundle
 from shared_preproc.errors import (
     NotAnEcgPageError,
     PreprocError,
@@ -27,7 +28,7 @@ from shared_preproc.recording import Recording, recording_tensor
 from shared_preproc.sheet import place
 from shared_preproc.spec import PreprocSpec, TraceTensor
 from shared_preproc.tensor import Tensor
-from trainer.dataset import LabelledPage, read_known_pages
+from trainer.dataset import LabelledPage, read_data
 from trainer.errors import DatasetError
 from trainer.rates import heart_rates
 from trainer.signals import SignalSet, class_row, recording_sha256, spread
@@ -56,6 +57,8 @@ class Inputs:
     ids: tuple[str, ...]
     sha256: tuple[str, ...]
     """Of each page's file, or of each recording's samples (`recording_sha256`); hex."""
+    fingerprints: tuple[str | None, ...]
+    """Of each page's curves; None for recordings."""
     tensors: Tensor
     heart_rates_bpm: NDArray[np.float64]
     """NaN where no rate was found."""
@@ -65,6 +68,12 @@ class Inputs:
     refused: dict[str, int]
     """Pages that the service would refuse, by code; they have no row."""
 
+    def trained_on(self, bundle: Bundle) -> tuple[str | None, ...]:
+        """Give, for each row, the SHA-256 under which the bundle was trained on it; None where it was not."""
+        if bundle.trained_on is None:
+            return (None,) * len(self.ids)
+        return tuple(map(bundle.trained_on.find, self.sha256, self.fingerprints))
+
 
 def page_inputs(data: Path, groups_csv: Path | None, spec: PreprocSpec, limit: int | None = None) -> Inputs:
     """Read class folders of pages as the service does; of copies, one.
@@ -72,13 +81,15 @@ def page_inputs(data: Path, groups_csv: Path | None, spec: PreprocSpec, limit: i
     Raises:
         DatasetError: there is no class folder, the table of groups is unusable, or every page is refused.
     """
-    pages = list({page.sha256: page for page in reversed(read_known_pages(data, groups_csv))}.values())[::-1]
+    found = read_data(data, groups_csv, every_class=False)
+    pages = list({page.image: page for page in reversed(found.pages)}.values())[::-1]
     pages = [pages[place] for place in spread(len(pages), limit)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         rows = pool.map(lambda page: _read(page, spec), pages)
         read = list(tqdm(rows, total=len(pages), desc="read pages", unit="page", disable=None))
     kept = [(page, row) for page, row in zip(pages, read, strict=True) if not isinstance(row, str)]
-    refused = Counter(row for row in read if isinstance(row, str))
+    refused = Counter(_REFUSALS[type(error)] for error in found.refused.values())
+    refused.update(row for row in read if isinstance(row, str))
     if not kept:
         raise DatasetError(f"{data}: every page is refused ({', '.join(refused)}); is it of the bundle's layout?")
     names = [page.class_name for page, _ in kept]
@@ -87,6 +98,7 @@ def page_inputs(data: Path, groups_csv: Path | None, spec: PreprocSpec, limit: i
         "pages",
         tuple(f"{page.path.parent.name}/{page.path.name}" for page, _ in kept),
         tuple(page.sha256 for page, _ in kept),
+        tuple(page.fingerprint for page, _ in kept),
         np.stack([row.tensor for _, row in kept]),
         np.array([row.heart_rate_bpm for _, row in kept]),
         tuple(row.doubts for _, row in kept),
@@ -118,6 +130,7 @@ def signal_inputs(signals: SignalSet, spec: PreprocSpec, band_hz: tuple[float, f
         "recordings",
         signals.ids,
         tuple(recording_sha256(signal_mv) for signal_mv in signals.signal_mv),
+        (None,) * len(signals),
         tensors,
         heart_rates(tensors, spec),
         ((),) * len(signals),

@@ -37,7 +37,7 @@ class Source:
     """Of recordings other than PTB-XL; needs ``mapping``."""
     mapping: Path | None = None
     groups_csv: Path | None = None
-    """Of pages, as `read_known_pages` takes it."""
+    """Of pages, as `read_data` takes it."""
     band_hz: tuple[float, float] | None = CART_BAND_HZ
     """Of recordings; None leaves the band as it is."""
     limit: int | None = None
@@ -78,9 +78,10 @@ def write_validation(
     inputs, manifest = asked.inputs, bundle.manifest
     thresholds = {finding.code: finding.threshold for finding in manifest.findings}
     decided, out_of_fold = answers(asked, manifest.decision, thresholds), 0
+    trained_on = inputs.trained_on(bundle)
     if bundle.out_of_fold is not None:
-        decided, out_of_fold = KnownAnswers.unpack(bundle.out_of_fold).in_place_of(decided, inputs.sha256)
-    seen = len((bundle.training_pages or frozenset()).intersection(inputs.sha256))
+        decided, out_of_fold = KnownAnswers.unpack(bundle.out_of_fold).in_place_of(decided, trained_on)
+    seen = len(trained_on) - trained_on.count(None)
     report: dict[str, Any] = {
         "bundle": {
             "ref": manifest.ref,

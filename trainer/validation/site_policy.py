@@ -45,7 +45,8 @@ def choose_site_policy(
     base = bundle.manifest.decision
     if base is None:
         raise RunError(f"{bundle.manifest.ref} has no measured thresholds that a site policy could start from")
-    if seen := len((bundle.training_pages or frozenset()).intersection(asked.inputs.sha256)):
+    trained_on = asked.inputs.trained_on(bundle)
+    if seen := len(trained_on) - trained_on.count(None):
         raise RunError(f"the bundle was trained on {seen} of these {asked.inputs.kind}: choose a policy on others")
     labels = asked.inputs.labels
     _refuse_few(labels, asked.inputs.kind)
