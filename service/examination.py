@@ -54,7 +54,7 @@ def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool
     doubts: tuple[Doubt, ...] = ()
     if judging:
         with clock.step("examine"):
-            doubts = examine(page, reading, spec, source=sheet.source, form=sheet.form)
+            doubts = examine(page, reading, spec, placement=sheet.placement)
     image = ImageFacts(hashlib.sha256(data).hexdigest(), picture.format, picture.width_px, picture.height_px)
     return ExaminedPage(image, page, reading, doubts, sheet.source)
 

@@ -6,6 +6,7 @@ must satisfy together are each measured and held against a limit. What each is: 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from shared_preproc.relations import beat_coincidence, lead_relations
 from shared_preproc.source import EXPORT, Source
 from shared_preproc.spec import PreprocSpec
 
-__all__ = ["DOUBT_CODES", "Doubt", "EvidenceSpec", "examine", "missing_parts"]
+__all__ = ["DOUBT_CODES", "Doubt", "EvidenceSpec", "Placement", "examine", "missing_parts"]
 
 DOUBT_CODES = frozenset(
     {
@@ -101,25 +102,30 @@ class Doubt:
     message: str
 
 
+class Placement(NamedTuple):
+    """How a page came, and the form that it shows."""
+
+    source: Source
+    form: Form
+
+
 def examine(
     page: Page,
     reading: PageReading,
     spec: PreprocSpec,
     evidence: EvidenceSpec = _SPEC,
-    *,
-    source: Source = EXPORT,
-    form: Form | None = None,
+    placement: Placement | None = None,
 ) -> tuple[Doubt, ...]:
     """Hold a page against the evidence that it is a report page of ``spec.layout`` whose leads were read.
 
-    ``reading`` is `read_page` of the same page, ``form`` its form, measured here if not given, and ``source`` how it
-    came. The doubts are in the order of the page: form, strokes, leads together.
+    ``reading`` is `read_page` of the same page, ``placement`` how it came and its form; None: an export, whose form
+    is measured here. The doubts are in the order of the page: form, strokes, leads together.
 
     Raises:
         NotAnEcgPageError: the printed form is not there, or beats are copies of one another.
         UnreadableLeadsError: the form is there, but leads have no curve, or the limb leads contradict one another.
     """
-    form = form or measure_form(page.gray, spec.layout, evidence.form)
+    source, form = placement or Placement(EXPORT, measure_form(page.gray, spec.layout, evidence.form))
     missing = missing_parts(form, evidence, source)
     if len(missing) > _PARTS - evidence.parts:
         raise NotAnEcgPageError(found="; ".join(missing))

@@ -14,11 +14,14 @@ __all__ = ["GRID", "GridPhases", "GridSpec", "grid_dots", "grid_phases"]
 _Field = NDArray[np.float32]
 
 
+_INSIDE = Box(287, 1515, 71, 2173)
+
+
 @dataclass(frozen=True)
 class GridSpec:
     """The dotted grid of the EDAN page, in page pixels: fitted to all 53 columns and 30 rows, each exact."""
 
-    inside: Box = Box(287, 1515, 71, 2173)
+    inside: Box = _INSIDE
     """Within the frame's line."""
     bottom_px: int = 1507
     """Below the last printed row of dots."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_preproc.errors import NotAnEcgPageError, UnsuitableDimensionsError
-from shared_preproc.evidence import missing_parts
-from shared_preproc.form import Form, FormSpec, measure_form
+from shared_preproc.evidence import Placement, missing_parts
+from shared_preproc.form import FormSpec, measure_form
 from shared_preproc.layout import Layout
 from shared_preproc.page import Gray, Page
 from shared_preproc.registration import register
@@ -26,8 +26,12 @@ class Sheet:
     """A page in which the boxes of its layout are in place, how it came, and its form."""
 
     page: Page
-    source: Source
-    form: Form
+    placement: Placement
+
+    @property
+    def source(self) -> Source:
+        """How it came."""
+        return self.placement.source
 
 
 def place(picture: Page, layout: Layout, *, judging: bool = True) -> Sheet:
@@ -44,7 +48,7 @@ def place(picture: Page, layout: Layout, *, judging: bool = True) -> Sheet:
         form = measure_form(picture.gray, layout, _FORM)
         missing = missing_parts(form)
         if len(missing) <= _MOST_MISSING and _in_place(picture.gray, layout):
-            return Sheet(picture, EXPORT, form)
+            return Sheet(picture, Placement(EXPORT, form))
     try:
         registered = register(picture.gray, layout)
     except UnsuitableDimensionsError:
@@ -52,9 +56,9 @@ def place(picture: Page, layout: Layout, *, judging: bool = True) -> Sheet:
             raise
         if judging:
             raise NotAnEcgPageError(found="; ".join(missing)) from None
-        return Sheet(picture, EXPORT, form)
+        return Sheet(picture, Placement(EXPORT, form))
     form = measure_form(registered.page, layout, _FORM)
-    return Sheet(Page(registered.page, picture.format), registered.source, form)
+    return Sheet(Page(registered.page, picture.format), Placement(registered.source, form))
 
 
 def _in_place(gray: Gray, layout: Layout) -> bool:

@@ -39,7 +39,7 @@ def placed(gray: Gray) -> Sheet:
 
 def examined(sheet: Sheet) -> tuple[Doubt, ...]:
     reading = read_page(sheet.page, TRACES_50_HZ)
-    return examine(sheet.page, reading, TRACES_50_HZ, source=sheet.source, form=sheet.form)
+    return examine(sheet.page, reading, TRACES_50_HZ, placement=sheet.placement)
 
 
 def resized(gray: Gray, width_px: int, height_px: int) -> Gray:
