@@ -28,7 +28,7 @@ LEAD_NAMES = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5
 FIELDS = [
     *("request_id", "predicted_class", "probabilities", "decision", "reasons", "operating_point", "policy"),
     *("readers", "findings", "seen_in_training", "quality", "leads", "model", "source"),
-    *("image", "timings_ms"),
+    *("placement", "image", "timings_ms"),
 ]
 
 
