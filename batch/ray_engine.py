@@ -1,8 +1,10 @@
-"""Chunks on Ray Data: on this machine, or on the cluster that RAY_ADDRESS names. Numbers of chunks travel, not pages.
+"""Chunks on Ray Data: on this machine, or on the cluster that RAY_ADDRESS names. Chunk numbers travel, not pages.
 
-Ray's own checkpoints are not used: a chunk's file says that it is done, whichever engine wrote it.
+A chunk's file says that it is done, whichever engine wrote it, so Ray's own checkpoints are not needed.
 """
 
+import logging
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +17,8 @@ from batch.run import Run
 
 __all__ = ["run_ray"]
 
+_ERRORS = {kind.__name__: kind for kind in BatchError.__subclasses__()}
+
 
 def run_ray(run: Run, chunks: Sequence[int], attempt: int, workers: int) -> Iterator[Progress]:
     """Work on chunks in ``workers`` actors and give their progress, chunk by chunk.
@@ -24,8 +28,7 @@ def run_ray(run: Run, chunks: Sequence[int], attempt: int, workers: int) -> Iter
     Raises:
         BatchError: an actor cannot go on, or Ray cannot.
     """
-    ray.init(ignore_reinit_error=True, log_to_driver=False)
-    ray.data.DataContext.get_current().enable_progress_bars = False
+    _connect()
     numbers = ray.data.from_items([{"chunk": chunk} for chunk in chunks], override_num_blocks=len(chunks))
     done = numbers.map(
         _Actor,
@@ -35,23 +38,43 @@ def run_ray(run: Run, chunks: Sequence[int], attempt: int, workers: int) -> Iter
     )
     try:
         for row in done.iter_rows():
+            if row["error"]:
+                raise _ERRORS[row["error"]](row["message"])
             yield Progress(row["pages"], row["failures"])
     except ray.exceptions.RayError as error:
-        reason = str(error).strip().rpartition("\n")[2]
-        raise WorkerError(
-            f"Ray cannot go on: {reason}. Finished chunks are kept: run the same command again."
-        ) from error
+        raise _stopped(error) from error
+
+
+def _connect() -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # otherwise Ray tells its makers about the cluster
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    try:
+        ray.init(ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:  # Ray's node raises no class of its own
+        raise _stopped(error) from error
+
+
+def _stopped(error: Exception) -> WorkerError:
+    reason = str(error).strip().rpartition("\n")[2].rstrip(".")
+    return WorkerError(f"Ray stops: {reason}. Finished chunks are kept: run the same command again.")
 
 
 class _Actor:
-    """A worker with the model loaded."""
+    """A process of Ray with the model loaded. Errors of ours travel as values: Ray would wrap and log them."""
 
     def __init__(self, run: Run, attempt: int) -> None:
-        self._attempt = attempt
-        self._worker = ChunkWorker(run)
+        self._run, self._attempt = run, attempt
+        self._worker: ChunkWorker | None = None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Work on one chunk."""
         told: list[Progress] = []
-        self._worker.work(int(row["chunk"]), self._attempt, told.append)
-        return {"pages": sum(one.pages for one in told), "failures": sum(one.failures for one in told)}
+        kind, message = "", ""
+        try:
+            self._worker = self._worker or ChunkWorker(self._run)
+            self._worker.work(int(row["chunk"]), self._attempt, told.append)
+        except BatchError as error:
+            kind, message = type(error).__name__, str(error)
+        pages, failures = (sum(values) for values in zip(Progress(0, 0), *told, strict=True))
+        return {"pages": pages, "failures": failures, "error": kind, "message": message}

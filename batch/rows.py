@@ -40,6 +40,9 @@ def schema(model: Model) -> pa.Schema:
             "coverage": pa.struct({str(lead): pa.float32() for lead in LEADS}),
         }
     )
+    # Parquet has no structure without fields.
+    findings = pa.struct({code: pa.float64() for code in model.findings})
+    of_findings = [("finding_probabilities", findings)] if model.findings else []
     return pa.schema(
         [
             *(BRIEF.field(name) for name in ("source", "sha256", "class")),
@@ -47,7 +50,7 @@ def schema(model: Model) -> pa.Schema:
             BRIEF.field("decision"),
             ("reasons", pa.list_(pa.string())),
             ("findings", pa.list_(pa.string())),
-            ("finding_probabilities", pa.struct({code: pa.float64() for code in model.findings})),
+            *of_findings,
             ("quality", quality),
             *(BRIEF.field(name) for name in ("refusal", "model")),
         ]
@@ -69,7 +72,7 @@ def unpack(content: bytes, row_format: RowFormat) -> pa.Table:
     """Read the columns of `BRIEF` from a chunk's file.
 
     Raises:
-        pa.ArrowException: the file is damaged, or is no chunk.
+        pa.ArrowException, KeyError, OSError, ValueError: the file is damaged, or is no chunk.
     """
     if row_format == "csv":
         types = pyarrow.csv.ConvertOptions(column_types=BRIEF, include_columns=BRIEF.names, strings_can_be_null=True)

@@ -89,7 +89,7 @@ def read_chunks(run: Run) -> Iterator[tuple[int, pa.Table | None]]:
         content = run.read(chunk)
         try:
             return None if content is None else unpack(content, run.row_format)
-        except (pa.ArrowException, KeyError, ValueError):
+        except (pa.ArrowException, KeyError, OSError, ValueError):
             return None
 
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
