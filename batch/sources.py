@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
+import numpy as np
 import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -175,7 +176,7 @@ def _read_list(location: str) -> pa.Table:
             table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
             for field in SOURCES
         ]
-    except (pa.ArrowException, ValueError) as error:
+    except (OSError, pa.ArrowException, ValueError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise InputError(f"{location} cannot be read as a list: {reason}. Expected a column `source`.") from error
     sources = columns[0]
@@ -184,9 +185,16 @@ def _read_list(location: str) -> pa.Table:
     base = location.rpartition("/")[0]
     absolute = pc.match_substring_regex(sources, r"^(/|[A-Za-z][A-Za-z0-9+.-]*://)")
     columns[0] = pc.if_else(absolute, sources, pc.binary_join_element_wise(f"{base}/", sources, ""))
-    listed = pa.Table.from_arrays(columns, names=SOURCES.names)
-    first = listed.group_by("source", use_threads=False).aggregate([("size", "first"), ("etag", "first")])
-    return pa.Table.from_arrays(first.columns, schema=SOURCES)
+    return _once(pa.Table.from_arrays(columns, schema=SOURCES))
+
+
+def _once(listed: pa.Table) -> pa.Table:
+    """Keep the first row of each source, in the order of the list."""
+    if pc.count_distinct(listed["source"]).as_py() == len(listed):
+        return listed
+    numbered = listed.append_column("row", pa.array(np.arange(len(listed))))
+    first = numbered.group_by("source").aggregate([("row", "min")])["row_min"]
+    return listed.take(pa.array(np.sort(first)))
 
 
 def _parse_list(location: str) -> pa.Table:
@@ -203,12 +211,9 @@ def _parse_list(location: str) -> pa.Table:
     return table
 
 
-def _list_content(location: str) -> io.BytesIO:
+def _list_content(location: str) -> io.BytesIO | str:
     if is_url(location):
         store, key = open_bucket(location)
         with reading_bucket(location):
             return io.BytesIO(bytes(obstore.get(store, key).bytes()))
-    try:
-        return io.BytesIO(Path(location).read_bytes())
-    except OSError as error:
-        raise InputError(f"{location} cannot be read: {error.strerror}.") from error
+    return location
