@@ -1,6 +1,7 @@
 """A folder or bucket that holds a run: files are created whole, once, and only where there is none of that name."""
 
 import errno
+import io
 import os
 import uuid
 from collections.abc import Iterator
@@ -130,7 +131,7 @@ class Bucket:
         self.location = url.rstrip("/")
         self._store, self._prefix = open_bucket(self.location)
 
-    def open(self, name: str) -> "ReadableFile | None":
+    def open(self, name: str) -> "_Object | None":
         """Give what a Parquet reader opens; ``None``: there is no such object.
 
         Raises:
@@ -138,7 +139,7 @@ class Bucket:
         """
         with reading_bucket(self.location):
             try:
-                return obstore.open_reader(self._store, self._key(name))
+                return _Object(obstore.open_reader(self._store, self._key(name)))
             except FileNotFoundError:
                 return None
 
@@ -207,6 +208,28 @@ class Bucket:
                 f"Cannot write {self.location}: {_first_line(error)}. "
                 "Finished chunks are kept: put this right and run the same command again."
             ) from error
+
+
+class _Object(io.RawIOBase):
+    """An object that is read in parts, with all that a Parquet reader asks of a file."""
+
+    def __init__(self, reader: "ReadableFile") -> None:
+        self._reader = reader
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._reader.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._reader.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        return bytes(self._reader.readall() if size < 0 else self._reader.read(size))
 
 
 Storage = Folder | Bucket

@@ -1,10 +1,10 @@
 """Runners that are killed and runners that race: each page still has exactly one row."""
 
 import os
-import random
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.batch.archive import Program, children, kill, rows_of, started, wait_until
@@ -35,7 +35,8 @@ def check_rows(output: Path, ecg_batch: Program) -> None:
 
 
 def test_ten_kills_lose_no_page(archive: Path, models: Path, ecg_batch: Program, tmp_path: Path) -> None:
-    output, chance, victims = tmp_path / "output", random.Random(0), 0
+    output, victims = tmp_path / "output", 0
+    chance = np.random.default_rng()
     runner = started(models, "classify", archive, output)
     for number in range(KILLS):
         before = begun(output)
@@ -44,7 +45,7 @@ def test_ten_kills_lose_no_page(archive: Path, models: Path, ecg_batch: Program,
         workers = children(runner.pid)
         assert workers, "the run was over before it was killed ten times"
         if number % 2:
-            kill([chance.choice(workers)])
+            kill([int(chance.choice(workers))])
             victims += 1
             continue
         kill([runner.pid])
