@@ -4,6 +4,7 @@
 #   make train     DATA=folder of class folders SIGNALS=PTB-XL [GROUPS_CSV=records.csv] [ARCH=fusion] [FORCE=--force]
 #   make train-findings  DATA=PTB-XL: the findings network alone, which make train takes up
 #   make evaluate  DATA=… [GROUPS_CSV=…] [QUICK=--quick]: every network and baseline, leak-free, as the card says
+#   make test-batch     archives: runners that are killed or race, a bucket, Ray
 #   make test-deploy    images, compose and trainer on the Docker engine at hand (BASE_IMAGE=another base)
 #   make release-check  everything that has to hold before a version is given out
 #   make native    shared_preproc/*.c compiled, which each of these does where it has to
@@ -23,6 +24,8 @@ NATIVE := shared_preproc/libpreproc.so
 COMPILER := .cache/compiler/.installed
 # In an environment of its own, because it caps what we share with it.
 CHECKOV := .cache/checkov/.installed
+# Likewise; 800 MB that only `ecg-batch --engine ray` needs.
+RAY := .cache/ray/.installed
 INSTALL := -m pip --disable-pip-version-check install -q
 
 ARCH ?= fusion
@@ -34,10 +37,10 @@ FORCE ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help native serve test check install train train-findings evaluate lock clean test-deploy release-check
+.PHONY: help native serve test test-batch check install train train-findings evaluate lock clean test-deploy release-check
 
 help:
-	@sed -n '2,10p' Makefile
+	@sed -n '2,11p' Makefile
 
 serve: $(SERVE) $(NATIVE)
 	@echo "serve: http://127.0.0.1:$${ECG_PORT:-8000} (Ctrl-C stops it)"
@@ -51,6 +54,10 @@ native: $(COMPILER)
 test: $(DEV) $(NATIVE)
 	@echo "test: pytest"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-batch: $(DEV) $(NATIVE) $(RAY)
+	@echo "test-batch: pytest -m batch; kills, races, a bucket, Ray"
+	@$(BIN)/python -m pytest -m batch tests/batch $(PYTEST_ARGS)
 
 check: $(DEV) $(CHECKOV) $(NATIVE)
 	@echo "check: ruff, clang-format, hadolint, yamllint, checkov, docker compose config, mypy --strict, import-linter"
@@ -101,6 +108,7 @@ lock: $(DEV)
 	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra trainer -c requirements/dev.txt pyproject.toml -o requirements/trainer.txt
 	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra otel -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
 	@$(UV_COMPILE) $(UPGRADE) --extra gpu --extra otel -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
+	@$(UV_COMPILE) --group batch-image -c requirements/dev.txt -o requirements/batch.txt
 	@$(UV_COMPILE) $(UPGRADE) --group sbom -o requirements/sbom.txt
 	@$(UV_COMPILE) $(UPGRADE) --group compiler -o requirements/compiler.txt
 	@$(UV_COMPILE) $(UPGRADE) --group checkov -o requirements/checkov.txt
@@ -139,6 +147,12 @@ $(COMPILER): requirements/compiler.txt
 	@echo "install: a C compiler (100 MB, some seconds, once)"
 	@$(PYTHON) -m venv --clear .cache/compiler
 	@.cache/compiler/bin/python $(INSTALL) --only-binary :all: --require-hashes -r $<
+	@touch $@
+
+$(RAY): pyproject.toml | $(DEV)
+	@echo "install: Ray (800 MB, a minute, once)"
+	@$(BIN)/uv -q venv --clear --python $(BIN)/python .cache/ray
+	@$(BIN)/uv -q pip install --compile-bytecode --python .cache/ray/bin/python -r pyproject.toml --extra batch --extra cpu --extra ray
 	@touch $@
 
 $(CHECKOV): requirements/checkov.txt | $(BIN)/python
