@@ -8,12 +8,16 @@ from typing import Literal
 from tqdm import tqdm
 
 from batch.chunks import Progress
+from batch.errors import WorkerError
 from batch.run import Run, Shard
 from batch.summary import Throughput
 
 __all__ = ["ENGINES", "EngineName", "classify_chunks"]
 
 EngineName = Literal["processes", "ray"]
+_MOST_IDLE_ATTEMPTS = 20
+"""Claims of as many dead runners are skipped before a chunk counts as impossible."""
+
 _Engine = Callable[[Run, Sequence[int], int, int], Iterator[Progress]]
 
 ENGINES: tuple[EngineName, ...] = ("processes", "ray")
@@ -28,17 +32,21 @@ def classify_chunks(run: Run, shard: Shard, engine: EngineName, workers: int) ->
     Raises:
         BatchError: the engine cannot go on.
     """
-    work, started_s, pages = _engine(engine), time.monotonic(), 0
+    work, started_s, pages, idle = _engine(engine), time.monotonic(), 0, 0
     mine = run.pages(range(shard.number, run.index.chunks, shard.count))
     unfinished = run.unfinished(shard)
     with tqdm(total=mine, initial=mine - run.pages(unfinished), unit=" pages", disable=None) as bar:
         for attempt in count(1):
             if not unfinished:
                 break
+            pages_before = pages
             for progress in work(run, unfinished, attempt, workers):
                 pages += progress.pages
                 bar.update(progress.pages)
             unfinished = run.unfinished(shard)
+            idle = idle + 1 if pages == pages_before else 0
+            if unfinished and idle > _MOST_IDLE_ATTEMPTS:
+                raise WorkerError(f"No worker finishes chunk {unfinished[0]}. Look for a page that ends the process.")
             bar.n = mine - run.pages(unfinished)
     return Throughput(pages, time.monotonic() - started_s)
 

@@ -25,17 +25,17 @@ def run_processes(run: Run, chunks: Sequence[int], attempt: int, workers: int) -
         BatchError: a worker cannot go on, or workers die and no chunk gets done.
     """
     waiting, crew = deque(chunks), list[_Worker]()
-    deaths = 0
+    deaths, finished = 0, False
     try:
         while waiting or crew:
             crew += [_Worker(run, attempt) for _ in range(min(workers, len(waiting)) - len(crew))]
             for worker in _with_news(crew):
                 try:
-                    message = worker.connection.recv()
-                except (EOFError, ConnectionResetError):
+                    message = worker.receive(waiting)
+                except (EOFError, OSError):
                     crew.remove(worker)
                     deaths += 1
-                    if deaths > workers:
+                    if deaths > workers or not (waiting or crew or finished):
                         raise worker.death() from None
                     continue
                 if isinstance(message, BatchError):
@@ -43,9 +43,8 @@ def run_processes(run: Run, chunks: Sequence[int], attempt: int, workers: int) -
                 if isinstance(message, Progress):
                     yield message
                     continue
-                deaths = 0 if worker.chunk is not None else deaths
-                worker.chunk = waiting.popleft() if waiting else None
-                worker.connection.send(worker.chunk)
+                if worker.asked > 1:
+                    deaths, finished = 0, True
                 if worker.chunk is None:
                     crew.remove(worker)
                     worker.process.join()
@@ -64,6 +63,22 @@ class _Worker:
         self.process.start()
         theirs.close()
         self.chunk: int | None = None
+        self.asked = 0
+
+    def receive(self, waiting: deque[int]) -> Progress | BatchError | None:
+        """Wait for what the process has to say; if it asks for a chunk, give it the first that waits.
+
+        Raises:
+            EOFError, OSError: the process is dead.
+        """
+        message: Progress | BatchError | None = self.connection.recv()
+        if message is None:
+            self.chunk = waiting[0] if waiting else None
+            self.connection.send(self.chunk)
+            if waiting:
+                waiting.popleft()
+            self.asked += 1
+        return message
 
     def death(self) -> WorkerError:
         """Say how the process ended, and on what."""

@@ -27,7 +27,7 @@ from benchmarks.measuring import cpu_ms_each, synthetic_pages, table
 __all__ = ["Measured", "measure"]
 
 _BARE_PAGES = 200
-_WATCH_S = 0.1
+_WATCH_S = 0.5
 _SECONDS_PER_HOUR = 3600
 
 
@@ -40,7 +40,7 @@ class Measured:
     """Of all processes, a page."""
     pages_per_s: float
     worker_mib: float
-    """The most memory of one worker, what it shares with others included."""
+    """The most memory of one worker; what processes share is shared out among them."""
     read_mb: float
     written_mb: float
 
@@ -74,7 +74,7 @@ _HEAD = ("workers", "CPU ms a page", "pages a core-hour", "pages/s", "MiB a work
 def measure(archive: Path, output: Path, workers: int) -> Measured:
     """Classify an archive in processes of its own."""
     before, started_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    command = [sys.executable, "-m", "batch", "classify", archive, output, "--workers", str(workers)]
+    command = [sys.executable, "-m", "batch", "classify", str(archive), str(output), "--workers", str(workers)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as runner, _watched(runner.pid) as seen_mib:  # noqa: S603 - ours
         if runner.wait():
             raise SystemExit(f"ecg-batch ended with {runner.returncode}")
@@ -86,14 +86,14 @@ def measure(archive: Path, output: Path, workers: int) -> Measured:
 
 @contextmanager
 def _watched(pid: int) -> Iterator[list[float]]:
-    """Note the most resident memory of each child of a process, in MiB."""
+    """Note the memory of each child of a process again and again, in MiB."""
     seen_mib, ended = [0.0], Event()
 
     def watch() -> None:
         while not ended.wait(_WATCH_S):
             try:
                 children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-                seen_mib.extend(map(_peak_mib, children))
+                seen_mib.extend(map(_memory_mib, children))
             except OSError:
                 continue
 
@@ -105,9 +105,10 @@ def _watched(pid: int) -> Iterator[list[float]]:
             ended.set()
 
 
-def _peak_mib(pid: str) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
+def _memory_mib(pid: str) -> float:
+    """Memory of a process; what several share is shared out among them (proc(5), smaps_rollup)."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
 
 
 def _write(drawn: list[bytes], pages: int, folder: Path) -> None:
