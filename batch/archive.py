@@ -7,7 +7,6 @@ from typing import Literal
 
 from tqdm import tqdm
 
-from batch.chunks import Progress
 from batch.errors import WorkerError
 from batch.run import Run, Shard
 from batch.summary import Throughput
@@ -18,7 +17,7 @@ EngineName = Literal["processes", "ray"]
 _MOST_IDLE_ATTEMPTS = 20
 """Claims of as many dead runners are skipped before a chunk counts as impossible."""
 
-_Engine = Callable[[Run, Sequence[int], int, int], Iterator[Progress]]
+_Engine = Callable[[Run, Sequence[int], int, int], Iterator[int]]
 
 ENGINES: tuple[EngineName, ...] = ("processes", "ray")
 
@@ -40,9 +39,9 @@ def classify_chunks(run: Run, shard: Shard, engine: EngineName, workers: int) ->
             if not unfinished:
                 break
             pages_before = pages
-            for progress in work(run, unfinished, attempt, workers):
-                pages += progress.pages
-                bar.update(progress.pages)
+            for more in work(run, unfinished, attempt, workers):
+                pages += more
+                bar.update(more)
             unfinished = run.unfinished(shard)
             idle = idle + 1 if pages == pages_before else 0
             if unfinished and idle > _MOST_IDLE_ATTEMPTS:

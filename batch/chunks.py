@@ -1,29 +1,24 @@
 """One chunk: claim it, read its pages ahead, classify them, add its rows."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from batch.errors import OtherRunError
-from batch.pages import FAILURES, Answer, PageReader, refused
+from batch.pages import Answer, PageReader, refused
 from batch.rows import pack
 from batch.run import Run
 from batch.sources import UnreadablePageError, read_page
 
-__all__ = ["ChunkWorker", "Progress"]
+__all__ = ["ChunkWorker"]
 
 _READS_AHEAD = 8
+_REPORT_S = 0.2
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
-
-
-class Progress(NamedTuple):
-    """Pages that are classified, and how many of them could not be read."""
-
-    pages: int
-    failures: int
 
 
 class ChunkWorker:
@@ -46,8 +41,8 @@ class ChunkWorker:
         self._reading = ThreadPoolExecutor(_READS_AHEAD, thread_name_prefix="read")
         self._classifying = ThreadPoolExecutor(self._reader.pages_in_hand, thread_name_prefix="classify")
 
-    def work(self, chunk: int, attempt: int, report: Callable[[Progress], None]) -> None:
-        """Classify a chunk that no other runner began in this attempt, and tell ``report`` of each page.
+    def work(self, chunk: int, attempt: int, report: Callable[[int], None]) -> None:
+        """Classify a chunk that no other runner began in this attempt, and tell ``report`` how many pages more are done.
 
         Raises:
             StorageError: the archive cannot be read or the output not be written.
@@ -57,10 +52,12 @@ class ChunkWorker:
         sources = self._run.index.sources(chunk)
         pages = _ahead(self._reading, self._read, sources, _READS_AHEAD)
         answers = _ahead(self._classifying, self._classify, pages, self._reader.pages_in_hand)
-        rows = []
+        rows, told, told_s = [], 0, time.monotonic()
         for source, answer in zip(sources, answers, strict=True):
             rows.append({"source": source, **answer})
-            report(Progress(1, int(answer.get("refusal") in FAILURES)))
+            if len(rows) == len(sources) or time.monotonic() - told_s > _REPORT_S:
+                report(len(rows) - told)
+                told, told_s = len(rows), time.monotonic()
         self._run.finish(chunk, pack(rows, self._run.model, self._run.row_format))
 
     def _read(self, source: str) -> bytes | UnreadablePageError:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 
-from batch.chunks import ChunkWorker, Progress
+from batch.chunks import ChunkWorker
 from batch.errors import BatchError, WorkerError
 from batch.run import Run
 
@@ -16,8 +16,8 @@ __all__ = ["run_processes"]
 _PROCESSES = multiprocessing.get_context("spawn")
 
 
-def run_processes(run: Run, chunks: Sequence[int], attempt: int, workers: int) -> Iterator[Progress]:
-    """Work on chunks in ``workers`` processes and give their progress, page by page.
+def run_processes(run: Run, chunks: Sequence[int], attempt: int, workers: int) -> Iterator[int]:
+    """Work on chunks in ``workers`` processes and say again and again how many pages more are done.
 
     A worker that dies is replaced; its chunk stays for the next attempt.
 
@@ -40,7 +40,7 @@ def run_processes(run: Run, chunks: Sequence[int], attempt: int, workers: int) -
                     continue
                 if isinstance(message, BatchError):
                     raise message
-                if isinstance(message, Progress):
+                if isinstance(message, int):
                     yield message
                     continue
                 if worker.asked > 1:
@@ -65,13 +65,13 @@ class _Worker:
         self.chunk: int | None = None
         self.asked = 0
 
-    def receive(self, waiting: deque[int]) -> Progress | BatchError | None:
+    def receive(self, waiting: deque[int]) -> int | BatchError | None:
         """Wait for what the process has to say; if it asks for a chunk, give it the first that waits.
 
         Raises:
             EOFError, OSError: the process is dead.
         """
-        message: Progress | BatchError | None = self.connection.recv()
+        message: int | BatchError | None = self.connection.recv()
         if message is None:
             self.chunk = waiting[0] if waiting else None
             self.connection.send(self.chunk)

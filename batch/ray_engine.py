@@ -11,7 +11,7 @@ from typing import Any
 import ray
 import ray.data
 
-from batch.chunks import ChunkWorker, Progress
+from batch.chunks import ChunkWorker
 from batch.errors import BatchError, WorkerError
 from batch.run import Run
 
@@ -20,8 +20,8 @@ __all__ = ["run_ray"]
 _ERRORS = {kind.__name__: kind for kind in BatchError.__subclasses__()}
 
 
-def run_ray(run: Run, chunks: Sequence[int], attempt: int, workers: int) -> Iterator[Progress]:
-    """Work on chunks in ``workers`` actors and give their progress, chunk by chunk.
+def run_ray(run: Run, chunks: Sequence[int], attempt: int, workers: int) -> Iterator[int]:
+    """Work on chunks in ``workers`` actors and give the pages of each chunk that is done.
 
     Ray restarts an actor that dies; its chunk stays for the next attempt.
 
@@ -40,7 +40,7 @@ def run_ray(run: Run, chunks: Sequence[int], attempt: int, workers: int) -> Iter
         for row in done.iter_rows():
             if row["error"]:
                 raise _ERRORS[row["error"]](row["message"])
-            yield Progress(row["pages"], row["failures"])
+            yield row["pages"]
     except ray.exceptions.RayError as error:
         raise _stopped(error) from error
 
@@ -69,12 +69,11 @@ class _Actor:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Work on one chunk."""
-        told: list[Progress] = []
+        told: list[int] = []
         kind, message = "", ""
         try:
             self._worker = self._worker or ChunkWorker(self._run)
             self._worker.work(int(row["chunk"]), self._attempt, told.append)
         except BatchError as error:
             kind, message = type(error).__name__, str(error)
-        pages, failures = (sum(values) for values in zip(Progress(0, 0), *told, strict=True))
-        return {"pages": pages, "failures": failures, "error": kind, "message": message}
+        return {"pages": sum(told), "error": kind, "message": message}

@@ -16,7 +16,7 @@ from tests.conftest import REPOSITORY
 
 __all__ = ["LIMIT_S", "Program", "kill", "rows_of", "started", "wait_until"]
 
-LIMIT_S = 180.0
+LIMIT_S = 900.0
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 """Call with arguments of ``python -m batch``."""

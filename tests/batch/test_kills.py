@@ -11,7 +11,7 @@ from tests.batch.archive import Program, children, kill, rows_of, started, wait_
 
 pytestmark = pytest.mark.batch
 
-PAGES, CHUNK, KILLS, WORKERS = 800, 20, 10, 2
+PAGES, CHUNK, KILLS, WORKERS = 600, 20, 10, 2
 
 
 @pytest.fixture(scope="module")
