@@ -42,7 +42,7 @@ class ChunkWorker:
         self._classifying = ThreadPoolExecutor(self._reader.pages_in_hand, thread_name_prefix="classify")
 
     def work(self, chunk: int, attempt: int, report: Callable[[int], None]) -> None:
-        """Classify a chunk that no other runner began in this attempt, and tell ``report`` how many pages more are done.
+        """Classify a chunk that no runner began in this attempt, and tell ``report`` how many pages more are done.
 
         Raises:
             StorageError: the archive cannot be read or the output not be written.
