@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle, islice, pairwise
 from pathlib import Path
+from statistics import mean
 from tempfile import TemporaryDirectory
 from threading import Event
 
@@ -57,15 +58,20 @@ def main() -> None:
     reader = PageReader(identify_model(None).ref)
     for page in drawn[:5]:
         reader.read(page)
-    bare_ms = cpu_ms_each(reader.read, list(islice(cycle(drawn), _BARE_PAGES)))
+    bare_ms, runs = [_bare_ms(reader, drawn)], []
     with TemporaryDirectory(dir=options.folder) as folder:
         archive = Path(folder, "archive")
         _write(drawn, options.pages, archive)
-        runs = [measure(archive, Path(folder, f"rows-{workers}"), workers) for workers in options.workers]
-    print(
-        f"bare classify: {bare_ms:.1f} ms of CPU a page, {_SECONDS_PER_HOUR * 1000 / bare_ms:.0f} pages a core-hour\n"
-    )
-    print(table(_HEAD, ([*_cells(run), f"{run.cpu_ms / bare_ms:.2f}"] for run in runs)))
+        for workers in options.workers:
+            runs.append(measure(archive, Path(folder, f"rows-{workers}"), workers))
+            bare_ms.append(_bare_ms(reader, drawn))
+    print("bare classify, ms of CPU a page before, between and after:", *(f"{one:.1f}" for one in bare_ms), "\n")
+    around = map(mean, pairwise(bare_ms))
+    print(table(_HEAD, ([*_cells(run), f"{run.cpu_ms / bare:.2f}"] for run, bare in zip(runs, around, strict=True))))
+
+
+def _bare_ms(reader: PageReader, drawn: list[bytes]) -> float:
+    return cpu_ms_each(reader.read, list(islice(cycle(drawn), _BARE_PAGES)))
 
 
 _HEAD = ("workers", "CPU ms a page", "pages a core-hour", "pages/s", "MiB a worker", "MB read", "MB written", "to bare")
