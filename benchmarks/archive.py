@@ -16,18 +16,21 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import cycle, islice, pairwise
 from pathlib import Path
-from statistics import mean
+from statistics import median
 from tempfile import TemporaryDirectory
 from threading import Event
 
+from batch.chunks import ChunkWorker
+from batch.index import Origin, ensure_index
 from batch.pages import PageReader, identify_model
+from batch.run import start_run
+from batch.storage import open_storage
 from benchmarks.measuring import cpu_ms_each, synthetic_pages, table
 
 __all__ = ["Measured", "measure"]
 
-_BARE_PAGES = 200
+_CHUNKS = 16
 _WATCH_S = 0.5
 _SECONDS_PER_HOUR = 3600
 
@@ -54,27 +57,36 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--folder", type=Path, help="where the archive and the rows are put; default: a temporary one")
     options = parser.parse_args()
-    drawn = synthetic_pages(options.drawn)
-    reader = PageReader(identify_model(None).ref)
-    for page in drawn[:5]:
-        reader.read(page)
-    bare_ms, runs = [_bare_ms(reader, drawn)], []
     with TemporaryDirectory(dir=options.folder) as folder:
         archive = Path(folder, "archive")
-        _write(drawn, options.pages, archive)
-        for workers in options.workers:
-            runs.append(measure(archive, Path(folder, f"rows-{workers}"), workers))
-            bare_ms.append(_bare_ms(reader, drawn))
-    print("bare classify, ms of CPU a page before, between and after:", *(f"{one:.1f}" for one in bare_ms), "\n")
-    around = map(mean, pairwise(bare_ms))
-    print(table(_HEAD, ([*_cells(run), f"{run.cpu_ms / bare:.2f}"] for run, bare in zip(runs, around, strict=True))))
+        _write(synthetic_pages(options.drawn), options.pages, archive)
+        bare_ms, chunk_ms = beside_bare(archive, Path(folder, "beside"))
+        runs = [measure(archive, Path(folder, f"rows-{workers}"), workers) for workers in options.workers]
+    print(f"CPU ms a page, in turn: bare {bare_ms:.1f}, in chunks {chunk_ms:.1f}, ratio {chunk_ms / bare_ms:.2f}\n")
+    print(table(_HEAD, map(_cells, runs)))
 
 
-def _bare_ms(reader: PageReader, drawn: list[bytes]) -> float:
-    return cpu_ms_each(reader.read, list(islice(cycle(drawn), _BARE_PAGES)))
+def beside_bare(archive: Path, output: Path) -> tuple[float, float]:
+    """Give CPU ms a page of `classify` in a loop and of whole chunks (reading, writing and all), each chunk in turn.
+
+    In turn, because what else a machine does changes the CPU time of both.
+    """
+    model, storage = identify_model(None), open_storage(str(output))
+    index = ensure_index(storage, Origin(str(archive)))
+    worker, reader = ChunkWorker(start_run(str(output), model, "parquet")), PageReader(model.ref)
+    bare_ms, chunk_ms = [], []
+    for chunk in range(min(_CHUNKS, index.chunks)):
+        pages = [Path(source).read_bytes() for source in index.sources(chunk)]
+        bare_ms.append(cpu_ms_each(reader.read, pages))
+        chunk_ms.append(cpu_ms_each(lambda chunk: worker.work(chunk, 1, _unheard), [chunk]) / len(pages))
+    return median(bare_ms[1:]), median(chunk_ms[1:])
 
 
-_HEAD = ("workers", "CPU ms a page", "pages a core-hour", "pages/s", "MiB a worker", "MB read", "MB written", "to bare")
+def _unheard(_pages: int) -> None:
+    """Take the progress, which nobody looks at."""
+
+
+_HEAD = ("workers", "CPU ms a page", "pages a core-hour", "pages/s", "MiB a worker", "MB read", "MB written")
 
 
 def measure(archive: Path, output: Path, workers: int) -> Measured:
