@@ -5,6 +5,7 @@
 #   make train     DATA=folder of class folders SIGNALS=PTB-XL [GROUPS_CSV=records.csv] [ARCH=fusion] [FORCE=--force]
 #   make train-findings  DATA=PTB-XL: the findings network alone, which make train takes up
 #   make evaluate  DATA=… [GROUPS_CSV=…] [QUICK=--quick]: every network and baseline, leak-free, as the card says
+#   make test-batch     archives: runners that are killed or race, a bucket, Ray
 #   make test-deploy    images, compose and trainer on the Docker engine at hand (BASE_IMAGE=another base)
 #   make release-check  everything that has to hold before a version is given out
 #   make native    shared_preproc/*.c compiled, which each of these does where it has to
@@ -34,6 +35,8 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 FLOORS := .cache/floors
 SMOKE_TESTS := $(addprefix tests/service/test_,classify.py issuer_keys.py metrics.py models.py process.py spans.py tokens.py upload.py wire.py) \
   tests/shared_preproc/test_page.py tests/model_registry/test_graph.py
+# In an environment of its own: 800 MB that only `ecg-batch --engine ray` needs.
+RAY := .cache/ray/.installed
 
 ARCH ?= fusion
 RUNS ?= runs
@@ -44,10 +47,10 @@ FORCE ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help native zig wheel serve test test-all test-floors check install train train-findings evaluate lock clean test-deploy release-check
+.PHONY: help native zig wheel serve test test-all test-floors test-batch check install train train-findings evaluate lock clean test-deploy release-check
 
 help:
-	@sed -n '2,12p' Makefile
+	@sed -n '2,13p' Makefile
 
 serve: $(SERVE) $(NATIVE)
 	@echo "serve: http://127.0.0.1:$${ECG_PORT:-8000} (Ctrl-C stops it)"
@@ -75,7 +78,7 @@ test: $(DEV) $(NATIVE)
 
 test-all: $(DEV) $(NATIVE) test-floors
 	@echo "test-all: pytest, campaigns too"
-	@$(PYTEST) -m "not engine" $(PYTEST_ARGS)
+	@$(PYTEST) -m "not engine and not batch" $(PYTEST_ARGS)
 
 # The lowest versions that pyproject.toml allows, in an environment of their own.
 test-floors: $(DEV) $(NATIVE)
@@ -83,6 +86,10 @@ test-floors: $(DEV) $(NATIVE)
 	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(FLOORS)
 	@$(BIN)/uv pip install -q --python $(FLOORS) --resolution lowest-direct -r pyproject.toml --extra cpu --extra otel --group smoke
 	@$(FLOORS)/bin/python -m pytest $(SMOKE_TESTS) $(PYTEST_ARGS)
+
+test-batch: $(DEV) $(NATIVE) $(RAY)
+	@echo "test-batch: pytest -m batch; kills, races, a bucket, Ray"
+	@$(BIN)/python -m pytest -m batch tests/batch $(PYTEST_ARGS)
 
 check: $(DEV) $(CHECKOV) $(NATIVE)
 	@echo "check: ruff, clang-format, hadolint, yamllint, checkov, docker compose config, mypy --strict, import-linter"
@@ -133,6 +140,7 @@ lock: $(DEV)
 	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra trainer -c requirements/dev.txt pyproject.toml -o requirements/trainer.txt
 	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra otel -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
 	@$(UV_COMPILE) $(UPGRADE) --extra gpu --extra otel -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
+	@$(UV_COMPILE) --group batch-image -c requirements/dev.txt -o requirements/batch.txt
 	@$(UV_COMPILE) $(UPGRADE) --group sbom -o requirements/sbom.txt
 	@$(UV_COMPILE) $(UPGRADE) --group compiler -o requirements/compiler.txt
 	@$(UV_COMPILE) $(UPGRADE) --group checkov -o requirements/checkov.txt
@@ -165,6 +173,12 @@ $(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
 
 $(NATIVE): $(wildcard shared_preproc/*.c) shared_preproc/native.py requirements/compiler.txt
 	@$(MAKE) --no-print-directory native
+
+$(RAY): pyproject.toml | $(DEV)
+	@echo "install: Ray (800 MB, a minute, once)"
+	@$(BIN)/uv -q venv --clear --python $(BIN)/python .cache/ray
+	@$(BIN)/uv -q pip install --compile-bytecode --python .cache/ray/bin/python -r pyproject.toml --extra batch --extra cpu --extra ray
+	@touch $@
 
 $(CHECKOV): requirements/checkov.txt | $(BIN)/python
 	@echo "install: checkov (a minute, once)"

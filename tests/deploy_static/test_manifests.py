@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import kubernetes_validate
 import pytest
 
+from batch.errors import PAGES_FAILED, InputError, OtherRunError
 from tests.conftest import REPOSITORY
 from tests.deploy_static.manifests import KUSTOMIZATIONS, Manifest, Pod, of_kind, one, pods, rendered
 
@@ -20,7 +21,7 @@ each = pytest.mark.parametrize("kustomization", KUSTOMIZATIONS)
 
 def test_the_overlays_are_there() -> None:
     expected = {"overlays/minimal", "overlays/cpu", "overlays/gpu", "overlays/site", "trainer/cron", "trainer/now"}
-    assert set(KUSTOMIZATIONS) == {*expected, "kserve"}
+    assert set(KUSTOMIZATIONS) == {*expected, "batch", "kserve"}
 
 
 @each
@@ -180,6 +181,19 @@ def test_nothing_trains_or_is_promoted_unasked() -> None:
     trainer = one("CronJob", rendered("trainer/cron"))
     assert trainer["spec"]["suspend"] is True
     assert "--no-promote" in Pod(trainer).main["args"]
+
+
+def test_indexed_job_tells_each_pod_how_many_there_are() -> None:
+    job = one("Job", rendered("batch"))
+    (variable,) = Pod(job).main["env"]
+    assert variable == {"name": "JOB_COMPLETIONS", "value": str(job["spec"]["completions"])}
+    assert job["spec"]["completionMode"] == "Indexed"
+
+
+def test_indexed_job_knows_the_exit_codes() -> None:
+    rules = {rule["action"]: rule for rule in one("Job", rendered("batch"))["spec"]["podFailurePolicy"]["rules"]}
+    assert set(rules["FailJob"]["onExitCodes"]["values"]) == {InputError.exit_code, OtherRunError.exit_code}
+    assert rules["FailIndex"]["onExitCodes"]["values"] == [PAGES_FAILED]
 
 
 def test_the_inference_service_runs_what_the_deployment_runs() -> None:

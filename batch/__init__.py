@@ -1,0 +1,1 @@
+"""Classify whole archives of report pages: many runners, each page answered exactly once."""

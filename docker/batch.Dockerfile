@@ -1,0 +1,57 @@
+# `ecg-batch`: report pages in /archive, rows into /rows, models in /registry. Nothing but Python and what it
+# needs is in the image: no web framework, no shell, no package manager, no pip. Built from the repository's root:
+#   docker build -f docker/batch.Dockerfile -t ecg-report-classifier/batch:0.1.0 .
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+# By its real path, which is there in the final image too; the base image may name it by a link.
+RUN "$(python -c 'import os, sys; print(os.path.realpath(sys.executable))')" -m venv --without-pip /opt/venv \
+ && python -m venv /opt/sbom \
+ && python -m venv /opt/compiler
+# The secret is this site's pip.conf, where there is one; the context may bring wheels/: docs/deployment/air-gapped.md.
+RUN --mount=type=bind,target=/context --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
+    python -m pip --python /opt/venv/bin/python install -q --no-compile --only-binary :all: --require-hashes \
+      -r /context/requirements/batch.txt \
+ && python -m pip --python /opt/sbom/bin/python install -q --only-binary :all: --require-hashes \
+      -r /context/requirements/sbom.txt \
+ && python -m pip --python /opt/compiler/bin/python install -q --only-binary :all: --require-hashes \
+      -r /context/requirements/compiler.txt
+COPY docker/rootfs.py /opt/
+# Compiled here, as the image is never written to.
+RUN find /opt/venv/bin -type f -delete \
+ && python /opt/rootfs.py /rootfs /opt/venv \
+ && python -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /rootfs -p / /rootfs
+COPY LICENSE pyproject.toml /app/
+COPY shared_preproc /app/shared_preproc
+RUN /opt/compiler/bin/python /app/shared_preproc/native.py
+COPY model_registry /app/model_registry
+COPY service /app/service
+COPY batch /app/batch
+COPY models /registry
+# A checkout's file modes are not the image's.
+RUN /opt/sbom/bin/cyclonedx-py environment --pyproject /app/pyproject.toml --output-reproducible \
+      -o /app/sbom.cdx.json /opt/venv/bin/python \
+ && python -m compileall -q --invalidation-mode unchecked-hash /app \
+ && chmod -R u=rwX,go=rX /app /registry && mkdir /rows
+
+FROM scratch
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="ECG report classifier: archives" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /rootfs /
+# A layer of its own: an upgrade that changes no package carries a few megabytes.
+COPY --from=build /app /app
+# A new named volume takes its owner and its content from here.
+COPY --from=build --chown=10001:10001 /registry /registry
+COPY --from=build --chown=10001:10001 /rows /rows
+ENV PATH=/opt/venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt ECG_MODELS_DIR=/registry
+WORKDIR /app
+USER 10001:10001
+ENTRYPOINT ["python", "-m", "batch"]
+CMD ["--help"]
