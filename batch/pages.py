@@ -13,11 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-from service.batching import Batching, batching_opener
-from service.catalog import Catalog
-from service.classifier import onnx_opener
-from service.model_loader import ModelLoader
-from service.site_policy import SiteRules, read_site_rules
 
 from batch.errors import InputError
 from model_registry.manifest import BundleManifest
@@ -25,6 +20,11 @@ from model_registry.registry import Registry
 from service.classify import ClassificationResult, LoadedModel, classify
 from service.errors import ModelError, StartupError
 from service.host import available_cpus, keep_freed_memory
+from service.models.batching import Batching, batching_opener
+from service.models.catalog import Catalog
+from service.models.loader import ModelLoader
+from service.models.onnx import onnx_opener
+from service.models.site_policy import SiteRules, read_site_rules
 from service.runtime_package import check_runtime_packages, installed_runtime_packages
 from service.settings import Settings, read_settings
 from shared_preproc.errors import PreprocError
@@ -121,7 +121,7 @@ def refused(code: str, model: str, sha256: str | None = None) -> Answer:
 
 def _answer(result: ClassificationResult) -> Answer:
     return {
-        "sha256": result.image.sha256,
+        "sha256": result.source.sha256,
         "class": max(result.page, key=result.page.__getitem__),
         "probabilities": result.page,
         "decision": result.decision.status,
@@ -139,7 +139,7 @@ def _code(refusal: type[PreprocError]) -> str:
 
 
 def _load(settings: Settings, ref: str) -> LoadedModel:
-    batching = Batching(settings.batch_pages, settings.batch_wait_ms / 1000, callers=_PAGES_IN_HAND)
+    batching = Batching(settings.batch_pages, callers=_PAGES_IN_HAND)
     opener = batching_opener(onnx_opener(settings.provider, threads=1), batching, count_run=_uncounted)
     loader = ModelLoader(_catalog(settings), opener, read_site_rules(settings))
     try:
