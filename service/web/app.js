@@ -2,6 +2,7 @@
 
 import { answerCard } from "./answer.js";
 import { comparison } from "./compare.js";
+import { EcgView } from "./ecg-view.js";
 import { byId } from "./elements.js";
 import { explanations } from "./explanation.js";
 import { offerToKeep } from "./keep.js";
@@ -15,11 +16,11 @@ import { FAULT, pictureOf, problemCard } from "./problem.js";
 import { rawAnswers } from "./raw.js";
 import { Section, waiting } from "./sections.js";
 import { send } from "./service.js";
+import { applyTexts, text } from "./texts.js";
 import { preprocessedLeads } from "./traces.js";
 import { whenPageComes } from "./upload.js";
-import { className } from "./words.js";
+import { mostProbable, verdict } from "./verdict.js";
 
-const CANNOT_LIST = "The models cannot be listed: the default model will answer.";
 const OF_THE_PAGE = new Set(["not_an_ecg_page", "unreadable_leads"]);
 
 const whenRead = (draw) => (content) => (content.reading ? draw(content) : waiting());
@@ -58,7 +59,7 @@ function begin(models) {
   work = new AbortController();
   byId("answer").hidden = byId("problem").hidden = true;
   byId("progress").removeAttribute("value");
-  say(models.length > 1 ? "Two models read the page…" : "The page is sent…");
+  say(text(models.length > 1 ? "say.two" : "say.sent"));
   step("busy");
   return work.signal;
 }
@@ -66,7 +67,7 @@ function begin(models) {
 function uploaded(part) {
   if (part < 1) byId("progress").value = part;
   else byId("progress").removeAttribute("value");
-  say(part < 1 ? `Sending: ${Math.floor(part * 100)}%` : "The model reads the page…");
+  say(part < 1 ? text("say.sending", { percent: Math.floor(part * 100) }) : text("say.reads"));
 }
 
 const classified = (models, signal) =>
@@ -80,10 +81,8 @@ function showAnswers(results) {
   byId("answer").hidden = false;
   show(ANSWERS, { answers });
   step("answered");
-  const words = answers.map(
-    ({ decision, predicted_class, model }) => `${model.name}: ${decision}, most probable ${className(predicted_class)}`,
-  );
-  say(`${words.join(". ")}.`);
+  document.body.classList.toggle("comparing", results.length > 1);
+  say(answers.map((answer) => `${answer.model.name}: ${verdict(answer)}. ${mostProbable(answer)}`).join(" "));
 }
 
 function showProblem(problem, signal) {
@@ -109,19 +108,33 @@ async function showReading(model, signal) {
   show(PICTURES, { answers });
   const examine = answers.length ? "" : "false";
   const { ok, content } = await send("reading", file, { model, examine }, { signal });
-  if (!ok) return say(`${byId("status").textContent} The pictures cannot be shown: ${content.title}.`);
+  if (!ok) return say(`${byId("status").textContent} ${text("say.no_pictures", { title: content.title })}`);
   const picture = (await decoded(file)) ?? (await grayPicture(content.page));
   if (signal.aborted) return;
+  showEcg(content, picture);
   const all = { answers, picture, reading: content, explain, signal };
   show(PICTURES, all);
   show(answers.length ? ANSWERS : {}, all);
 }
 
+let address = null;
+
+function showEcg(reading, picture) {
+  if (address) URL.revokeObjectURL(address);
+  address = picture instanceof ImageBitmap ? URL.createObjectURL(file) : null;
+  const view = new EcgView(reading, address);
+  byId("ecg").replaceChildren(view.element);
+}
+
 const explain = async (model, signal) => send("classify", file, { model, explain: "true" }, { signal });
 
 // The focus makes screen readers say what came; it stays where it is when only the model was changed.
+// In a wide window the page begins at its top, where answer and ECG are seen together.
 function reveal(id, moveFocus) {
-  if (moveFocus) byId(id).focus();
+  if (!moveFocus) return;
+  const wide = matchMedia("(min-width: 62rem)").matches;
+  byId(id).focus({ preventScroll: wide });
+  if (wide) scrollTo({ top: 0, behavior: "instant" });
 }
 
 async function read({ moveFocus }) {
@@ -129,6 +142,7 @@ async function read({ moveFocus }) {
   const models = chosenModels();
   const signal = begin(models);
   byId("pictures").hidden = byId("answers").hidden = true;
+  byId("ecg").replaceChildren();
   try {
     const results = await classified(models, signal);
     performance.mark("answered");
@@ -154,9 +168,10 @@ function receive(received) {
 
 async function start() {
   const problem = await listModels();
-  if (problem) say(problem.code === "unauthorized" ? "This service asks for a key." : CANNOT_LIST);
+  if (problem) say(problem.code === "unauthorized" ? text("say.key") : text("say.no_models"));
 }
 
+applyTexts();
 markWhatIsPointedAt();
 whenPageComes(receive, say);
 whenChosen(() => read({ moveFocus: false }));
@@ -169,7 +184,7 @@ offerToKeep(() => answers, say);
 byId("cancel").addEventListener("click", () => {
   work.abort();
   step("empty");
-  say("Cancelled.");
+  say(text("say.cancelled"));
 });
 // A link opens what it leads to, which may not even be drawn as long as it is closed.
 document.addEventListener("click", ({ target }) => {

@@ -6,8 +6,8 @@ import { className, leadName, modelName, number, probability } from "./words.js"
 const POINTS = 100; // percentage points in a probability of 1
 
 function difference(one, other) {
-  const points = number((other - one) * POINTS, 1);
-  return `${other >= one ? "+" : ""}${points}`.replace("-", "−");
+  const points = Math.round((other - one) * POINTS);
+  return `${points > 0 ? "+" : ""}${number(points || 0, 0)}`.replace("-", "−");
 }
 
 function verdict([one, other]) {

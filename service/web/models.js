@@ -4,6 +4,7 @@ import { byId, element } from "./elements.js";
 import { modelCard } from "./card.js";
 import { Section } from "./sections.js";
 import { ask } from "./service.js";
+import { text } from "./texts.js";
 import { capital, interval, modelName, modelRef, share } from "./words.js";
 
 const option = (text, value) => element("option", text, { value });
@@ -67,8 +68,8 @@ export async function listModels() {
   const { ok, content } = await ask("models");
   if (!ok) return content;
   const { default: fallback, models, broken: unserved } = content;
-  offer(byId("model"), option(`Default${fallback.model ? `: ${fallback.model}` : ""}`, ""), content);
-  offer(byId("other"), option("No other model", ""), content);
+  offer(byId("model"), option(`${text("model.default")}${fallback.model ? `: ${fallback.model}` : ""}`, ""), content);
+  offer(byId("other"), option(text("model.none"), ""), content);
   byId("model-list").replaceChildren(
     ...[...models].sort((one, other) => other.default - one.default).map(bundle),
     ...unserved.map(broken),

@@ -1,6 +1,7 @@
 // The ways in which a page gets here: chosen, dropped, pasted, or the synthetic one. Knows not what becomes of it.
 
 import { byId } from "./elements.js";
+import { text } from "./texts.js";
 
 const firstFile = (transfer) => [...(transfer?.files ?? [])][0];
 
@@ -51,7 +52,7 @@ function sample(listener, say) {
     const file = await sampleFile(signal).catch(() => null);
     if (signal.aborted) return; // Another page came first, and stays.
     if (file) listener(file);
-    else say("The synthetic page did not arrive. Check the connection and try again.");
+    else say(text("upload.no_sample"));
   });
 }
 
