@@ -15,6 +15,7 @@ import { markWhatIsPointedAt } from "./pointing.js";
 import { FAULT, pictureOf, problemCard } from "./problem.js";
 import { rawAnswers } from "./raw.js";
 import { Section, waiting } from "./sections.js";
+import { paperSheet } from "./sheet.js";
 import { send } from "./service.js";
 import { applyTexts, text } from "./texts.js";
 import { preprocessedLeads } from "./traces.js";
@@ -45,7 +46,10 @@ let work = new AbortController();
 let file = null;
 let answers = [];
 
-const say = (words) => (byId("status").textContent = words);
+function say(words, told = false) {
+  byId("status").textContent = words;
+  byId("status").classList.toggle("told", told);
+}
 const show = (sections, content) => Object.values(sections).forEach((one) => one.show(content));
 
 function step(state) {
@@ -82,7 +86,7 @@ function showAnswers(results) {
   show(ANSWERS, { answers });
   step("answered");
   document.body.classList.toggle("comparing", results.length > 1);
-  say(answers.map((answer) => `${answer.model.name}: ${verdict(answer)}. ${mostProbable(answer)}`).join(" "));
+  say(answers.map((answer) => `${answer.model.name}: ${verdict(answer)}. ${mostProbable(answer)}`).join(" "), true); // The verdict says the same in large letters.
 }
 
 function showProblem(problem, signal) {
@@ -124,6 +128,8 @@ function showEcg(reading, picture) {
   address = picture instanceof ImageBitmap ? URL.createObjectURL(file) : null;
   const view = new EcgView(reading, address);
   byId("ecg").replaceChildren(view.element);
+  byId("paper").replaceChildren(paperSheet(reading));
+  view.draw();
 }
 
 const explain = async (model, signal) => send("classify", file, { model, explain: "true" }, { signal });
@@ -142,7 +148,7 @@ async function read({ moveFocus }) {
   const models = chosenModels();
   const signal = begin(models);
   byId("pictures").hidden = byId("answers").hidden = true;
-  byId("ecg").replaceChildren();
+  for (const id of ["ecg", "paper"]) byId(id).replaceChildren();
   try {
     const results = await classified(models, signal);
     performance.mark("answered");
@@ -193,7 +199,6 @@ document.addEventListener("click", ({ target }) => {
   HOLDERS[id.split("-")[0]]?.open();
   byId(id)?.closest("details")?.setAttribute("open", "");
 });
-// Leaving ends what is asked for; printing shows what belongs on paper.
+// Leaving ends what is asked for.
 addEventListener("pagehide", () => work.abort());
-addEventListener("beforeprint", () => [PICTURES.page, ANSWERS.leads].forEach((one) => one.open()));
 start();

@@ -3,10 +3,11 @@
 import { Calipers } from "./calipers.js";
 import { button, drawn, element } from "./elements.js";
 import { pageSheet } from "./page-sheet.js";
-import { MM_PER_MV, MM_PER_S, curveSheet } from "./sheet.js";
+import { MM_PER_MV, MM_PER_S, USUAL, curveSheet } from "./sheet.js";
 import { text } from "./texts.js";
 import { Viewport } from "./viewport.js";
 
+const NARROW_PX = 600;
 const SPEEDS = [MM_PER_S, 50];
 const GAINS = [5, MM_PER_MV, 20];
 
@@ -26,7 +27,7 @@ export class EcgView {
   #frame;
   #viewport;
   #calipers;
-  #scale = { speed: MM_PER_S, gain: MM_PER_MV };
+  #scale = USUAL;
   #original = false;
   #buttons = {};
   element;
@@ -49,7 +50,6 @@ export class EcgView {
     });
     this.element = element("section", [this.#toolbar(), this.#frame, keys], { class: "ecg", "aria-label": title });
     this.element.addEventListener("keydown", (event) => this.#key(event));
-    this.#draw();
   }
 
   #toolbar() {
@@ -79,12 +79,12 @@ export class EcgView {
 
   #rescale(change) {
     this.#scale = { ...this.#scale, ...change };
-    this.#draw();
+    this.draw();
   }
 
   toggleOriginal() {
     this.#original = !this.#original;
-    this.#draw();
+    this.draw();
   }
 
   #toggleBoxes() {
@@ -99,10 +99,11 @@ export class EcgView {
     this.#svg.classList.toggle("measuring", this.#calipers.active);
   }
 
-  #draw() {
+  // Again whenever the element stands elsewhere: its rows fill the room that they have.
+  draw() {
     const sheet = this.#original
       ? pageSheet(this.#reading, this.#address)
-      : curveSheet(this.#reading, this.#scale);
+      : curveSheet(this.#reading, this.#scale, { tall_mm: this.#room() });
     this.#buttons.original.setAttribute("aria-pressed", this.#original);
     this.#buttons.boxes.hidden = !this.#original;
     this.#scales.forEach((one) => (one.disabled = this.#original));
@@ -111,6 +112,13 @@ export class EcgView {
     this.#viewport.show(sheet);
     this.#calipers.reset(sheet);
     if (this.#calipers.active) this.#calipers.toggle(true);
+  }
+
+  // The frame's height in mm where the whole width is shown; 0 where only a part of it is.
+  #room() {
+    const { width, height } = this.#frame.getBoundingClientRect();
+    const whole = curveSheet(this.#reading, this.#scale).width;
+    return width > NARROW_PX ? (height / width) * whole : 0;
   }
 
   // Keys work while the focus is on the ECG or its tools; fields keep theirs.

@@ -1,10 +1,12 @@
 // The leads as on paper: curves in mV on a millimetre grid. A sheet is an SVG group measured in millimetres.
 
 import { drawn } from "./elements.js";
+import { text } from "./texts.js";
 import { leadName } from "./words.js";
 
 export const MM_PER_S = 25; // of paper, as of the sheet at its usual speed
 export const MM_PER_MV = 10;
+export const USUAL = { speed: MM_PER_S, gain: MM_PER_MV };
 
 const LARGE_MM = 5;
 const LEFT_MM = 10; // for the calibration pulse
@@ -37,32 +39,47 @@ function nameHeight(trace, { speed, gain }) {
   return Math.max(4, highest(trace, 0, under) * gain + GAP_MM);
 }
 
+const mm = (value) => value.toFixed(2);
 const toLarge = (mm) => Math.ceil(mm / LARGE_MM) * LARGE_MM;
 
 // Each row is as high as its curves, so that rows do not run into one another. Zero lines stand on large squares.
-// `rows_mm`: at most this much for all rows, which paper needs; then tall curves may cross.
-function placed(leads, scale, rows_mm = Infinity) {
-  let bottom = 0;
-  const rows = rowsOf(leads).map((row) => {
-    const up = Math.max(
-      ...row.map(({ trace }) => Math.max(highest(trace) * scale.gain, nameHeight(trace, scale) + NAME_MM)),
-      scale.gain + GAP_MM,
-    );
-    const zero = toLarge(bottom + up + GAP_MM);
-    bottom = zero + Math.max(LARGE_MM, ...row.map(({ trace }) => GAP_MM - lowest(trace) * scale.gain));
-    return { row, zero };
+function rowHeights(leads, scale) {
+  return rowsOf(leads).map((row) => {
+    const up = row.map(({ trace }) => Math.max(highest(trace) * scale.gain, nameHeight(trace, scale) + NAME_MM));
+    const down = row.map(({ trace }) => -lowest(trace) * scale.gain);
+    return {
+      row,
+      up: toLarge(Math.max(scale.gain, ...up) + GAP_MM),
+      down: toLarge(Math.max(LARGE_MM, ...down) + GAP_MM),
+    };
   });
-  const squeeze = Math.min(1, rows_mm / bottom);
-  return { rows: rows.map(({ row, zero }) => ({ row, zero: zero * squeeze })), height: toLarge(bottom * squeeze) };
 }
 
-const mm = (value) => value.toFixed(2);
+// `tall_mm`: a height that is there. Rows move apart to fill it; with `squeeze` also together, and tall curves may cross.
+function placed(leads, scale, { tall_mm = 0, squeeze = false }) {
+  const rows = rowHeights(leads, scale);
+  const needed = rows.reduce((sum, { up, down }) => sum + up + down, 0);
+  const spare = tall_mm - needed;
+  const between = spare > 0 ? Math.floor(spare / rows.length / LARGE_MM) * LARGE_MM : squeeze ? spare / rows.length : 0;
+  let at = Math.max(0, between / 2);
+  const standing = rows.map(({ row, up, down }) => {
+    const zero = at + up;
+    at = zero + down + between;
+    return { row, zero };
+  });
+  return { rows: standing, height: squeeze ? tall_mm : Math.max(needed, tall_mm) };
+}
 
-// The drawn band from edge to edge: its height is the pen's reach in each step, so R peaks keep all of it.
-function band(trace, at) {
-  const forth = trace.top_mv.map((mv, k) => at(k, Math.max(mv, trace.signal_mv[k])));
-  const back = trace.bottom_mv.map((mv, k) => at(k, Math.min(mv, trace.signal_mv[k]))).reverse();
-  return `M${[...forth, ...back].join("L")}Z`;
+// The curve has few samples a second, which cut R peaks; the printed stroke's edges have the peaks' full height.
+// So a turning point lies on the stroke's edge.
+export function fullHeight({ signal_mv: signal, top_mv: top, bottom_mv: bottom }) {
+  return signal.map((mv, k) => {
+    const before = signal[k - 1] ?? mv;
+    const after = signal[k + 1] ?? mv;
+    if (mv > before && mv >= after) return Math.max(mv, top[k]);
+    if (mv < before && mv <= after) return Math.min(mv, bottom[k]);
+    return mv;
+  });
 }
 
 function lead({ lead: name, trace, start_s }, zero, { speed, gain }) {
@@ -71,7 +88,7 @@ function lead({ lead: name, trace, start_s }, zero, { speed, gain }) {
   const label = { class: "name", x: mm(x0 + GAP_MM), y: mm(zero - nameHeight(trace, { speed, gain })) };
   return drawn("g", { "data-lead": name }, [
     drawn("path", { class: "column", d: `M${mm(x0)} ${mm(zero - 3)}v6` }),
-    drawn("path", { class: "band", d: band(trace, at) }),
+    drawn("path", { class: "curve", d: `M${fullHeight(trace).map((mv, k) => at(k, mv)).join("L")}` }),
     drawn("text", label, leadName(name)),
   ]);
 }
@@ -89,23 +106,29 @@ function lines(width, height, step, skip = 0) {
   return path.join("");
 }
 
-export const grid = (width, height) => [
+const grid = (width, height) => [
   drawn("path", { class: "fine", d: lines(width, height, 1, LARGE_MM) }),
   drawn("path", { class: "coarse", d: lines(width, height, LARGE_MM) }),
 ];
 
+const widthOf = (seconds, { speed }) => toLarge(LEFT_MM + seconds * speed + EDGE_MM);
 const end = ({ start_s, trace }) => start_s + trace.signal_mv.length / trace.rate_hz;
 
 // `scale`: { speed in mm/s, gain in mm/mV }. Gives the group, its size in mm, and what a millimetre on it means.
-export function curveSheet({ leads }, scale = { speed: MM_PER_S, gain: MM_PER_MV }, rows_mm) {
-  const { rows, height } = placed(leads, scale, rows_mm);
+export function curveSheet({ leads }, scale, room = {}) {
+  const { rows, height } = placed(leads, scale, room);
   const seconds = Math.max(...rows.flatMap(({ row }) => row.map(end)));
-  const width = toLarge(LEFT_MM + seconds * scale.speed + EDGE_MM);
+  const width = widthOf(seconds, scale);
   const curves = rows.flatMap(({ row, zero }) => [pulse(zero, scale), ...row.map((one) => lead(one, zero, scale))]);
-  const group = drawn("g", {}, [
-    drawn("rect", { class: "sheet", width, height }),
-    ...grid(width, height),
-    ...curves,
-  ]);
+  const group = drawn("g", {}, [drawn("rect", { class: "sheet", width, height }), ...grid(width, height), ...curves]);
   return { group, width, height, ...scale };
+}
+
+const PAPER_MM = 130; // height that an A4 sheet in landscape leaves for the ECG
+
+// For paper: 25 mm/s and 10 mm/mV, at true scale.
+export function paperSheet(reading) {
+  const { group, width, height } = curveSheet(reading, USUAL, { tall_mm: PAPER_MM, squeeze: true });
+  const size = { width: `${width}mm`, height: `${height}mm`, viewBox: `0 0 ${width} ${height}` };
+  return drawn("svg", { class: "ecg-paper", role: "img", "aria-label": text("ecg.curves.label"), ...size }, group);
 }

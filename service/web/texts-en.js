@@ -91,7 +91,7 @@ export default {
   "meaning.abnormal_heartbeat": "Rhythm, rate or shape is off; no infarction",
   "meaning.history_of_mi": "A past infarction has left its marks",
   "meaning.myocardial_infarction": "A present infarction, or one of unknown age",
-  "meaning.normal": "Nothing conspicuous; disease is not ruled out",
+  "meaning.normal": "Nothing conspicuous; disease not ruled out",
 
   "findings.title": "Findings",
   "findings.none": "No finding reaches its threshold.",

@@ -1,7 +1,7 @@
 // A window onto a sheet: zoom and pan by mouse, wheel, touch and keyboard. All places are in millimetres of the sheet.
 
 const CLOSEST = 60; // screen pixels per millimetre
-const READABLE = 2.4; // below this, a small screen shows a part of the sheet instead of all of it
+const READABLE = 2; // screen pixels per millimetre
 const STEP = 1.25;
 const PAN_PX = 60;
 
@@ -43,11 +43,12 @@ export class Viewport {
     else this.fit();
   }
 
-  // The whole sheet; on a small screen as much of its beginning as stays readable.
+  // The whole sheet; on a screen too narrow to read it so, its beginning at full height.
   fit() {
     const { width, height } = this.#screen;
     this.fitted = true;
-    this.scale = Math.max(Math.min(width / this.#size.width, height / this.#size.height), READABLE);
+    const [across, down] = [width / this.#size.width, height / this.#size.height];
+    this.scale = across < READABLE ? Math.max(down, READABLE) : Math.min(across, down);
     this.x = this.y = 0;
     this.#show();
   }
