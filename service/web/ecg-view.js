@@ -7,7 +7,7 @@ import { MM_PER_MV, MM_PER_S, USUAL, curveSheet } from "./sheet.js";
 import { text } from "./texts.js";
 import { Viewport } from "./viewport.js";
 
-const NARROW_PX = 600;
+const NARROW_PX = 480;
 const SPEEDS = [MM_PER_S, 50];
 const GAINS = [5, MM_PER_MV, 20];
 
@@ -30,6 +30,8 @@ export class EcgView {
   #scale = USUAL;
   #original = false;
   #buttons = {};
+  #linked = null;
+  #following = false;
   element;
 
   // `address`: the file as the browser can show it, or null. `title` tells two ECGs apart.
@@ -38,7 +40,7 @@ export class EcgView {
     this.#address = address;
     this.#viewport = new Viewport(this.#svg, {
       drags: () => !this.#calipers.active,
-      moved: () => this.#calipers?.draw(),
+      moved: () => this.#moved(),
     });
     this.#calipers = new Calipers(this.#svg, this.#viewport, (words) => (this.#said.textContent = words));
     const keys = element("p", text("ecg.keys"), { class: "keys quiet" });
@@ -50,6 +52,21 @@ export class EcgView {
     });
     this.element = element("section", [this.#toolbar(), this.#frame, keys], { class: "ecg", "aria-label": title });
     this.element.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  // From now on both move, and are drawn, alike.
+  link(other) {
+    this.#linked = other;
+    other.#linked = this;
+  }
+
+  #moved() {
+    this.#calipers?.draw();
+    const other = this.#linked;
+    if (!other || this.#following) return;
+    other.#following = true;
+    other.#viewport.follow(this.#viewport);
+    other.#following = false;
   }
 
   #toolbar() {
@@ -103,7 +120,10 @@ export class EcgView {
   draw() {
     const sheet = this.#original
       ? pageSheet(this.#reading, this.#address)
-      : curveSheet(this.#reading, this.#scale, { tall_mm: this.#room() });
+      : curveSheet(this.#reading, this.#scale, {
+          tall_mm: this.#room(),
+          like: this.#linked?.#reading.leads,
+        });
     this.#buttons.original.setAttribute("aria-pressed", this.#original);
     this.#buttons.boxes.hidden = !this.#original;
     this.#scales.forEach((one) => (one.disabled = this.#original));

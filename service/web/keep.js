@@ -41,8 +41,8 @@ async function asText(answer) {
   ].join("\n");
 }
 
-function download(name, text) {
-  const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+export function download(name, content, type) {
+  const address = URL.createObjectURL(new Blob([content], { type }));
   element("a", [], { href: address, download: name }).click();
   URL.revokeObjectURL(address);
 }
@@ -65,6 +65,7 @@ export function offerToKeep(answers, say) {
     download(
       `ecg-answer-${first.request_id}.json`,
       JSON.stringify(others.length ? [first, ...others] : first, null, 2),
+      "application/json",
     );
     say(text("say.downloaded"));
   });

@@ -1,7 +1,6 @@
 // The leads as on paper: curves in mV on a millimetre grid. A sheet is an SVG group measured in millimetres.
 
 import { drawn } from "./elements.js";
-import { text } from "./texts.js";
 import { leadName } from "./words.js";
 
 export const MM_PER_S = 25; // of paper, as of the sheet at its usual speed
@@ -55,9 +54,19 @@ function rowHeights(leads, scale) {
   });
 }
 
-// `tall_mm`: a height that is there. Rows move apart to fill it; with `squeeze` also together, and tall curves may cross.
-function placed(leads, scale, { tall_mm = 0, squeeze = false }) {
-  const rows = rowHeights(leads, scale);
+// Two ECGs side by side have their rows at the same heights.
+function alike(rows, others) {
+  if (rows.length !== others.length) return rows;
+  return rows.map(({ row, up, down }, at) => ({
+    row,
+    up: Math.max(up, others[at].up),
+    down: Math.max(down, others[at].down),
+  }));
+}
+
+// `like`: leads that stand beside these. `tall_mm`: a height that is there. Rows move apart to fill it; with `squeeze` also together, and tall curves may cross.
+function placed(leads, scale, { tall_mm = 0, squeeze = false, like = [] }) {
+  const rows = alike(rowHeights(leads, scale), rowHeights(like, scale));
   const needed = rows.reduce((sum, { up, down }) => sum + up + down, 0);
   const spare = tall_mm - needed;
   const between = spare > 0 ? Math.floor(spare / rows.length / LARGE_MM) * LARGE_MM : squeeze ? spare / rows.length : 0;
@@ -122,13 +131,4 @@ export function curveSheet({ leads }, scale, room = {}) {
   const curves = rows.flatMap(({ row, zero }) => [pulse(zero, scale), ...row.map((one) => lead(one, zero, scale))]);
   const group = drawn("g", {}, [drawn("rect", { class: "sheet", width, height }), ...grid(width, height), ...curves]);
   return { group, width, height, ...scale };
-}
-
-const PAPER_MM = 130; // height that an A4 sheet in landscape leaves for the ECG
-
-// For paper: 25 mm/s and 10 mm/mV, at true scale.
-export function paperSheet(reading) {
-  const { group, width, height } = curveSheet(reading, USUAL, { tall_mm: PAPER_MM, squeeze: true });
-  const size = { width: `${width}mm`, height: `${height}mm`, viewBox: `0 0 ${width} ${height}` };
-  return drawn("svg", { class: "ecg-paper", role: "img", "aria-label": text("ecg.curves.label"), ...size }, group);
 }

@@ -40,7 +40,7 @@ const FIRST = ["possible_critical_class", "possible_infarction"];
 const urgency = ({ code }) => (FIRST.includes(code) ? FIRST.indexOf(code) : FIRST.length);
 
 // A code that this page has no words for is told in the service's.
-const reasonsInWords = ({ reasons }) =>
+export const reasonsInWords = ({ reasons }) =>
   [...reasons]
     .sort((one, other) => urgency(one) - urgency(other))
     .map(({ code, message }) => textOr(`reason.${code}`, message));

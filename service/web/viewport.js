@@ -80,6 +80,12 @@ export class Viewport {
     return true;
   }
 
+  // What another window onto a like sheet shows.
+  follow({ x, y, scale, fitted }) {
+    Object.assign(this, { x, y, scale, fitted });
+    this.#show();
+  }
+
   // Where on the sheet an event is.
   at({ clientX, clientY }) {
     const { left, top } = this.#svg.getBoundingClientRect();
