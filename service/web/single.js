@@ -119,6 +119,7 @@ function showResults(signal, moveFocus) {
   else showAnswers();
   byId("answers").hidden = Boolean(refusal);
   byId("pictures").hidden = Boolean(refusal) && !OF_THE_PAGE.has(refusal.code);
+  if (refusal && !byId("pictures").hidden) PICTURES.page.open(); // The page and its boxes show why.
   if (moveFocus) reveal(refusal ? "problem" : "answer");
 }
 

@@ -53,7 +53,6 @@ export default {
   "keep.print": "Print or save as PDF",
   "keep.json": "Download JSON",
   "keep.copy": "Copy as text",
-  "keep.side": "Hold beside the next page",
 
   "verdict.infarction": "Possible infarction: have a clinician look now",
   "verdict.critical": "Possible {name}: have a clinician look now",
@@ -235,7 +234,7 @@ export default {
     "It is no diagnosis and no medical device. It does not know the patient, the complaint or earlier ECGs.\nIt misses infarctions and raises false alarms. How often, on patients of other hospitals, each model's card says first: see Models.",
   "help.verdicts": "How to read the verdict",
   "help.verdicts.text":
-    "Red: an infarction is the most probable class, or not improbable enough. A clinician looks now.\nOrange: abnormal, without a sign of a present infarction.\nViolet: not sure. The reasons say what spoke against an answer; a clinician looks before it is used.\nBlue-green: looks normal. Heart disease is not ruled out.\nA percentage is the model's, not the patient's: it counts how often the model was right about such pages.",
+    "Red: an infarction is the most probable class, or not improbable enough. A clinician looks now.\nOrange: abnormal, without a sign of a present infarction.\nViolet: not sure. The reasons say what spoke against an answer; a clinician looks before it is used.\nBlue-green: looks normal. Heart disease is not ruled out.\nA percentage is the model's estimate, adjusted on pages of its own cart. It is not the patient's risk.",
   "help.ecg": "How to read the ECG",
   "help.ecg.text":
     "The curves are what the service read off the page. Compare them with the original page (O): where they differ, the answer is worth nothing.\nThe grid is 1 mm: 0.04 s and 0.1 mV at the usual scale. Calipers measure time, rate and voltage between two places.",

@@ -1,8 +1,9 @@
 // All words of the page's own, by key and language. A hospital adds a language with a copy of texts-en.js and a line here.
 
 import en from "./texts-en.js";
+import es from "./texts-es.js";
 
-const TABLES = { en };
+const TABLES = { en, es };
 const listeners = [];
 
 const known = (tag) => (tag?.slice(0, 2).toLowerCase() in TABLES ? tag.slice(0, 2).toLowerCase() : null);

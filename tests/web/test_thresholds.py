@@ -76,6 +76,7 @@ def test_thresholds_that_reported_nothing_elsewhere_have_no_accuracy(visited: Vi
 
 def test_an_answer_tells_both_and_which_is_which(visited: Visit, card: dict[str, Any]) -> None:
     visited.choose(page_jpeg())
+    visited.details()
     notes = visited.page.locator("#answer dd:has-text('flagged from') small")
     notes.nth(0).filter(has_text="referred, or named as such").wait_for()
     fair, chosen = notes.all_inner_texts()
@@ -96,6 +97,7 @@ def test_what_is_known_for_one_sensitivity_is_not_told_of_another(visited: Visit
     visited.page.route("**/classify*", lambda route: route.fulfill(json=answer))
     with visited.page.expect_response(f"**{CARD}"):
         visited.choose(page_jpeg())
+    visited.details()
     words = visited.page.locator("#answer dd:has-text('flagged from')").inner_text()
     assert "it flagged 80.0%" in words
     assert "named as such" not in words
@@ -106,6 +108,7 @@ def test_without_the_card_an_answer_still_says_where_its_threshold_was_chosen(vi
     visit = visiting()
     visit.page.route(f"**{CARD}", lambda route: route.fulfill(status=status, json={"found": "a", "remedy": "b"}))
     visit.choose(page_jpeg())
+    visit.details()
     assert "Expect worse on other pages." in visit.page.locator("#answer").inner_text()
 
 
