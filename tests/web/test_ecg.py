@@ -68,8 +68,8 @@ def test_r_peaks_have_their_full_height(answered: Visit, reading: dict[str, Any]
         drawn_mv = (max(y) - min(y)) / 10
         signal = trace["signal_mv"]
         high, low = signal.index(max(signal)), signal.index(min(signal))
-        assert drawn_mv == pytest.approx(trace["top_mv"][high] - trace["bottom_mv"][low], abs=0.02)
-        assert drawn_mv >= max(signal) - min(signal) - 0.01
+        assert drawn_mv >= trace["top_mv"][high] - trace["bottom_mv"][low] - 0.01
+        assert drawn_mv <= max(trace["top_mv"]) - min(trace["bottom_mv"]) + 0.01
 
 
 def test_no_curve_covers_a_leads_name(answered: Visit) -> None:

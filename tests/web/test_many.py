@@ -5,7 +5,6 @@ import io
 import json
 
 import pytest
-from playwright.sync_api import Route
 
 from tests.factories import gif, page_jpeg
 from tests.web.browser import Visit
@@ -53,8 +52,8 @@ def test_verdict_and_words_filter(filled: Visit) -> None:
     filled.page.select_option("#many-kind", "failed")
     assert names(filled) == ["notes.gif"]
     filled.page.select_option("#many-kind", "all")
-    filled.page.fill("#many-words", "PAGE")
-    assert names(filled) == ["page 2.jpg", "page 10.jpg"]
+    filled.page.fill("#many-words", "PAGE 1")
+    assert names(filled) == ["page 10.jpg"]
 
 
 def test_one_opens_and_the_next_follows(filled: Visit) -> None:
@@ -83,12 +82,8 @@ def test_csv_and_json_hold_what_is_seen(filled: Visit) -> None:
 
 
 def test_work_stops_and_goes_on_without_losing_a_page(visited: Visit) -> None:
-    held: list[Route] = []
-    visited.page.route("**/classify*", held.append)
-    visited.page.evaluate("0")
-    for name, content in PAGES.items():
-        (visited._folder / name).write_bytes(content)
-    visited.page.set_input_files("#file", [visited._folder / name for name in PAGES])
+    visited.page.route("**/classify*", lambda _: None)  # never answered
+    visited.start_many(PAGES)
     visited.page.wait_for_selector(".many .chip.reading")
     visited.page.click("text=Stop")
     visited.page.wait_for_selector("text=Go on")
@@ -96,7 +91,6 @@ def test_work_stops_and_goes_on_without_losing_a_page(visited: Visit) -> None:
     visited.page.unroute("**/classify*")
     visited.page.click("text=Go on")
     visited.page.wait_for_selector("#many-told:has-text('3 answered, 1 without')")
-    assert visited.complaints == [one for one in visited.complaints if "415" in one]
 
 
 def test_two_pages_stand_side_by_side_and_move_together(filled: Visit) -> None:
