@@ -40,6 +40,7 @@ FAILURES = ("internal_error", "source_missing", "source_unreadable")
 _PAGES_IN_HAND = 8
 """Threads that decode for one GPU session: the most pages of a shared run."""
 
+_DIGITS = 4
 _SWITCH_S = 0.05  # as in `service.__main__`
 
 logger = logging.getLogger(__name__)
@@ -123,14 +124,19 @@ def _answer(result: ClassificationResult) -> Answer:
     return {
         "sha256": result.source.sha256,
         "class": max(result.page, key=result.page.__getitem__),
-        "probabilities": result.page,
+        "probabilities": _rounded(result.page),
         "decision": result.decision.status,
         "reasons": [reason.code for reason in result.decision.reasons],
         "findings": [finding.spec.code for finding in result.findings if finding.present],
-        "finding_probabilities": {finding.spec.code: finding.probability for finding in result.findings},
+        "finding_probabilities": _rounded({finding.spec.code: finding.probability for finding in result.findings}),
         "quality": vars(result.quality),
         "model": result.manifest.ref,
     }
+
+
+def _rounded(probabilities: dict[str, float]) -> dict[str, float]:
+    """Round as the service does in its answers."""
+    return {name: round(probability, _DIGITS) for name, probability in probabilities.items()}
 
 
 def _code(refusal: type[PreprocError]) -> str:

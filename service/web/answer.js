@@ -1,51 +1,25 @@
-// What the service said about the page: the decision first, then the probabilities, then what they rest on.
+// One model's answer: what to do, how probable each class is, findings and measurements. The rest is under Details.
 
+import { details } from "./details.js";
 import { definitions, drawn, element, icon } from "./elements.js";
-import { findings, meaning, readers } from "./findings.js";
-import { elsewhere, flags, whereChosen } from "./thresholds.js";
-import {
-  capital,
-  className,
-  heartRate,
-  inWords,
-  milliseconds,
-  modelName,
-  modelRef,
-  moment,
-  number,
-  probability,
-  share,
-} from "./words.js";
+import { findingsAtAGlance, meaning } from "./findings.js";
+import { text } from "./texts.js";
+import { doubts, isWeak, levelOf, mostProbable, verdict } from "./verdict.js";
+import { className, heartRate, modelName, number, probability } from "./words.js";
 
-export const SEEN_BEFORE =
-  "The model was trained on this very file: its answer here shows nothing about how good it is.";
-export const SITE_POLICY = "from this site's policy, not from the model";
-export const DECISIONS = {
-  reported: [
-    "Reported",
-    "Nothing on the page or in the probabilities spoke against giving this answer. It can still be wrong.",
-  ],
-  referred: ["Referred to a person", "A person has to look at this page before the answer is used:"],
-};
+const line = (words, attributes) => element("p", words, attributes);
 
-function banner({ decision, predicted_class, probabilities, reasons, model, seen_in_training }) {
-  const [title, words] = DECISIONS[decision];
-  const most = `${className(predicted_class)}, ${probability(probabilities[predicted_class])}`;
-  const text = [
-    element("p", [title, element("span", ` · ${modelName(model)}`, { class: "by" })], { class: "decision" }),
-    element("h3", [element("span", "Most probable: ", { class: "lead-in" }), most]),
-    element("p", words),
-    ...(reasons.length
-      ? [
-          element(
-            "ul",
-            reasons.map(({ message }) => element("li", message)),
-          ),
-        ]
-      : []),
-    ...(seen_in_training ? [element("p", SEEN_BEFORE)] : []),
+function banner(answer) {
+  const level = levelOf(answer);
+  const reasons = doubts(answer).map((words) => element("li", words));
+  const words = [
+    element("h3", verdict(answer)),
+    line([element("strong", mostProbable(answer)), " ", text(`verdict.${level}.do`)], { class: "do" }),
+    ...(reasons.length ? [element("ul", reasons, { class: "because" })] : []),
+    ...(isWeak(answer.model) ? [line(text("verdict.weak"))] : []),
+    ...(answer.seen_in_training ? [line(text("verdict.seen"))] : []),
   ];
-  return element("div", [icon(decision), element("div", text)], { class: `banner ${decision}` });
+  return element("div", [icon(level), element("div", words)], { class: `banner ${level}` });
 }
 
 // The bar repeats the number beside it, so it is hidden from screen readers.
@@ -58,77 +32,42 @@ function bar(value) {
   ]);
 }
 
+// The same place for a class on every page, the most dangerous first.
+const ORDER = ["myocardial_infarction", "history_of_mi", "abnormal_heartbeat"];
+const place = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
+export const inOrder = (probabilities) =>
+  Object.entries(probabilities).sort(([one], [other]) => place(one) - place(other));
+
 function bars({ probabilities, predicted_class, model }) {
-  const entries = Object.entries(probabilities).map(([name, value]) => {
-    const text = element("span", probability(value));
+  const entries = inOrder(probabilities).map(([name, value]) => {
     const most = name === predicted_class ? { class: "most" } : {};
-    const term = element("dt", [className(name), meaning(model, name)]);
-    return element("div", [term, element("dd", [bar(value), text])], most);
+    const term = element("dt", [element("span", className(name)), meaning(model, name)]);
+    return element("div", [term, element("dd", [element("span", probability(value)), bar(value)])], most);
   });
   return element("dl", entries, { class: "bars" });
 }
 
-function weakest(coverage) {
-  const [lead, least] = Object.entries(coverage).sort(([, one], [, other]) => one - other)[0];
-  return `in ${share(least)} of the width or more (least in ${inWords(lead)})`;
-}
+const valueOf = ({ value, unit }) =>
+  [typeof value === "number" ? number(value, Number.isInteger(value) ? 0 : 2) : value, unit].filter(Boolean).join(" ");
 
-function quality({ quality: measured }) {
-  const { einthoven_residual_mv, coverage } = measured;
-  const off = `${number(einthoven_residual_mv, 3)} mV`;
-  return definitions([
-    ["Heart rate", heartRate(measured)],
-    ["Lead consistency", `${off} off `, note("root mean square of II − I − III; 0 mV but for noise")],
-    ["Curve found", weakest(coverage)],
+// `measurements` ([{ name, value, unit }]) are shown where the service has them.
+export const measured = ({ quality, measurements }) =>
+  definitions([
+    [text("measured.rate"), heartRate(quality)],
+    ...(measurements ?? []).map((one) => [one.name, valueOf(one)]),
   ]);
-}
-
-const note = (text) => element("small", text, { class: "quiet" });
-
-function watch(answer) {
-  const { operating_point: point } = answer;
-  const [name, words] = flags(point);
-  if (!point) return [name, words];
-  const judged = note("");
-  elsewhere(answer).then((worth) => (judged.textContent = worth));
-  return [name, words, judged, note(whereChosen(point))];
-}
-
-const SEEN = new Map([
-  [true, "yes"],
-  [false, "no"],
-  [null, "the model does not say"],
-]);
-
-function origin(answer) {
-  const { model, image, source, timings_ms, seen_in_training, request_id } = answer;
-  return definitions([
-    ["Model", element("a", modelName(model), { href: `#model-${modelRef(model)}` })],
-    watch(answer),
-    ...(answer.policy === "site" ? [["Thresholds", SITE_POLICY]] : []),
-    ["Seen in training", SEEN.get(seen_in_training)],
-    ["Page", `${image ? `${image.format}, ${image.width_px} × ${image.height_px} px.` : source.how} Read in ${milliseconds(timings_ms.total)}`],
-    ["SHA-256 of it", element("code", (image ?? source).sha256)],
-    ["Answered", moment(new Date())],
-    ["Request", element("code", request_id)],
-  ]);
-}
 
 const part = (title, content) => (content ? [element("section", [element("h4", title), content])] : []);
-const column = (...parts) => element("div", parts.flat());
 
 export function answerCard(answer) {
   const parts = [
-    column(
-      part("Probabilities of the page", bars(answer)),
-      part("The model's two networks", readers(answer)),
-      part("Measured on the page", quality(answer)),
-    ),
-    column(part("Findings", findings(answer)), part("Where the answer comes from", origin(answer))),
+    part(text("classes.title"), bars(answer)),
+    part(text("findings.title"), findingsAtAGlance(answer)),
+    part(text("measured.title"), measured(answer)),
+    details(answer),
   ];
-  const label = `${capital(modelName(answer.model))}: ${DECISIONS[answer.decision][0]}`;
-  return element("article", [banner(answer), element("div", parts, { class: "parts" })], {
+  return element("article", [banner(answer), element("div", parts.flat(), { class: "parts" })], {
     class: "answer",
-    "aria-label": label,
+    "aria-label": `${modelName(answer.model)}: ${verdict(answer)}`,
   });
 }

@@ -1,176 +1,104 @@
-// The page's life: a file comes, models answer, what was read is shown. One piece of work at a time; the next ends it.
+// The page's life: pages come, one is shown or many fill a table, and two can stand side by side.
 
-import { answerCard } from "./answer.js";
-import { comparison } from "./compare.js";
-import { byId } from "./elements.js";
-import { explanations } from "./explanation.js";
+import { button, byId } from "./elements.js";
+import { offerHelp } from "./help.js";
 import { offerToKeep } from "./keep.js";
 import { whenSignedIn } from "./key.js";
-import { leadTables } from "./lead-table.js";
+import { ManyView } from "./many-view.js";
 import { chosenModels, listModels, whenChosen } from "./models.js";
-import { dividedLeads, grayPage, pageWithBoxes } from "./page-view.js";
-import { decoded, grayPicture } from "./picture.js";
+import { addressOfPicture, decoded } from "./picture.js";
 import { markWhatIsPointedAt } from "./pointing.js";
-import { FAULT, pictureOf, problemCard } from "./problem.js";
-import { rawAnswers } from "./raw.js";
-import { Section, waiting } from "./sections.js";
 import { send } from "./service.js";
-import { preprocessedLeads } from "./traces.js";
-import { whenPageComes } from "./upload.js";
-import { className } from "./words.js";
+import { sideBySide } from "./side.js";
+import { HOLDERS, answers, cancel, clear, forget, leave, read, readFile, redraw, say, showEntry } from "./single.js";
+import { applyTexts, offerLanguages, text, whenLanguageChanges } from "./texts.js";
+import { whenPagesCome } from "./upload.js";
+import { modelRef } from "./words.js";
 
-const CANNOT_LIST = "The models cannot be listed: the default model will answer.";
-const OF_THE_PAGE = new Set(["not_an_ecg_page", "unreadable_leads"]);
+const many = new ManyView({ modelOf: () => chosenModels()[0], open, list, beside });
+let pair = null; // The two pages that stand side by side.
 
-const whenRead = (draw) => (content) => (content.reading ? draw(content) : waiting());
-const section = (id, draw) => new Section(byId(id), draw);
-const PICTURES = {
-  page: section(
-    "section-page",
-    whenRead((content) => pageWithBoxes(content, content.answers.length ? "lead" : "box")),
-  ),
-  gray: section("section-gray", whenRead(grayPage)),
-  divided: section("section-divided", whenRead(dividedLeads)),
-  preprocessed: section("section-preprocessed", whenRead(preprocessedLeads)),
-};
-const ANSWERS = {
-  leads: section("section-leads", leadTables),
-  explanation: section("section-explanation", whenRead(explanations)),
-  raw: section("section-raw", rawAnswers),
-};
-const HOLDERS = { box: PICTURES.page, lead: ANSWERS.leads }; // By the beginning of the ids in them.
-
-let work = new AbortController();
-let file = null;
-let answers = [];
-
-const say = (words) => (byId("status").textContent = words);
-const show = (sections, content) => Object.values(sections).forEach((one) => one.show(content));
-
-function step(state) {
-  document.body.dataset.state = state;
-  byId("progress").hidden = state !== "busy";
-  byId("cancel").hidden = state !== "busy";
+function closeSide() {
+  byId("side").hidden = true;
+  byId("side").replaceChildren();
+  pair?.forEach(({ done }) => done());
+  pair = null;
 }
 
-function begin(models) {
-  work.abort();
-  work = new AbortController();
-  byId("answer").hidden = byId("problem").hidden = true;
-  byId("progress").removeAttribute("value");
-  say(models.length > 1 ? "Two models read the page…" : "The page is sent…");
-  step("busy");
-  return work.signal;
+function open(entry) {
+  closeSide();
+  showEntry(entry);
 }
 
-function uploaded(part) {
-  if (part < 1) byId("progress").value = part;
-  else byId("progress").removeAttribute("value");
-  say(part < 1 ? `Sending: ${Math.floor(part * 100)}%` : "The model reads the page…");
-}
-
-const classified = (models, signal) =>
-  Promise.all(models.map((model) => send("classify", file, { model }, { signal, onUpload: uploaded })));
-
-function showAnswers(results) {
-  answers = results.filter(({ ok }) => ok).map(({ content }) => content);
-  const cards = results.map(({ ok, content }) => (ok ? answerCard(content) : problemCard(content)));
-  byId("cards").replaceChildren(...cards);
-  byId("comparison").replaceChildren(...(answers.length > 1 ? comparison(answers) : []));
-  byId("answer").hidden = false;
-  show(ANSWERS, { answers });
-  step("answered");
-  const words = answers.map(
-    ({ decision, predicted_class, model }) => `${model.name}: ${decision}, most probable ${className(predicted_class)}`,
-  );
-  say(`${words.join(". ")}.`);
-}
-
-function showProblem(problem, signal) {
-  answers = [];
-  byId("refusal").replaceChildren(problemCard(problem));
-  byId("problem").hidden = false;
-  byId("answer").hidden = true;
-  step("refused");
+function list() {
+  closeSide();
+  forget();
+  clear("many");
   say("");
-  // The picture may take a while, which nothing else waits for.
-  decoded(file).then((picture) => {
-    if (!signal.aborted) byId("refusal").replaceChildren(problemCard(problem, { beside: [pictureOf(file, picture)] }));
+  scrollTo({ top: 0, behavior: "instant" });
+}
+
+// What two entries need to stand side by side: their curves, which are read again.
+async function withReading(entry) {
+  const { ok, content } = await send("reading", entry.file, { model: modelRef(entry.answer.model) }, { signal: new AbortController().signal });
+  return { ...entry, reading: ok ? content : null, ...addressOfPicture(entry.file, await decoded(entry.file)) };
+}
+
+async function beside(entries) {
+  const read = await Promise.all(entries.map(withReading));
+  closeSide();
+  pair = read;
+  showSide();
+}
+
+function showSide() {
+  const { shown, draw } = sideBySide(pair);
+  const swap = button(text("side.swap"), () => {
+    pair.reverse();
+    showSide();
   });
+  const tools = Object.assign(document.createElement("div"), { className: "row" });
+  tools.append(button(text("side.back"), () => many.list()), swap);
+  document.body.dataset.state = "side";
+  byId("side").replaceChildren(tools, shown);
+  byId("side").hidden = false;
+  byId("side").focus({ preventScroll: true });
+  scrollTo({ top: 0, behavior: "instant" });
+  draw();
 }
 
-function showSections(refusal) {
-  byId("answers").hidden = Boolean(refusal);
-  byId("pictures").hidden = Boolean(refusal) && !OF_THE_PAGE.has(refusal.code);
-}
-
-// A page that was refused for what it shows is read all the same, so that a person sees why.
-async function showReading(model, signal) {
-  show(PICTURES, { answers });
-  const examine = answers.length ? "" : "false";
-  const { ok, content } = await send("reading", file, { model, examine }, { signal });
-  if (!ok) return say(`${byId("status").textContent} The pictures cannot be shown: ${content.title}.`);
-  const picture = (await decoded(file)) ?? (await grayPicture(content.page));
-  if (signal.aborted) return;
-  const all = { answers, picture, reading: content, explain, signal };
-  show(PICTURES, all);
-  show(answers.length ? ANSWERS : {}, all);
-}
-
-const explain = async (model, signal) => send("classify", file, { model, explain: "true" }, { signal });
-
-// The focus makes screen readers say what came; it stays where it is when only the model was changed.
-function reveal(id, moveFocus) {
-  if (moveFocus) byId(id).focus();
-}
-
-async function read({ moveFocus }) {
-  if (!file) return;
-  const models = chosenModels();
-  const signal = begin(models);
-  byId("pictures").hidden = byId("answers").hidden = true;
-  try {
-    const results = await classified(models, signal);
-    performance.mark("answered");
-    const refusal = results.every(({ ok }) => !ok) ? results[0].content : null;
-    if (refusal) showProblem(refusal, signal);
-    else showAnswers(results);
-    showSections(refusal);
-    requestAnimationFrame(() => performance.mark("shown"));
-    reveal(refusal ? "problem" : "answer", moveFocus);
-    if (!byId("pictures").hidden) await showReading(models[0], signal);
-  } catch (fault) {
-    if (signal.aborted) return;
-    showProblem(FAULT, signal);
-    showSections(FAULT);
-    throw fault;
-  }
-}
-
-function receive(received) {
-  file = received;
-  read({ moveFocus: true });
+function receive(coming) {
+  const { pages, leftOut } = coming;
+  if (pages.length === 1 && !leftOut) {
+    closeSide();
+    readFile(pages[0].file);
+  } else many.add(coming);
 }
 
 async function start() {
   const problem = await listModels();
-  if (problem) say(problem.code === "unauthorized" ? "This service asks for a key." : CANNOT_LIST);
+  if (problem) say(problem.code === "unauthorized" ? text("say.key") : text("say.no_models"));
 }
 
+offerLanguages(byId("language"));
+applyTexts();
+offerHelp();
 markWhatIsPointedAt();
-whenPageComes(receive, say);
+whenPagesCome(receive, say);
 whenChosen(() => read({ moveFocus: false }));
 whenSignedIn(async () => {
   say("");
   await start();
   read({ moveFocus: true });
 });
-offerToKeep(() => answers, say);
-byId("cancel").addEventListener("click", () => {
-  work.abort();
-  step("empty");
-  say("Cancelled.");
+whenLanguageChanges(() => {
+  listModels();
+  redraw();
+  many.translate();
+  if (pair) showSide();
 });
+offerToKeep(answers, say);
+byId("cancel").addEventListener("click", cancel);
 // A link opens what it leads to, which may not even be drawn as long as it is closed.
 document.addEventListener("click", ({ target }) => {
   const id = target.closest?.("a[href^='#']")?.getAttribute("href").slice(1);
@@ -178,7 +106,5 @@ document.addEventListener("click", ({ target }) => {
   HOLDERS[id.split("-")[0]]?.open();
   byId(id)?.closest("details")?.setAttribute("open", "");
 });
-// Leaving ends what is asked for; printing shows what belongs on paper.
-addEventListener("pagehide", () => work.abort());
-addEventListener("beforeprint", () => [PICTURES.page, ANSWERS.leads].forEach((one) => one.open()));
+addEventListener("pagehide", leave);
 start();

@@ -5,9 +5,10 @@ import { className, leadName, modelName, number, probability } from "./words.js"
 
 const POINTS = 100; // percentage points in a probability of 1
 
-function difference(one, other) {
-  const points = number((other - one) * POINTS, 1);
-  return `${other >= one ? "+" : ""}${points}`.replace("-", "−");
+// Percentage points from one probability to the other.
+export function change(one, other) {
+  const points = Math.round((other - one) * POINTS);
+  return `${points > 0 ? "+" : ""}${number(points || 0, 0)}`.replace("-", "−");
 }
 
 function verdict([one, other]) {
@@ -28,7 +29,7 @@ export function comparison(answers) {
   const names = Object.keys(one.probabilities).filter((name) => name in other.probabilities);
   const rows = names.map((name) => {
     const pair = [one.probabilities[name], other.probabilities[name]];
-    return [className(name), ...pair.map(probability), difference(...pair)];
+    return [className(name), ...pair.map(probability), change(...pair)];
   });
   const heads = ["Class", ...answers.map(({ model }) => modelName(model)), "Difference, points"];
   return [

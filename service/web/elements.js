@@ -46,8 +46,10 @@ export function table(caption, heads, rows, attributes = {}) {
 }
 
 const ICONS = {
-  reported: ["M5 2.5h10l4 4v15H5z", "M8.5 10.5h7", "M8.5 14h7", "M8.5 17.5h4"],
-  referred: ["M12 3a4 4 0 1 0 0 8 4 4 0 0 0 0-8z", "M4 21c0-4.4 3.6-7.5 8-7.5s8 3.1 8 7.5z"],
+  infarction: ["M12 3 2 20.5h20z", "M12 9.5v5", "M12 17.4v.2"],
+  abnormal: ["M2 13h4l2-3 3 8 3-13 3 8h5"],
+  normal: ["M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20z", "M7 12.5l3.5 3.5 6.5-8"],
+  unsure: ["M12 3a4 4 0 1 0 0 8 4 4 0 0 0 0-8z", "M4 21c0-4.4 3.6-7.5 8-7.5s8 3.1 8 7.5z"],
   refused: ["M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20z", "M5 5l14 14"],
 };
 

@@ -1,12 +1,11 @@
 // Ways to take the answer along: as text, as JSON, on paper. The server keeps none of it.
 
-import { DECISIONS, SEEN_BEFORE, SITE_POLICY } from "./answer.js";
 import { byId, element } from "./elements.js";
 import { presentOf, readersInWords } from "./findings.js";
+import { text } from "./texts.js";
 import { elsewhere, flags, whereChosen } from "./thresholds.js";
-import { className, heartRate, modelName, number, probability } from "./words.js";
-
-const INTENDED_USE = () => byId("intended-use").textContent.trim();
+import { inLines } from "./verdict.js";
+import { className, findingName, heartRate, modelName, number, probability } from "./words.js";
 
 async function watch(answer) {
   const { operating_point: point } = answer;
@@ -17,35 +16,33 @@ async function watch(answer) {
 
 function found({ findings }) {
   if (!findings.length) return [];
-  const words = presentOf(findings).map(({ name, probability: value }) => `${name} ${probability(value)}`);
-  return [`Findings at or above their thresholds: ${words.join(", ") || "none"}`];
+  const words = presentOf(findings).map((one) => `${findingName(one)} ${probability(one.probability)}`);
+  return [`${text("findings.title")}: ${words.join(", ") || text("findings.none")}`];
 }
 
 async function asText(answer) {
-  const { decision, predicted_class, probabilities, reasons, seen_in_training } = answer;
-  const { quality, model, image, source, request_id } = answer;
-  const [title, words] = DECISIONS[decision];
+  const { probabilities, decision, reasons, quality, measurements, model, image, request_id } = answer;
   return [
-    `${title}. Most probable: ${className(predicted_class)}`,
-    words,
-    ...reasons.map(({ message }) => `- ${message}`),
-    ...(seen_in_training ? [SEEN_BEFORE] : []),
+    ...inLines(answer),
     ...Object.entries(probabilities).map(([name, value]) => `${className(name)}: ${probability(value)}`),
     ...found(answer),
+    `${text("measured.rate")}: ${heartRate(quality)}`,
+    ...(measurements ?? []).map(({ name, value, unit }) => `${name}: ${value} ${unit ?? ""}`.trim()),
+    `${text("details.decision")}: ${text(`decision.${decision}`)}`,
+    ...reasons.map(({ message }) => `- ${message}`),
     ...(readersInWords(answer) ?? []).map(([name, words]) => `${name}: ${words}`),
-    `Heart rate: ${heartRate(quality)}`,
-    `Lead consistency: ${number(quality.einthoven_residual_mv, 3)} mV off`,
+    `${text("measured.consistency")}: ${text("measured.consistency.off", { mv: number(quality.einthoven_residual_mv, 3) })}`,
     await watch(answer),
-    ...(answer.policy === "site" ? [`Thresholds: ${SITE_POLICY}`] : []),
-    `Model: ${modelName(model)}, SHA-256 ${model.sha256}`,
-    `Page: SHA-256 ${(image ?? source).sha256}`,
-    `Request: ${request_id}`,
-    INTENDED_USE(),
+    ...(answer.policy === "site" ? [`${text("details.thresholds")}: ${text("details.site")}`] : []),
+    `${text("details.model")}: ${modelName(model)}, SHA-256 ${model.sha256}`,
+    `${text("details.page")}: SHA-256 ${image.sha256}`,
+    `${text("details.request")}: ${request_id}`,
+    text("use"),
   ].join("\n");
 }
 
-function download(name, text) {
-  const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+export function download(name, content, type) {
+  const address = URL.createObjectURL(new Blob([content], { type }));
   element("a", [], { href: address, download: name }).click();
   URL.revokeObjectURL(address);
 }
@@ -68,12 +65,13 @@ export function offerToKeep(answers, say) {
     download(
       `ecg-answer-${first.request_id}.json`,
       JSON.stringify(others.length ? [first, ...others] : first, null, 2),
+      "application/json",
     );
-    say("The JSON was handed to the browser's downloads.");
+    say(text("say.downloaded"));
   });
   byId("copy").addEventListener("click", async () => {
     const texts = await Promise.all(answers().map(asText));
     await copy(texts.join("\n\n"));
-    say("Copied as text.");
+    say(text("say.copied"));
   });
 }

@@ -4,22 +4,45 @@ import { byId, element } from "./elements.js";
 import { modelCard } from "./card.js";
 import { Section } from "./sections.js";
 import { ask } from "./service.js";
+import { text } from "./texts.js";
+import { isWeak } from "./verdict.js";
 import { capital, interval, modelName, modelRef, share } from "./words.js";
 
-const option = (text, value) => element("option", text, { value });
+const option = (words, value) => element("option", words, { value });
+const named = (model) => `${modelName(model)}${isWeak(model) ? ` (${text("model.weak")})` : ""}`;
 
-function offer(select, first, { models }) {
+function fill(select, options) {
   const chosen = select.value;
-  const bundles = models.map((model) => option(modelName(model), modelRef(model)));
-  const aliases = models.flatMap((model) =>
-    model.aliases.map((alias) => option(`${alias}: ${modelName(model)}`, alias)),
-  );
-  const groups = [
-    ["Aliases", aliases],
-    ["Bundles", bundles],
-  ].filter(([, options]) => options.length);
-  select.replaceChildren(first, ...groups.map(([label, options]) => element("optgroup", options, { label })));
+  select.replaceChildren(...options);
   select.value = [...select.options].some(({ value }) => value === chosen) ? chosen : "";
+}
+
+function offer({ default: fallback, models }) {
+  const bundles = models.map((model) => option(named(model), modelRef(model)));
+  const aliases = models.flatMap((model) => model.aliases.map((alias) => option(`${alias}: ${named(model)}`, alias)));
+  const groups = [
+    [text("model.aliases"), aliases],
+    [text("model.bundles"), bundles],
+  ].filter(([, options]) => options.length);
+  fill(byId("model"), [
+    option(`${text("model.default")}${fallback.model ? `: ${fallback.model}` : ""}`, ""),
+    ...groups.map(([label, options]) => element("optgroup", options, { label })),
+  ]);
+}
+
+// Which bundle stands behind a choice: an alias, a bundle, or "" for the default.
+function refOf(choice, { default: fallback, models }) {
+  const aliased = models.find(({ aliases }) => aliases.includes(choice));
+  return aliased ? modelRef(aliased) : choice || fallback.model;
+}
+
+let listed = { default: {}, models: [] };
+
+// Every model but the chosen one, once: comparing a model with itself says nothing.
+function offerOthers() {
+  const chosen = refOf(byId("model").value, listed);
+  const others = listed.models.filter((model) => modelRef(model) !== chosen);
+  fill(byId("other"), [option(text("model.none"), ""), ...others.map((model) => option(named(model), modelRef(model)))]);
 }
 
 // What a protocol makes of an accuracy, by its name in the bundle.
@@ -45,6 +68,7 @@ function summary({ name, version, aliases, default: isDefault, metrics, reports,
   ];
   return element("summary", [
     element("h3", modelName({ name, version })),
+    ...(isWeak({ name }) ? [element("strong", text("model.weak"), { class: "weak" })] : []),
     element("span", `${description} ${capital(facts.join("; "))}.`, { class: "quiet" }),
   ]);
 }
@@ -66,9 +90,10 @@ const broken = ({ model, reason }) =>
 export async function listModels() {
   const { ok, content } = await ask("models");
   if (!ok) return content;
-  const { default: fallback, models, broken: unserved } = content;
-  offer(byId("model"), option(`Default${fallback.model ? `: ${fallback.model}` : ""}`, ""), content);
-  offer(byId("other"), option("No other model", ""), content);
+  listed = content;
+  const { models, broken: unserved } = content;
+  offer(content);
+  offerOthers();
   byId("model-list").replaceChildren(
     ...[...models].sort((one, other) => other.default - one.default).map(bundle),
     ...unserved.map(broken),
@@ -80,5 +105,6 @@ export async function listModels() {
 export const chosenModels = () => [byId("model").value, ...(byId("other").value ? [byId("other").value] : [])];
 
 export function whenChosen(listener) {
+  byId("model").addEventListener("change", offerOthers);
   for (const id of ["model", "other"]) byId(id).addEventListener("change", listener);
 }

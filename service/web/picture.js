@@ -1,4 +1,4 @@
-// The uploaded picture, decoded by the browser and drawn on canvases: none of it becomes an address.
+// The uploaded picture, decoded by the browser and and shown from where it is: nothing of it is sent anywhere.
 
 import { element } from "./elements.js";
 
@@ -35,4 +35,11 @@ export function cropped(picture, box, page, label, scale = 1) {
 export function thumbnail(picture, label, width_px = 480) {
   const whole = { left_px: 0, top_px: 0, width_px: picture.width, height_px: picture.height };
   return cropped(picture, whole, whole, label, Math.min(1, width_px / picture.width));
+}
+
+// An address of the file for as long as it is shown; null where the browser cannot show the file.
+export function addressOfPicture(file, picture) {
+  if (!(picture instanceof ImageBitmap)) return { address: null, done: () => {} };
+  const address = URL.createObjectURL(file);
+  return { address, done: () => URL.revokeObjectURL(address) };
 }

@@ -4,7 +4,7 @@
 // where the model's card has it, and what they gave where they were chosen is always called that.
 
 import { cardOf } from "./service.js";
-import { inWords, interval, share } from "./words.js";
+import { inWords, interval, probability, share } from "./words.js";
 
 const WORSE = "Expect worse on other pages.";
 
@@ -29,7 +29,7 @@ export function thresholdsReached(content) {
 // From which probability on an answer is flagged for the critical class: a name, and words.
 export const flags = (point) =>
   point
-    ? [`Watch for ${inWords(point.critical_class)}`, `flagged from ${share(point.threshold)} on.`]
+    ? [`Watch for ${inWords(point.critical_class)}`, `flagged from ${probability(point.threshold)} on.`]
     : ["Thresholds", "this model has none that were measured: it refers every page"];
 
 // What that gave where it was chosen.

@@ -1,39 +1,54 @@
 // Names and numbers as people read them.
 
-const fixed = (digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-const percent = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+import { languageInUse, text, textOr } from "./texts.js";
+
+const formats = new Map();
+function format(options) {
+  const key = languageInUse() + JSON.stringify(options);
+  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(languageInUse(), options));
+  return formats.get(key);
+}
+const percent = (digits) =>
+  format({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 export const inWords = (name) => name.replaceAll("_", " ").replace(/\b(mi|ecg)\b/g, (short) => short.toUpperCase());
-export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-export const className = (name) => capital(inWords(name));
-export const leadName = (lead) => (lead === "rhythm_strip" ? "Rhythm strip" : lead);
-export const modelName = ({ name, version }) => `${name}, version ${version}`;
+export const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+export const className = (name) => textOr(`class.${name}`, capital(inWords(name)));
+export const findingName = ({ code, name }) => capital(textOr(`finding.${code}`, name));
+export const leadName = (lead) => textOr(`lead.${lead}`, lead);
+export const modelName = ({ name, version }) => text("model.version", { name, version });
 export const modelRef = ({ name, version }) => `${name}/${version}`;
 
-export const number = (value, digits) => fixed(digits).format(value);
-export const share = (value) => percent.format(value);
+export const number = (value, digits) =>
+  format({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+export const share = (value) => percent(1).format(value);
 export const interval = (pair, write = share) => `${write(pair[0])} to ${write(pair[1])}`;
 
-// No probability is printed as certain: 0.9997 is not 100 %.
+// No decimals above 1 %. No probability is printed as certain: 0.9997 is not 100 %.
 export function probability(value) {
-  if (value >= 0.9995) return "> 99.9%";
-  if (value > 0 && value < 0.0005) return "< 0.1%";
-  return percent.format(value);
+  if (value >= 0.995) return `> ${percent(0).format(0.99)}`;
+  if (value >= 0.00995 || value === 0) return percent(0).format(value);
+  return value < 0.0005 ? `< ${percent(1).format(0.001)}` : percent(1).format(value);
 }
 
-// Names of the bands of `quality.rate`; a normal rate has none.
-export const RATES = { slow: "Bradycardia", fast: "Tachycardia" };
 export const perMinute = (rate) => `${number(rate, 0)}/min`;
 const RHYTHMS = new Map([
-  [true, "regular"],
-  [false, "irregular"],
+  [true, "measured.regular"],
+  [false, "measured.irregular"],
 ]);
-export const heartRate = ({ heart_rate_bpm, rate, regular }) =>
-  heart_rate_bpm === null
-    ? "not measured: fewer than three beats found"
-    : [RATES[rate], perMinute(heart_rate_bpm), RHYTHMS.get(regular)].filter(Boolean).join(", ");
+
+// `slow` and `fast` have a name; a normal rate has none.
+export const rateName = (rate) => (rate === "slow" || rate === "fast" ? text(`finding.${rate}`) : null);
+export function heartRate({ heart_rate_bpm, rate, regular }) {
+  if (heart_rate_bpm === null) return text("measured.no_rate");
+  const rhythm = RHYTHMS.has(regular) ? text(RHYTHMS.get(regular)) : null;
+  return [rateName(rate), perMinute(heart_rate_bpm), rhythm].filter(Boolean).join(", ");
+}
 
 export const milliseconds = (ms) => `${number(ms, 0)} ms`;
 
-const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
-export const moment = (date) => clock.format(date);
+export const moment = (date) =>
+  new Intl.DateTimeFormat(languageInUse() === "en" ? "en-GB" : languageInUse(), {
+    dateStyle: "medium",
+    timeStyle: "short",
+  }).format(date);

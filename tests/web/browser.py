@@ -78,11 +78,26 @@ class Visit:
         path.write_bytes(content)
         self.page.set_input_files("#file", path)
 
+    def choose_many(self, contents: dict[str, bytes]) -> None:
+        """Choose several files by name, and wait until each has its row's last word."""
+        self.start_many(contents)
+        self.page.wait_for_selector("#many-told:has-text(', 0 to come')")
+
+    def start_many(self, contents: dict[str, bytes]) -> None:
+        """Choose several files by name."""
+        for name, content in contents.items():
+            (self._folder / name).write_bytes(content)
+        self.page.set_input_files("#file", [self._folder / name for name in contents])
+
+    def details(self) -> None:
+        """Open the answer's details."""
+        self.page.click("#answer .details > summary")
+
     def wait(self) -> None:
         """Wait until an answer or a refusal is there, with the pictures that belong to it."""
-        pictures = ":has(#pictures[hidden], #section-page canvas)"
-        answered, refused = "body[data-state=answered]", "body[data-state=refused]:has(#refusal figure)"
-        self.page.wait_for_selector(f"{answered}{pictures}, {refused}{pictures}")
+        answered = "body[data-state=answered]:has(#paper svg)"
+        refused = "body[data-state=refused]:has(#refusal figure):has(#pictures[hidden], #section-page canvas)"
+        self.page.wait_for_selector(f"{answered}, {refused}")
 
     def open(self, *sections: str) -> None:
         """Open these sections, and wait until they are drawn."""

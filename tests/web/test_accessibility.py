@@ -79,3 +79,24 @@ def test_the_page_for_programs(visiting: Visiting, scheme: str) -> None:
     visit.page.click("nav a:has-text('For programs')")
     visit.page.wait_for_selector("main[aria-busy=false]")
     assert visit.violations() == []
+
+
+def test_many_pages_and_two_side_by_side(visiting: Visiting, scheme: str) -> None:
+    visit = visiting(color_scheme=scheme)
+    visit.choose_many({"a.jpg": page_jpeg(), "b.jpg": page_jpeg("abnormal_heartbeat", 3), "c.gif": gif()})
+    assert visit.violations() == []
+    for at in (0, 1):
+        visit.page.locator(".many input[type=checkbox]").nth(at).check()
+    visit.page.click("text=Two side by side")
+    visit.page.wait_for_selector(".sides svg.ecg-svg g")
+    assert visit.violations() == []
+
+
+def test_help_and_spanish(visiting: Visiting, scheme: str) -> None:
+    visit = visiting(color_scheme=scheme)
+    visit.page.select_option("#language", "es")
+    visit.choose(page_jpeg())
+    visit.page.click("[data-tool=calipers]")
+    assert visit.violations() == []
+    visit.page.click("#help-open")
+    assert visit.violations() == []

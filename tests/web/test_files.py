@@ -58,7 +58,7 @@ def test_intended_use_is_on_the_page_and_in_the_api(client: httpx.Client) -> Non
 
 def test_labels_belong_to_their_fields(client: httpx.Client) -> None:
     text = client.get("/").text
-    for field in re.findall(r"<label for=\"(\w+)\"", text):
+    for field in re.findall(r"<label [^>]*for=\"(\w+)\"", text):
         assert f'id="{field}"' in text
     assert 'aria-live="polite"' in text
 
@@ -89,3 +89,22 @@ def test_the_interface_describes_all_that_its_page_shows(client: httpx.Client) -
     assert all("schema" in body for content in (*sent, *answered) for body in content.values())
     assert all(answered), "the script looks at the first of each"
     assert all(operation["summary"] and operation["description"] for operation in operations)
+
+
+def test_each_language_has_every_text() -> None:
+    keys = r'^  "?([\w./]+)"?:'
+    english = set(re.findall(keys, (WEB_FOLDER / "texts-en.js").read_text(), re.MULTILINE))
+    spanish = set(re.findall(keys, (WEB_FOLDER / "texts-es.js").read_text(), re.MULTILINE))
+    assert english <= spanish
+    assert all(key.startswith("finding.") for key in spanish - english), "the service names findings in English"
+
+
+def test_every_text_that_is_asked_for_exists() -> None:
+    english = (WEB_FOLDER / "texts-en.js").read_text()
+    used = {
+        key
+        for path in (*WEB_FOLDER.glob("*.js"), WEB_FOLDER / "index.html")
+        for key in re.findall(r'(?:\btext\(|data-text=|data-label=)"([\w.]+)"', path.read_text())
+    }
+    assert len(used) > 100
+    assert not [key for key in used if f'"{key}":' not in english and f"  {key}:" not in english]

@@ -54,16 +54,21 @@ def client(origin: str) -> Iterator[httpx.Client]:
 
 
 def part(visit: Visit, title: str) -> str:
+    if not visit.page.locator("#answer .details[open]").count():
+        visit.details()
     return visit.page.locator(f'#answer section:has(h4:text-is("{title}"))').inner_text()
 
 
 def test_present_findings_come_first_with_their_sentences(visited: Visit) -> None:
     visited.choose(REGULAR)
-    shown = visited.page.locator("#answer .findings.present > li")
+    glance = visited.page.locator("#answer .parts > section .findings.present > li")
+    assert glance.all_inner_texts() == ["Myocardial infarction\n91%", "Atrial fibrillation\n62%"]
+    visited.details()
+    shown = visited.page.locator("#answer .details .findings.present > li")
     shown.nth(1).filter(has_text=FINDINGS[1].sentence).wait_for()
     assert shown.all_inner_texts() == [
-        f"Myocardial infarction\n91.0%\nat or above its threshold, 30.0%\n{FINDINGS[2].sentence}",
-        f"Atrial fibrillation\n62.0%\nat or above its threshold, 40.0%\n{FINDINGS[1].sentence}",
+        f"Myocardial infarction\n91%\nat or above its threshold, 30%\n{FINDINGS[2].sentence}",
+        f"Atrial fibrillation\n62%\nat or above its threshold, 40%\n{FINDINGS[1].sentence}",
     ]
 
 
@@ -71,23 +76,29 @@ def test_other_findings_open_on_demand(visited: Visit) -> None:
     visited.choose(REGULAR)
     absent = visited.page.locator("#answer .findings.absent > li")
     assert not absent.first.is_visible()
-    visited.page.click("#answer summary:has-text('1 finding below its threshold')")
+    visited.details()
     assert "Normal ECG" in absent.first.inner_text()
-    assert "2.0%" in absent.first.inner_text()
+    assert "2%" in absent.first.inner_text()
 
 
 def test_no_finding_is_said(visited: Visit) -> None:
     visited.page.select_option("#model", "readers/2")
     visited.choose(REGULAR)
     assert "No finding reaches its threshold." in part(visited, "Findings")
-    assert "3 findings below their thresholds" in part(visited, "Findings")
+    assert visited.page.locator("#answer .findings.absent > li").count() == 3
 
 
 def test_a_model_without_findings_shows_no_list(visited: Visit) -> None:
     visited.page.select_option("#model", "tiny/1")
     visited.choose(REGULAR)
     titles = visited.page.locator("#answer h4").all_inner_texts()
-    assert titles == ["Probabilities of the page", "Measured on the page", "Where the answer comes from"]
+    assert titles == [
+        "How probable",
+        "Measured on the page",
+        "Decision",
+        "How well the page was read",
+        "Where the answer comes from",
+    ]
 
 
 @pytest.mark.parametrize(("model", "same"), [("readers/1", "no"), ("readers/2", "yes")])
@@ -97,7 +108,7 @@ def test_both_networks_are_shown_with_whether_they_agree(visited: Visit, model: 
     words = part(visited, "The model's two networks")
     assert re.search(rf"Same class\s+{same}$", words)
     if same == "no":
-        assert re.search(r"Class network\s+Abnormal heartbeat, 90.0%\s+Findings network\s+Normal, 70.0%", words)
+        assert re.search(r"Class network\s+Abnormal heartbeat, 90%\s+Findings network\s+Normal, 70%", words)
 
 
 @pytest.mark.parametrize("model", ["readers/1", "tiny/1"])
@@ -107,7 +118,7 @@ def test_an_abnormal_rate_stands_among_the_findings(visited: Visit, model: str, 
     visited.choose(page)
     rate = visited.answer()["quality"]["heart_rate_bpm"]
     first = visited.page.locator("#answer .findings.present > li").first
-    assert first.inner_text() == f"{name}\n{rate:.0f}/min\nmeasured on the rhythm strip"
+    assert first.inner_text() == f"{name}\n{rate:.0f}/min"
     assert f"{name}, {rate:.0f}/min, regular" in part(visited, "Measured on the page")
 
 
@@ -120,8 +131,9 @@ def test_the_rhythm_is_said(visited: Visit, page: bytes, word: str) -> None:
 def test_each_class_says_what_it_means(visited: Visit) -> None:
     visited.choose(REGULAR)
     meanings = visited.page.locator("#answer .meaning")
-    meanings.last.filter(has_text=CLASS_MEANINGS["normal"]).wait_for()
-    assert meanings.all_inner_texts() == list(CLASS_MEANINGS.values())
+    assert meanings.count() == len(CLASS_MEANINGS)
+    assert all(meanings.all_inner_texts())
+    assert "disease not ruled out" in meanings.last.inner_text()
 
 
 def test_findings_and_networks_are_copied_as_text(visiting: Visiting) -> None:
@@ -130,9 +142,9 @@ def test_findings_and_networks_are_copied_as_text(visiting: Visiting) -> None:
     visit.page.click("#copy")
     visit.page.wait_for_selector("#status:has-text('Copied as text.')")
     lines = visit.page.evaluate("navigator.clipboard.readText()").split("\n")
-    assert "Findings at or above their thresholds: myocardial infarction 91.0%, atrial fibrillation 62.0%" in lines
-    assert "Class network: Abnormal heartbeat, 90.0%" in lines
-    assert "Findings network: Normal, 70.0%" in lines
+    assert "Findings: Myocardial infarction 91%, Atrial fibrillation 62%" in lines
+    assert "Class network: Abnormal heartbeat, 90%" in lines
+    assert "Findings network: Normal, 70%" in lines
     assert any(line.startswith("Heart rate: Tachycardia, ") for line in lines)
 
 

@@ -21,7 +21,7 @@ def test_other_model_answers_and_the_focus_stays(visited: Visit) -> None:
     visited.choose(page_jpeg())
     visited.page.focus("#model")
     visited.page.select_option("#model", "crnn/1")
-    visited.page.wait_for_selector(".decision:has-text('crnn')")
+    visited.page.wait_for_selector(".answer[aria-label^='Crnn'], .answer[aria-label^='crnn']")
     assert visited.page.evaluate("document.activeElement.id") == "model"
     assert visited.answer()["model"]["name"] == "crnn"
 
@@ -39,15 +39,15 @@ def test_two_models_answer_side_by_side(visited: Visit, client: httpx.Client) ->
     for name, (one, other, difference) in zip(fusion["probabilities"], rows, strict=True):
         pair = fusion["probabilities"][name], crnn["probabilities"][name]
         assert [float(one.strip("<> %")), float(other.strip("<> %"))] == pytest.approx(
-            [p * 100 for p in pair], abs=0.06
+            [p * 100 for p in pair], abs=0.51
         )
         points = float(difference.replace("\N{MINUS SIGN}", "-"))
-        assert points == pytest.approx((pair[1] - pair[0]) * 100, abs=0.06)
+        assert points == pytest.approx((pair[1] - pair[0]) * 100, abs=0.51)
     agree = fusion["predicted_class"] == crnn["predicted_class"]
     words = visited.page.locator("#comparison p").inner_text()
     assert words.startswith("Both find" if agree else "They disagree")
+    visited.open("leads", "explanation", "raw")
     assert visited.page.locator("#section-leads table.heat").count() == 2
-    visited.open("explanation", "raw")
     assert visited.page.locator("#section-explanation .body button").count() == 2
     assert visited.page.locator("#section-raw pre").count() == 4
 
@@ -96,6 +96,7 @@ def test_the_numbers_behind_a_chart_can_be_read(visited: Visit, client: httpx.Cl
 
 def test_the_answer_leads_to_the_card_of_its_model(visited: Visit) -> None:
     visited.choose(page_jpeg())
+    visited.details()
     visited.page.click("#answer a:has-text('fusion, version 2')")
     assert visited.page.evaluate("decodeURIComponent(location.hash)") == "#model-fusion/2"
     visited.page.locator("[id='model-fusion/2'] .plots").first.wait_for()
@@ -145,3 +146,22 @@ def test_an_accuracy_in_the_list_says_how_it_came_about(
         line = visited.page.locator(f"[id='model-{name}'] > summary").inner_text()
         assert f"accuracy {shown}" in line.lower()
         assert words in line
+
+
+def test_compare_offers_each_other_model_once(visited: Visit) -> None:
+    values = "all => all.map((one) => one.value)"
+    assert visited.page.eval_on_selector_all("#other option", values) == ["", "crnn/1"]
+    visited.page.select_option("#other", "crnn/1")
+    visited.page.select_option("#model", "crnn/1")
+    assert visited.page.eval_on_selector_all("#other option", values) == ["", "fusion/2"]
+    assert visited.page.input_value("#other") == ""
+
+
+def test_weak_models_are_marked(visited: Visit) -> None:
+    words = "for comparison, misses infarctions"
+    assert words in (visited.page.locator("#other option[value='crnn/1']").text_content() or "")
+    assert words in visited.page.locator("[id='model-crnn/1'] > summary").inner_text()
+    assert words not in visited.page.locator("[id='model-fusion/2'] > summary").inner_text()
+    visited.page.select_option("#model", "crnn/1")
+    visited.choose(page_jpeg())
+    assert "it misses infarctions" in visited.page.locator("#answer .banner").inner_text()

@@ -41,6 +41,7 @@ def reading(client: httpx.Client) -> dict[str, Any]:
 @pytest.fixture
 def answered(visited: Visit) -> Visit:
     visited.choose(page_png())
+    visited.open("page", "leads")
     return visited
 
 
@@ -91,6 +92,7 @@ def test_divided_leads_are_the_pixels_of_the_uploaded_page(answered: Visit) -> N
 
 def test_a_jpeg_is_drawn_as_it_was_sent(visited: Visit) -> None:
     visited.choose(page_jpeg())
+    visited.open("page")
     (drawn,) = pixels_of(visited, "#section-page canvas")
     sent = np.asarray(Image.open(io.BytesIO(page_jpeg())).convert("RGB"))
     assert np.abs(drawn.astype(int) - sent).max() <= 4, "two JPEG decoders"
@@ -169,6 +171,7 @@ def test_link_opens_its_section(answered: Visit) -> None:
 @pytest.mark.parametrize("content", [page_png(), page_without_leads_png(*LEADS)], ids=["answered", "refused"])
 def test_no_link_is_dead(visited: Visit, content: bytes) -> None:
     visited.choose(content)
+    visited.page.evaluate("document.querySelectorAll('.section').forEach((one) => (one.open = true))")
     dead = visited.page.evaluate(
         """() => [...document.querySelectorAll("a[href^='#']")]
             .map((one) => decodeURIComponent(one.getAttribute("href").slice(1)))

@@ -76,6 +76,7 @@ def test_thresholds_without_reports_show_no_accuracy(visited: Visit, card: dict[
 
 def test_an_answer_tells_both_and_which_is_which(visited: Visit, card: dict[str, Any]) -> None:
     visited.choose(page_jpeg())
+    visited.details()
     notes = visited.page.locator("#answer dd:has-text('flagged from') small")
     notes.nth(0).filter(has_text="referred, or named as such").wait_for()
     fair, chosen = notes.all_inner_texts()
@@ -96,6 +97,7 @@ def test_figures_are_shown_for_their_sensitivity_only(visited: Visit, client: ht
     visited.page.route("**/classify*", lambda route: route.fulfill(json=answer))
     with visited.page.expect_response(f"**{CARD}"):
         visited.choose(page_jpeg())
+    visited.details()
     words = visited.page.locator("#answer dd:has-text('flagged from')").inner_text()
     assert "it flagged 80.0%" in words
     assert "named as such" not in words
@@ -106,6 +108,7 @@ def test_answer_names_its_threshold_source_without_a_card(visiting: Visiting, st
     visit = visiting()
     visit.page.route(f"**{CARD}", lambda route: route.fulfill(status=status, json={"found": "a", "remedy": "b"}))
     visit.choose(page_jpeg())
+    visit.details()
     assert "Expect worse on other pages." in visit.page.locator("#answer").inner_text()
 
 

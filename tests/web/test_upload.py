@@ -34,7 +34,7 @@ def hand_over(visit: Visit, kind: str, target: str) -> bool:
 def test_a_chosen_page_is_answered(visited: Visit, content: object) -> None:
     assert callable(content)
     visited.choose(content())
-    assert visited.page.locator("#answer .banner h3").inner_text().startswith("Most probable: ")
+    assert "Most probable: " in visited.page.locator("#answer .banner").inner_text()
     assert visited.complaints == []
 
 
