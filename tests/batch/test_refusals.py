@@ -10,13 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch.__main__ import main
-from batch.pages import PageReader
+from batch.pages import PageReader, identify_model
 from service.problems import KINDS
 from shared_preproc.errors import PreprocError
 from tests.batch.archive import LIMIT_S, Program, rows_of
+from tests.bundles import policy
 from tests.conftest import REPOSITORY
 from tests.factories import blank_png, heic
 from tests.service.small_disk import require_namespaces
+from tests.service.test_site_policy import write_policy
 
 ON_A_SMALL_DISK = """
 import sys
@@ -124,9 +126,14 @@ def test_another_model_does_not_mix(
 
 
 def test_other_thresholds_do_not_mix(
-    finished: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished: Path,
+    archive: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("ECG_CRITICAL_SENSITIVITY", "0.99")
+    sha256 = identify_model(None).sha256
+    monkeypatch.setenv("ECG_SITE_POLICY", str(write_policy(tmp_path, policy(default_sensitivity=0.99), sha256)))
     assert main(["classify", str(archive), str(finished)]) == 4
     assert "thresholds of that run" in complaint(capsys)
 

@@ -83,7 +83,7 @@ def test_the_page_for_programs(visiting: Visiting, scheme: str) -> None:
 
 def test_many_pages_and_two_side_by_side(visiting: Visiting, scheme: str) -> None:
     visit = visiting(color_scheme=scheme)
-    visit.choose_many({"a.jpg": page_jpeg(), "b.jpg": page_jpeg("abnormal_heartbeat", 3), "c.gif": gif()})
+    visit.choose_many({"a.jpg": page_jpeg(), "b.jpg": page_jpeg("abnormal_heartbeat", 3), "c.heic": heic()})
     assert visit.violations() == []
     for at in (0, 1):
         visit.page.locator(".many input[type=checkbox]").nth(at).check()
