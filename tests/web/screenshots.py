@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from tests.conftest import REPOSITORY
-from tests.factories import gif, page_jpeg, page_png
+from tests.factories import heic, page_jpeg, page_png
 from tests.service.process import environment, running
 from tests.web.browser import Visit, chromium, visit
 
@@ -59,7 +59,7 @@ def _spanish(one: Visit) -> None:
 def _many(one: Visit) -> None:
     pages = {f"ward 3, page {seed}.jpg": page_jpeg("abnormal_heartbeat", seed) for seed in range(3)}
     pages |= {f"page {seed}.jpg": page_jpeg("normal", seed) for seed in range(4)}
-    one.choose_many(pages | {"notes.gif": gif()})
+    one.choose_many(pages | {"notes.heic": heic()})
     one.page.wait_for_selector(".many tbody tr:last-child canvas")
 
 

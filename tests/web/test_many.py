@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from tests.factories import gif, page_jpeg
+from tests.factories import heic, page_jpeg
 from tests.web.browser import Visit
 
 PAGES = {
     "page 2.jpg": page_jpeg("abnormal_heartbeat", 1),
     "page 10.jpg": page_jpeg(),
     "=cmd.jpg": page_jpeg("normal", 2),
-    "notes.gif": gif(),
+    "notes.heic": heic(),
 }
 MANY = 50
 MAX_TASK_CPU_MS = 100
@@ -30,9 +30,9 @@ def filled(visited: Visit) -> Visit:
 
 
 def test_each_file_has_a_row_with_its_answer_or_its_error(filled: Visit) -> None:
-    assert names(filled) == ["=cmd.jpg", "notes.gif", "page 2.jpg", "page 10.jpg"], "numbers in order of size"
+    assert names(filled) == ["=cmd.jpg", "notes.heic", "page 2.jpg", "page 10.jpg"], "numbers in order of size"
     assert "4 pages: 3 answered, 1 without an answer, 0 to come." in filled.page.locator("#many-told").inner_text()
-    failed = filled.page.locator(".many tbody tr:has-text('notes.gif')").inner_text()
+    failed = filled.page.locator(".many tbody tr:has-text('notes.heic')").inner_text()
     assert "No answer" in failed
     assert "Export the report page" in failed
     assert "/min" in filled.page.locator(".many tbody tr:has-text('page 10.jpg')").inner_text()
@@ -43,21 +43,21 @@ def test_a_head_sorts_and_sorts_back(filled: Visit) -> None:
     head.click()
     assert filled.page.locator("th[aria-sort=ascending]").inner_text().startswith("Heart rate")
     order = names(filled)
-    assert order[-1] == "notes.gif"
+    assert order[-1] == "notes.heic"
     head.click()
     assert names(filled) == order[::-1]
 
 
 def test_verdict_and_words_filter(filled: Visit) -> None:
     filled.page.select_option("#many-kind", "failed")
-    assert names(filled) == ["notes.gif"]
+    assert names(filled) == ["notes.heic"]
     filled.page.select_option("#many-kind", "all")
     filled.page.fill("#many-words", "PAGE 1")
     assert names(filled) == ["page 10.jpg"]
 
 
 def test_one_opens_and_the_next_follows(filled: Visit) -> None:
-    filled.page.click(".many [aria-label='Open notes.gif']")
+    filled.page.click(".many [aria-label='Open notes.heic']")
     filled.page.wait_for_selector("body[data-state=refused]")
     filled.page.click("text=Next page")
     filled.page.wait_for_selector("body[data-state=answered]:has(#paper svg)")
@@ -71,7 +71,7 @@ def test_csv_and_json_hold_what_is_seen(filled: Visit) -> None:
     with filled.page.expect_download() as download:
         filled.page.click("text=Export CSV")
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8-sig"))))
-    assert [row["file"] for row in rows] == ["'=cmd.jpg", "notes.gif", "page 2.jpg", "page 10.jpg"], "no formula"
+    assert [row["file"] for row in rows] == ["'=cmd.jpg", "notes.heic", "page 2.jpg", "page 10.jpg"], "no formula"
     assert rows[1]["error"] == "unsupported_format"
     assert float(rows[2]["normal"]) <= 1
     filled.page.select_option("#many-kind", "failed")
