@@ -1,13 +1,15 @@
 # The front door. Each target installs what it needs into .venv once, then says what it does.
 #   make serve     the service on http://127.0.0.1:8000, with the models that are shipped in models/
-#   make test      every test         make check   linters of code, images, compose and k8s; mypy --strict
+#   make test      every behaviour, in some minutes      make test-all   the long campaigns and the lowest versions too
+#   make check     linters of code, images, compose and k8s; mypy --strict
+#   make test-batch     archives: runners that are killed or race, a bucket, Ray
 #   make train     DATA=folder of class folders SIGNALS=PTB-XL [GROUPS_CSV=records.csv] [ARCH=fusion] [FORCE=--force]
 #   make train-findings  DATA=PTB-XL: the findings network alone, which make train takes up
 #   make evaluate  DATA=… [GROUPS_CSV=…] [QUICK=--quick]: every network and baseline, leak-free, as the card says
-#   make test-batch     archives: runners that are killed or race, a bucket, Ray
 #   make test-deploy    images, compose and trainer on the Docker engine at hand (BASE_IMAGE=another base)
 #   make release-check  everything that has to hold before a version is given out
 #   make native    shared_preproc/*.c compiled, which each of these does where it has to
+#   make wheel     dist/*.whl, compiled, for this platform and any Python
 #   make install   everything, for development       make lock   renew requirements/*.txt       make clean
 
 PYTHON ?= python3
@@ -19,14 +21,22 @@ SERVE_VENV := $(VENV)$(if $(filter gpu,$(ONNXRUNTIME)),-gpu)
 SERVE := $(SERVE_VENV)/.installed-service
 TRAIN := $(VENV)/.installed-trainer
 DEV := $(VENV)/.installed-dev
-# The compiled part of the preprocessing, and the compiler, which nothing needs but that.
+# The compiled part of the preprocessing.
 NATIVE := shared_preproc/libpreproc.so
-COMPILER := .cache/compiler/.installed
+# Where Zig is while it compiles that, if this machine has no C compiler.
+ZIG := .cache/compiler
 # In an environment of its own, because it caps what we share with it.
 CHECKOV := .cache/checkov/.installed
 # Likewise; 800 MB that only `ecg-batch --engine ray` needs.
 RAY := .cache/ray/.installed
-INSTALL := -m pip --disable-pip-version-check install -q
+# Without pip's cache, which would hold as much again as what is installed.
+PIP := -m pip --disable-pip-version-check --no-cache-dir -q
+INSTALL := $(PIP) install
+# A file's tests stay in one process, as they share its fixtures.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+FLOORS := .cache/floors
+SMOKE_TESTS := $(addprefix tests/service/test_,classify.py issuer_keys.py metrics.py models.py process.py spans.py tokens.py upload.py wire.py) \
+  tests/shared_preproc/test_page.py tests/model_registry/test_graph.py
 
 ARCH ?= fusion
 RUNS ?= runs
@@ -37,23 +47,45 @@ FORCE ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help native serve test test-batch check install train train-findings evaluate lock clean test-deploy release-check
+.PHONY: help native zig wheel serve test test-batch test-all test-floors check install train train-findings evaluate lock clean test-deploy release-check
 
 help:
-	@sed -n '2,11p' Makefile
+	@sed -n '2,13p' Makefile
 
 serve: $(SERVE) $(NATIVE)
 	@echo "serve: http://127.0.0.1:$${ECG_PORT:-8000} (Ctrl-C stops it)"
 	@exec $(SERVE_VENV)/bin/python -m service
 
 # Whatever the files' times say.
-native: $(COMPILER)
+native:
 	@echo "native: shared_preproc/libpreproc*.so"
-	@.cache/compiler/bin/python shared_preproc/native.py
+	@$(PYTHON) shared_preproc/native.py || $(MAKE) --no-print-directory zig
+
+zig:
+	@echo "native: no C compiler works here: Zig compiles (100 MB, removed afterwards)"
+	@$(PYTHON) -m venv --clear $(ZIG)
+	@$(ZIG)/bin/python $(INSTALL) --only-binary :all: --require-hashes -r requirements/compiler.txt
+	@$(ZIG)/bin/python shared_preproc/native.py
+	@rm -rf $(ZIG)
+
+wheel: | $(BIN)/python
+	@echo "wheel: dist/"
+	@$(BIN)/python $(PIP) wheel --no-deps -w dist .
 
 test: $(DEV) $(NATIVE)
 	@echo "test: pytest"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(PYTEST) $(PYTEST_ARGS)
+
+test-all: $(DEV) $(NATIVE) test-floors
+	@echo "test-all: pytest, campaigns too"
+	@$(PYTEST) -m "not batch and not engine" $(PYTEST_ARGS)
+
+# The lowest versions that pyproject.toml allows, in an environment of their own.
+test-floors: $(DEV) $(NATIVE)
+	@echo "test-floors: pytest with the lowest versions that pyproject.toml allows"
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(FLOORS)
+	@$(BIN)/uv pip install -q --python $(FLOORS) --resolution lowest-direct -r pyproject.toml --extra cpu --extra otel --group smoke
+	@$(FLOORS)/bin/python -m pytest $(SMOKE_TESTS) $(PYTEST_ARGS)
 
 test-batch: $(DEV) $(NATIVE) $(RAY)
 	@echo "test-batch: pytest -m batch; kills, races, a bucket, Ray"
@@ -78,7 +110,7 @@ test-deploy: $(DEV) $(NATIVE)
 	@echo "test-deploy: pytest -m engine; builds both images"
 	@$(BIN)/python -m pytest -m engine tests/deploy $(PYTEST_ARGS)
 
-release-check: check test test-deploy
+release-check: check test-all test-deploy
 	@$(MAKE) lock UPGRADE=
 	@git diff --exit-code --stat requirements || { echo "release-check: requirements/ was not what pyproject.toml asks for"; exit 1; }
 	@git diff --quiet HEAD || { echo "release-check: commit what is changed here first"; exit 1; }
@@ -139,15 +171,8 @@ $(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(BIN)/python $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-# Not of the compiler, which may have been deleted since.
 $(NATIVE): $(wildcard shared_preproc/*.c) shared_preproc/native.py requirements/compiler.txt
 	@$(MAKE) --no-print-directory native
-
-$(COMPILER): requirements/compiler.txt
-	@echo "install: a C compiler (100 MB, some seconds, once)"
-	@$(PYTHON) -m venv --clear .cache/compiler
-	@.cache/compiler/bin/python $(INSTALL) --only-binary :all: --require-hashes -r $<
-	@touch $@
 
 $(RAY): pyproject.toml | $(DEV)
 	@echo "install: Ray (800 MB, a minute, once)"

@@ -1,6 +1,8 @@
 """Compile the preprocessing when a wheel is built; an editable install leaves that to `make native`."""
 
 import runpy
+import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,21 @@ _NATIVE = Path("shared_preproc", "native.py")
 
 
 class NativeBuildHook(BuildHookInterface[Any]):
-    """What hatchling asks before it packs."""
+    """Put the compiled libraries into the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile, and name the wheel after the platform that it is for."""
+        """Compile with Zig, and name the wheel after the platform: any Python 3 can load the libraries."""
         if version == "editable":
             return
-        runpy.run_path(str(Path(self.root, _NATIVE)), run_name="__main__")
+        native = runpy.run_path(str(Path(self.root, _NATIVE)), run_name="__main__")
         build_data["artifacts"].append("shared_preproc/libpreproc*.so")
         build_data["pure_python"] = False
-        build_data["infer_tag"] = True
+        build_data["tag"] = f"py3-none-{_platform(native['GLIBC'])}"
+
+
+def _platform(glibc: str) -> str:
+    """The platform tag of PEP 425 and 600."""
+    platform = sysconfig.get_platform()
+    if sys.platform == "linux":
+        platform = platform.replace("linux", f"manylinux_{glibc}")
+    return platform.replace("-", "_").replace(".", "_")

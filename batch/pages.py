@@ -14,19 +14,19 @@ from typing import Any
 
 import cv2
 
-from batch.errors import InputError
+from batch.errors import InputError, WorkerError
 from model_registry.manifest import BundleManifest
 from model_registry.registry import Registry
-from service.batching import Batching, batching_opener
-from service.catalog import Catalog
-from service.classifier import onnx_opener
 from service.classify import ClassificationResult, LoadedModel, classify
 from service.errors import ModelError, StartupError
 from service.host import available_cpus, keep_freed_memory
-from service.model_loader import ModelLoader
+from service.models.batching import Batching, batching_opener
+from service.models.catalog import Catalog
+from service.models.loader import ModelLoader
+from service.models.onnx import onnx_opener
+from service.models.site_policy import SiteRules, read_site_rules
 from service.runtime_package import check_runtime_packages, installed_runtime_packages
 from service.settings import Settings, read_settings
-from service.site_policy import SiteRules, read_site_rules
 from shared_preproc.errors import PreprocError
 
 __all__ = ["FAILURES", "Answer", "Model", "PageReader", "available_cpus", "identify_model", "refused"]
@@ -102,11 +102,17 @@ class PageReader:
         """How many threads should call `read`, to share runs on a GPU."""
 
     def read(self, data: bytes) -> Answer:
-        """Classify one page; a refusal is an answer too."""
+        """Classify one page; a refusal is an answer too.
+
+        Raises:
+            WorkerError: the model does not work any more.
+        """
         try:
             return _answer(classify(data, self._loaded))
         except PreprocError as error:
             return refused(_code(type(error)), self.model.ref, hashlib.sha256(data).hexdigest())
+        except ModelError as error:  # the GPU failed, and would in every page
+            raise WorkerError(str(error)) from error
         except MemoryError:
             raise
         except Exception:  # a fault of ours in one page, which the service answers with 500
@@ -121,7 +127,7 @@ def refused(code: str, model: str, sha256: str | None = None) -> Answer:
 
 def _answer(result: ClassificationResult) -> Answer:
     return {
-        "sha256": result.image.sha256,
+        "sha256": result.source.sha256,
         "class": max(result.page, key=result.page.__getitem__),
         "probabilities": result.page,
         "decision": result.decision.status,
@@ -139,7 +145,7 @@ def _code(refusal: type[PreprocError]) -> str:
 
 
 def _load(settings: Settings, ref: str) -> LoadedModel:
-    batching = Batching(settings.batch_pages, settings.batch_wait_ms / 1000, callers=_PAGES_IN_HAND)
+    batching = Batching(settings.batch_pages, callers=_PAGES_IN_HAND)
     opener = batching_opener(onnx_opener(settings.provider, threads=1), batching, count_run=_uncounted)
     loader = ModelLoader(_catalog(settings), opener, read_site_rules(settings))
     try:

@@ -27,9 +27,9 @@ from benchmarks.measuring import Spread, synthetic_pages, table
 from benchmarks.server_process import ServerProcess
 from benchmarks.service_process import service_process
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import OnnxClassifier
 from service.classify import LoadedModel, classify
+from service.models.catalog import Catalog
+from service.models.onnx import OnnxClassifier
 
 __all__ = ["report"]
 

@@ -1,4 +1,4 @@
-"""One request over one kept connection, and what came of it. Knows no model and no load.
+"""One request over one kept connection, and what came of it.
 
 It shares the cores with what it measures, so it takes as little of them as it can: less than `http.client`, which reads
 heads as mail.

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import Classifier, OnnxClassifier
 from service.explain import LeadEvidence, explain, wiped
+from service.models.catalog import Catalog
+from service.models.onnx import Classifier, OnnxClassifier
 from shared_preproc.leads import Lead
 from shared_preproc.pipeline import preprocess
 from shared_preproc.spec import PreprocSpec

@@ -24,7 +24,7 @@ import httpx
 
 from benchmarks.fuzz_requests import Case, Requests
 from benchmarks.fuzz_verdict import Answer, code_of, fault
-from service.keys import new_key
+from service.auth.keys import new_key
 from tests import factories
 from tests.service.process import AS_ITS_OPERATOR, Process, environment, running
 

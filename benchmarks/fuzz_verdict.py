@@ -1,4 +1,4 @@
-"""What has to be true of every answer of the service, whatever was sent. Knows no mutation."""
+"""What has to be true of every answer of the service, whatever was sent."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from benchmarks.fuzz_requests import Case
 from service.problems import KINDS, MEDIA_TYPE
-from service.schemas import Problem
+from service.schemas.classification import Problem
 
 __all__ = ["Answer", "code_of", "fault"]
 

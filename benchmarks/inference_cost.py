@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 
 from model_registry.registry import Registry
-from service.classifier import OnnxClassifier
+from service.models.onnx import OnnxClassifier
 from shared_preproc.page import decode_page
 from shared_preproc.pipeline import PageReading, read_page
 from shared_preproc.spec import PreprocSpec
+from synthetic.pages import synth_jpeg
 from trainer.classes import CLASS_NAMES
-from trainer.synth import synth_jpeg
 
 WARM_UP = 3
 

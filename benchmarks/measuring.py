@@ -1,4 +1,4 @@
-"""What the benchmarks of cost share: pages to measure with, CPU time of plain functions, tables. Knows no service."""
+"""What the benchmarks of cost share: pages to measure with, CPU time of plain functions, tables."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from synthetic.pages import synth_jpeg
 from trainer.classes import CLASS_NAMES
-from trainer.synth import synth_jpeg
 
 __all__ = ["Spread", "busy_cpu_s", "cpu_ms_each", "synthetic_pages", "table"]
 

@@ -1,4 +1,4 @@
-"""Ways to spoil bytes: any bytes, and JPEG and PNG by their parts. Knows neither HTTP nor what a decoder makes of them.
+"""Ways to spoil bytes: any bytes, and JPEG and PNG by their parts.
 
 Each takes its chance from a ``Random`` that is given, so that a seed makes the same bytes again.
 """

@@ -1,4 +1,4 @@
-"""One connection that never waits, and the latest request on it. Knows no load."""
+"""One connection that never waits, and the latest request on it."""
 
 import socket
 

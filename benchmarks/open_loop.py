@@ -1,4 +1,4 @@
-"""Requests at a constant rate, whatever becomes of those before them. Knows no model.
+"""Requests at a constant rate, whatever becomes of those before them.
 
 A client that waits for its answer before it sends again stops asking just when the service is slow, and so hides what
 others would have met ("coordinated omission", Gil Tene). Here each request has a time at which it is due, and its
@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.exchange import OK, TIMEOUT_S, Body, Exchange
 from benchmarks.nonblocking_client import NonblockingClient
 
-__all__ = ["NO_ANSWER", "Arrival", "Load", "open_loop"]
+__all__ = ["NO_ANSWER", "Load", "Upload", "open_loop"]
 
 NO_ANSWER = 0
 """Counted in the place of a status where a connection broke."""
@@ -36,7 +36,7 @@ _LEAD_S = 0.05
 
 
 @dataclass(frozen=True)
-class Arrival:
+class Upload:
     """One request, times in seconds since the first was due."""
 
     due_s: float
@@ -54,7 +54,7 @@ class Arrival:
 class Load:
     """What became of all requests of one run."""
 
-    arrivals: Sequence[Arrival]
+    arrivals: Sequence[Upload]
     duration_s: float
     cpu_s: float
     """That this process spent on sending them."""
@@ -62,7 +62,7 @@ class Load:
     @classmethod
     def of_exchanges(cls, exchanges: Sequence[Exchange], duration_s: float, cpu_s: float) -> "Load":
         """Requests of clients that waited for each answer, as if each had been due when it was sent."""
-        return cls([Arrival(0.0, 0.0, one.latency_ms / 1000, one.status) for one in exchanges], duration_s, cpu_s)
+        return cls([Upload(0.0, 0.0, one.latency_ms / 1000, one.status) for one in exchanges], duration_s, cpu_s)
 
     @property
     def statuses(self) -> Counter[int]:
@@ -116,7 +116,7 @@ class _Clients:
         self._done: list[tuple[float, float, float, int]] = []
         self._start_s = time.perf_counter() + _LEAD_S
 
-    def arrivals(self, due: deque[tuple[float, bytes]]) -> list[Arrival]:
+    def arrivals(self, due: deque[tuple[float, bytes]]) -> list[Upload]:
         """Send each request when it is due, and wait until the last is answered or given up."""
         count, now_s = len(due), self._now_s()
         while len(self._done) < count:
@@ -132,7 +132,7 @@ class _Clients:
                 now_s = self._now_s()
             while not events and self._limit_s() <= now_s:
                 self._drop(next(iter(self._busy)), now_s)
-        return [Arrival(*one) for one in sorted(self._done)]
+        return [Upload(*one) for one in sorted(self._done)]
 
     def close(self) -> None:
         for client in self._all.values():

@@ -20,9 +20,9 @@ import numpy as np
 from PIL import Image
 
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import OnnxClassifier
 from service.classify import ClassProbabilities, LoadedModel, classify
+from service.models.catalog import Catalog
+from service.models.onnx import OnnxClassifier
 from shared_preproc.errors import PreprocError
 
 __all__ = ["REENCODINGS", "Answer", "Change", "answer", "largest_change", "without_metadata"]

@@ -25,9 +25,9 @@ from shared_preproc.page import Gray, Page, decode_page
 from shared_preproc.pipeline import PageReading, read_page
 from shared_preproc.relations import beat_coincidence, lead_relations
 from shared_preproc.spec import TRACES_50_HZ as SPEC
+from synthetic.pages import synth_jpeg
 from trainer.classes import CLASS_NAMES
 from trainer.foreign import Picture, charts, drawn_curves, fitted, noises, photographs, spoiled
-from trainer.synth import synth_jpeg
 
 LAYOUT = SPEC.layout
 SYNTHETIC_SEEDS = 25

@@ -1,6 +1,6 @@
 """A server as a process of its own on loopback, with all that it starts, and what the kernel says about them.
 
-Knows no server in particular. Needs Linux's /proc.
+Needs Linux's /proc.
 """
 
 import os

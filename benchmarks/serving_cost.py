@@ -32,10 +32,10 @@ from benchmarks.measuring import Spread, cpu_ms_each, synthetic_pages, table
 from benchmarks.server_process import ServerProcess
 from benchmarks.service_process import service_process
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import OnnxClassifier
 from service.classify import LoadedModel, classify
 from service.host import keep_freed_memory
+from service.models.catalog import Catalog
+from service.models.onnx import OnnxClassifier
 from shared_preproc.pipeline import preprocess
 
 __all__ = ["report"]

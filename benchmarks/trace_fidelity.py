@@ -26,9 +26,9 @@ from shared_preproc.page import decode_page
 from shared_preproc.pipeline import page_masks
 from shared_preproc.spec import MASKS_150, TraceSpec
 from shared_preproc.traces import Trace, page_traces
-from trainer.geometry import PageGeometry
-from trainer.render import Header, Signals, render_page
-from trainer.synth import encode_jpeg
+from synthetic.geometry import PageGeometry
+from synthetic.pages import encode_jpeg
+from synthetic.render import Header, Signals, render_page
 
 RATE_HZ = 100.0
 PRINTED_BAND_HZ = (0.67, 25.0)

@@ -33,6 +33,7 @@ COPY LICENSE pyproject.toml docker/healthcheck.py /app/
 COPY shared_preproc /app/shared_preproc
 RUN /opt/compiler/bin/python /app/shared_preproc/native.py
 COPY model_registry /app/model_registry
+COPY sources /app/sources
 COPY service /app/service
 COPY models /registry
 # A checkout's file modes are not the image's.
@@ -54,13 +55,13 @@ COPY --from=build /app /app
 # A new named volume takes its owner and its content from here.
 COPY --from=build --chown=10001:10001 /registry /registry
 COPY --from=build --chown=10001:10001 /audit /audit
-ENV PATH=/opt/venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
+ENV PATH=/opt/venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1 HOME=/tmp \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     ECG_HOST=0.0.0.0 ECG_MODELS_DIR=/registry
 WORKDIR /app
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-IS", "/app/healthcheck.py"]
-# `service` may be replaced: by `service.keys`, to make a key.
+# `service` may be replaced: by `service.auth.keys`, to make a key.
 ENTRYPOINT ["python", "-m"]
 CMD ["service"]

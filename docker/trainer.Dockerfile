@@ -26,6 +26,7 @@ COPY LICENSE pyproject.toml /app/
 COPY shared_preproc /app/shared_preproc
 RUN /opt/compiler/bin/python /app/shared_preproc/native.py
 COPY model_registry /app/model_registry
+COPY synthetic /app/synthetic
 COPY trainer /app/trainer
 COPY models /registry
 # A checkout's file modes are not the image's.
@@ -47,7 +48,7 @@ COPY --from=build /app /app
 # A new named volume takes its owner and its content from here.
 COPY --from=build --chown=10001:10001 /registry /registry
 COPY --from=build --chown=10001:10001 /runs /runs
-ENV PATH=/opt/venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp MPLCONFIGDIR=/tmp
+ENV PATH=/opt/venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1 HOME=/tmp MPLCONFIGDIR=/tmp
 WORKDIR /app
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "trainer"]

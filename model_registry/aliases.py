@@ -1,4 +1,4 @@
-"""Which bundle each alias points at, and pointed at before. Knows no bundle's content.
+"""Which bundle each alias points at, and pointed at before.
 
 Readers take no lock and write nothing: both files are only ever replaced whole. Writers take turns.
 """

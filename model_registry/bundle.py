@@ -1,4 +1,4 @@
-"""One bundle's folder: sealed when written, read back only if every byte is what was published. Knows no alias."""
+"""One bundle's folder: sealed when written, read back only if every byte is what was published."""
 
 import hashlib
 import os

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 
 from model_registry.policy import DecisionPolicy, ReaderRules
 
-__all__ = ["PageAnswer", "Reason", "decide", "rests_on_rate"]
+__all__ = ["REASON_CODES", "PageAnswer", "Reason", "decide", "rests_on_rate"]
+
+REASON_CODES = frozenset(
+    {
+        "no_thresholds",
+        "possible_critical_class",
+        "possible_infarction",
+        "rate_alone",
+        "readers_disagree",
+        "uncertain",
+    }
+)
+"""Every `Reason.code` of a decision; doubts about the page have codes of their own."""
 
 Probabilities = Mapping[str, float]
 """By class name; sums to 1."""

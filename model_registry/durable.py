@@ -1,4 +1,4 @@
-"""Writes that are on the disk when they return. Knows nothing of what is written."""
+"""Writes that are on the disk when they return."""
 
 import errno
 import os

@@ -23,7 +23,7 @@ _HOW_SPLIT = {
         "The figures say nothing about new patients.",
     ),
 }
-"""What the trainer's protocols make of a test split (docs/training.md); docs/experiments.md counts the copies."""
+"""What a test split of each protocol means: docs/training.md and docs/evidence/experiments.md."""
 _NOT_SAID = (_TEST_SPLIT, "The bundle does not say how it was split: copies of training pages may be among these.")
 _PER_PAGE = "These figures count pages; the curves of its training count lead images, 13 of a page."
 

@@ -1,4 +1,4 @@
-"""How a bundle's networks learned, epoch by epoch: its history.json. Knows no framework."""
+"""How a bundle's networks learned, epoch by epoch: its history.json."""
 
 from typing import Annotated
 

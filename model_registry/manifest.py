@@ -107,6 +107,8 @@ class BundleDraft(BaseModel):
     """How the probabilities inside the graph were calibrated, and what that gave; None: not at all."""
     findings: tuple[FindingSpec, ...] = ()
     """In the order of the last axis of `FINDING_PROBABILITIES`; empty where the graph has none."""
+    validated_sources: tuple[Text, ...] = ()
+    """Kinds of recordings (`wfdb`, `pdf_curves` ...) with figures of other hospitals; the others are referred."""
     decision: DecisionPolicy | None = None
     """None: no thresholds were measured, so that every page is referred."""
     origin: dict[str, JsonValue]

@@ -1,4 +1,4 @@
-"""What bundles and aliases are called, and what is refused as a name. Knows no folder."""
+"""What bundles and aliases are called, and what is refused as a name."""
 
 import re
 from typing import Annotated

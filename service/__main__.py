@@ -1,17 +1,21 @@
 """``python -m service``: settings from the environment, then the server."""
 
+import argparse
 import contextlib
 import logging
 import os
 import sys
+import threading
+import time
 
 import cv2
 
+from service import __version__
 from service.errors import StartupError
 from service.host import keep_freed_memory
-from service.log_config import configure_logging
 from service.runtime_package import check_runtime_packages, installed_runtime_packages
-from service.settings import read_settings, unknown_settings
+from service.settings import describe_settings, read_settings, unknown_settings
+from service.telemetry.logs import configure_logging
 
 __all__ = ["main"]
 
@@ -21,11 +25,22 @@ _SWITCH_S = 0.05
 Native code releases the lock several times a page. Taking it in between costs both threads their caches.
 """
 
+_LAST_THREADS_S = 2.0
+
 logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Serve until told to stop. Exits with 2, and says why, if the service cannot start as it is set up."""
+    """Serve until told to stop. Exit with 2 and a reason if the settings do not allow a start."""
+    introduction = "Serve POST /classify and the page for people. Environment variables are the settings:"
+    parser = argparse.ArgumentParser(
+        prog="python -m service",
+        description="\n".join([introduction, "", *describe_settings()]),
+        epilog="docs/settings.md explains each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.parse_args()
     try:
         _serve()
     except StartupError as error:
@@ -49,6 +64,18 @@ def _serve() -> None:
         logger.warning("unknown_settings", extra={"fields": {"ignored": ", ".join(unknown)}})
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once it has stopped
         make_server(create_app(settings), settings).run()
+    _leave_stuck_threads()
+
+
+def _leave_stuck_threads() -> None:
+    """Exit without the threads that hang in native code; Python would wait for them forever."""
+    threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    end_s = time.monotonic() + _LAST_THREADS_S
+    for thread in threads:
+        thread.join(max(0.0, end_s - time.monotonic()))
+    if any(thread.is_alive() and not thread.daemon for thread in threads):
+        logging.shutdown()
+        os._exit(0)
 
 
 if __name__ == "__main__":

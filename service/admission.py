@@ -7,22 +7,22 @@ from typing import Protocol
 
 from starlette.requests import Request
 
+from service.body_budget import BodyBudget, Upload
 from service.errors import ClientGoneError, DeadlineExceededError
-from service.intake import Arrival, Intake
 from service.upload import read_upload
 
 __all__ = ["Admission"]
 
 
 class _ReadBody(Protocol):
-    def __call__(self, request: Request, arrival: Arrival, *, max_body_bytes: int) -> Awaitable[bytes]: ...
+    def __call__(self, request: Request, arrival: Upload, *, max_body_bytes: int) -> Awaitable[bytes]: ...
 
 
 class Admission:
     """The limits on requests that bring a page: room for their bodies, and time."""
 
-    def __init__(self, intake: Intake, *, deadline_s: float, max_body_bytes: int) -> None:
-        self.intake = intake
+    def __init__(self, bodies: BodyBudget, *, deadline_s: float, max_body_bytes: int) -> None:
+        self.bodies = bodies
         self._deadline_s = deadline_s
         self._max_body_bytes = max_body_bytes
 
@@ -45,7 +45,7 @@ class Admission:
         """
         deadline_s = self._deadline_s if deadline_ms is None else min(self._deadline_s, deadline_ms / 1000)
         async with _deadline(deadline_s):
-            with self.intake.arrival() as arrival:
+            with self.bodies.arrival() as arrival:
                 async with arrival.receiving():
                     body = await read(request, arrival, max_body_bytes=self._max_body_bytes)
                 async with _until_disconnect(request):

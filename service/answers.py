@@ -1,7 +1,6 @@
-"""Each answer about a page: worked out once, counted, recorded, and given again to whoever repeats the request.
+"""Give each page one answer: work it out once, count it, record it, and replay it for a repeated request.
 
-Knows neither HTTP nor how a page is classified. A refusal of what a page shows is an answer as well; that a request
-could not be worked on is none.
+A refused page is an answer as well. A request that was not worked on is none.
 """
 
 import asyncio
@@ -14,9 +13,9 @@ from model_registry.manifest import BundleManifest
 from service.audit import AuditLog
 from service.classify import ClassificationResult
 from service.idempotency import KeptAnswers, RepeatKey
-from service.metrics import Metrics
 from service.problems import KINDS
-from service.schemas import Classification, most_probable
+from service.schemas.classification import Classification, most_probable
+from service.telemetry.metrics import Metrics
 from shared_preproc.errors import PreprocError
 
 __all__ = ["Answer", "Answers", "Asked", "RefusedPageError"]
@@ -50,8 +49,10 @@ class Answer:
 class RefusedPageError(Exception):
     """One of several pages of a request is refused for what it shows, and the request with it."""
 
-    def __init__(self, page: bytes, cause: PreprocError) -> None:
+    def __init__(self, page: bytes, number: int, cause: PreprocError) -> None:
         super().__init__()
+        self.number = number
+        """Its place in the request, from 1 on."""
         self.image_sha256 = hashlib.sha256(page).hexdigest()
         self.cause = cause
 
@@ -139,7 +140,8 @@ def _record_of(result: ClassificationResult) -> dict[str, object]:
     }
     return {
         "code": "ok",
-        "image_sha256": result.image.sha256,
+        "image_sha256": result.source.sha256,
+        "source": result.source.kind,
         **_bundle(result.manifest),
         "probabilities": result.page,
         "decision": result.decision.status,

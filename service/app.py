@@ -1,4 +1,4 @@
-"""The application: its parts put together. Reads no environment."""
+"""Put the application together from its parts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,36 +12,36 @@ from starlette.middleware.gzip import GZipMiddleware
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
 from service import __version__
-from service.access import Access, make_access
 from service.admission import Admission
 from service.answers import Answer, Answers
 from service.audit import AuditLog, open_audit
-from service.batching import Batching, batching_opener
-from service.catalog import Catalog
-from service.classifier import Classifier, onnx_opener
+from service.auth.access import Access, make_access
+from service.body_budget import BodyBudget
 from service.connections import connections_within
-from service.default_model import DefaultModel
-from service.dependencies import ACCESS_REFUSALS, PROTECTED
+from service.description import describe_for_clients, operation_id
 from service.errors import StartupError
-from service.gauges import ServiceGauges
 from service.host import available_cpus
 from service.idempotency import KeptAnswers
-from service.intake import Intake
-from service.metrics import Metrics
-from service.metrics_listener import MetricsPort
 from service.middleware import FRAMEWORK_TELEMETRY, HearOut, RequestContext, Telemetry, TrustedHosts, trusted_hosts
-from service.model_loader import ModelLoader
-from service.model_pool import Budget, ModelPool
+from service.models.batching import Batching, batching_opener
+from service.models.catalog import Catalog
+from service.models.default import DefaultModel
+from service.models.loader import ModelLoader
+from service.models.onnx import Classifier, onnx_opener
+from service.models.pool import Budget, ModelPool
+from service.models.site_policy import read_site_rules
 from service.problems import handle_errors, problem_responses
 from service.routes import classify, health, models, open_inference, reading, web
-from service.routes import metrics as metrics_route
+from service.routes.common import ACCESS_REFUSALS, PROTECTED
+from service.server import MetricsPort
 from service.settings import Settings
-from service.site_policy import read_site_rules
 from service.state import LifespanState, Service
+from service.telemetry.gauges import ServiceGauges
+from service.telemetry.metrics import Metrics
 from service.workers import Workers
 
 if TYPE_CHECKING:
-    from service.spans import Spans
+    from service.telemetry.tracing import Spans
 
 __all__ = ["INTENDED_USE", "create_app"]
 
@@ -58,7 +58,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
             cannot be used, or the settings leave the service open to anyone.
     """
     access, telemetry = make_access(settings), Telemetry(Metrics(), _open_spans(settings))
-    opener = open_classifier or onnx_opener(settings.provider, settings.threads_of_one_inference(available_cpus()))
+    opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads(available_cpus()))
     opener = batching_opener(opener, _batching(settings), telemetry.metrics.count_run)
     make_loader = partial(ModelLoader, open_classifier=opener, rules=read_site_rules(settings))
     make_service = partial(_service, settings, make_loader, access, telemetry.metrics, open_audit(settings))
@@ -70,11 +70,11 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         # FastAPI's own pages load their scripts from a public host, which a hospital's network does not reach.
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json" if settings.docs else None,
         # A redirect would be built from the client's Host header.
         redirect_slashes=False,
         telemetry=FRAMEWORK_TELEMETRY,
         lifespan=_lifespan(make_service, telemetry.spans),
+        generate_unique_id_function=operation_id,
     )
     app.add_middleware(TrustedHosts, names=trusted_hosts(settings, settings.host))
     handle_errors(app)
@@ -82,23 +82,21 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         app.include_router(routes.router)
     app.include_router(open_inference.open_router)
     app.include_router(open_inference.infer_router)
-    if settings.docs:
-        app.include_router(web.docs_router)
+    app.include_router(web.docs_router)
     app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")
     _offer_metrics(app, settings)
+    describe_for_clients(app)
     app.add_middleware(RequestContext, telemetry=telemetry)
     app.add_middleware(HearOut, timeout_s=settings.header_timeout_s)  # the last is the outermost
     return app
 
 
 def _offer_metrics(app: FastAPI, settings: Settings) -> None:
-    if not settings.metrics_enabled:
-        return
     if settings.metrics_port is None:
         refusals = problem_responses(*ACCESS_REFUSALS)
-        app.include_router(metrics_route.router, dependencies=PROTECTED, responses=refusals)
+        app.include_router(health.metrics_router, dependencies=PROTECTED, responses=refusals)
     else:
-        names = trusted_hosts(settings, settings.metrics_host)
+        names = trusted_hosts(settings, settings.host)
         app.add_middleware(MetricsPort, port=settings.metrics_port, names=names)
 
 
@@ -106,7 +104,7 @@ def _open_spans(settings: Settings) -> "Spans | None":
     if settings.otlp_endpoint is None:
         return None
     try:
-        from service.spans import Spans  # noqa: PLC0415 - OpenTelemetry is an extra
+        from service.telemetry.tracing import Spans  # noqa: PLC0415 - OpenTelemetry is an extra
     except ImportError as error:
         raise StartupError(
             "ECG_OTLP_ENDPOINT is set, but OpenTelemetry is not installed. "
@@ -125,24 +123,19 @@ def _lifespan(
         if service.audit is not None:
             service.audit.start()
         # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
-        following = asyncio.create_task(_follow(service))
+        following = asyncio.create_task(service.models.default.follow())
         try:
             yield {"service": service}
         finally:
             following.cancel()
+            if service.audit is not None:  # first: work that hangs must not keep records off the disk
+                service.audit.close()
             service.loader.close()
             service.workers.close()
-            if service.audit is not None:
-                service.audit.close()
             if spans is not None:
                 spans.close()
 
     return lifespan
-
-
-async def _follow(service: Service) -> None:
-    settings = service.settings
-    await service.models.default.follow(poll_s=settings.registry_poll_s, retry_s=settings.default_model_retry_s)
 
 
 def _service(
@@ -155,8 +148,8 @@ def _service(
     catalog = Catalog(Registry(settings.models_dir))
     loader = make_loader(catalog)
     default = DefaultModel(catalog, loader, settings.default_model)
-    budget = Budget(settings.max_loaded_models, settings.max_loaded_model_bytes)
-    kept = KeptAnswers[Answer](window_s=settings.idempotency_window_s, capacity=settings.idempotency_entries)
+    budget = Budget(settings.max_loaded_models)
+    kept = KeptAnswers[Answer](window_s=settings.idempotency_window_s)
     return Service(
         settings=settings,
         access=access,
@@ -164,7 +157,7 @@ def _service(
         loader=loader,
         models=ModelPool(catalog, loader, default, budget),
         admission=_admission(settings),
-        workers=Workers(settings.workers(available_cpus()), settings.max_waiting_requests),
+        workers=Workers(settings.worker_count(available_cpus()), settings.max_waiting_requests),
         connections=connections_within(settings.max_connections),
         metrics=metrics,
         audit=audit,
@@ -173,14 +166,13 @@ def _service(
 
 
 def _batching(settings: Settings) -> Batching:
-    return Batching(settings.batch_pages, settings.batch_wait_ms / 1000, callers=settings.workers(available_cpus()))
+    return Batching(settings.batch_pages, callers=settings.worker_count(available_cpus()))
 
 
 def _admission(settings: Settings) -> Admission:
     return Admission(
-        Intake(
-            places=settings.max_receiving_requests,
-            max_bytes=max(settings.max_bodies_bytes, settings.max_body_bytes),
+        BodyBudget(
+            max_bytes=settings.max_bodies_bytes,
             timeout_s=settings.body_timeout_s,
         ),
         deadline_s=settings.request_deadline_s,

@@ -1,8 +1,7 @@
-"""The audit: who was told what, when and by which model, on disk. Knows no HTTP and no page.
+"""Write the audit to disk: who got which answer, when and by which model.
 
-Records are handed over without waiting and written in batches by a thread of its own, each batch synced to the disk.
-What cannot be written is kept and tried again; what no longer fits is counted, logged and, where the audit is required,
-never answered.
+A thread of its own writes and syncs records in batches. Records that the disk rejects stay in memory and are tried
+again. When memory is full, they are counted as lost; if the audit is required, the page is not answered.
 """
 
 import errno
@@ -30,7 +29,7 @@ def open_audit(settings: Settings) -> "AuditLog | None":
         StartupError: its folder cannot be used, or it is required and has none.
     """
     if settings.audit_dir is not None:
-        return AuditLog(AuditFiles(settings.audit_dir, settings.audit_file_bytes), settings)
+        return AuditLog(AuditFiles(settings.audit_dir), settings)
     if settings.audit_required:
         raise StartupError("ECG_AUDIT_REQUIRED is set, but no ECG_AUDIT_DIR to write to.")
     return None

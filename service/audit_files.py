@@ -1,9 +1,4 @@
-"""The files of the audit: lines appended to one after the other, whole or not at all. Knows no thread and no record.
-
-`audit-00000001.jsonl` and so on: numbered, because a clock can be set back. Each begins with a line of type `open`,
-which says how the one before ended, and ends with a line of type `close`, unless the process was killed. No file is
-ever changed once it is closed, nor removed: keeping and removing are the operator's.
-"""
+"""The files of the audit: append-only JSON lines, each written whole or not at all."""
 
 import errno
 import fcntl
@@ -47,7 +42,7 @@ def audit_line(kind: str, fields: Mapping[str, object]) -> bytes:
 class AuditFiles:
     """The audit of one process in one folder; a file that reaches ``file_bytes`` is closed and the next begun."""
 
-    def __init__(self, folder: Path, file_bytes: int) -> None:
+    def __init__(self, folder: Path, file_bytes: int = 64 * 2**20) -> None:
         """Take the folder, which is made if it is not there.
 
         Raises:

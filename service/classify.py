@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from model_registry.decision import PageAnswer, rests_on_rate
 from model_registry.manifest import BundleManifest, FindingSpec
 from model_registry.policy import DecisionPolicy, Leading
-from service.classifier import Classifier, Probabilities
-from service.clock import Clock
 from service.decide import Decision, decide
-from service.examined import ImageFacts
+from service.examination import ImageFacts, PreparedPage, SourceFacts, prepare
 from service.explain import LeadEvidence, explain
-from service.prepared import PreparedPage, prepare
-from service.site_policy import PolicyInForce, SiteRules
+from service.models.onnx import Classifier, Probabilities
+from service.models.site_policy import PolicyInForce, SiteRules
+from service.telemetry.timing import Clock
+from shared_preproc.evidence import Doubt
 from shared_preproc.leads import LEADS, Lead
+from shared_preproc.placement import Placement
 from shared_preproc.quality import Quality
 from shared_preproc.recording import resample_time
 
@@ -100,9 +101,13 @@ class ClassificationResult:
     """What it was decided by; None where there are no thresholds."""
     quality: Quality
     seen_in_training: bool | None
-    """None where the bundle does not say what it was trained on."""
+    """None for a recording, and where the bundle does not say what it was trained on."""
     manifest: BundleManifest
-    image: ImageFacts
+    source: SourceFacts
+    placement: Placement | None
+    """How the page was brought to the printed form; None for a recording."""
+    image: ImageFacts | None
+    """None for a recording."""
     timings_ms: Timings
 
 
@@ -112,7 +117,7 @@ def classify(
     *,
     explaining: bool = False,
 ) -> ClassificationResult:
-    """Decode, read, examine and classify one JPEG or PNG report page, and decide what becomes of the answer.
+    """Decode, read, examine and classify one report page or recording, and decide what becomes of the answer.
 
     Raises:
         PreprocError: the bytes are no report page that the model's preprocessing accepts, or one that cannot be read.
@@ -141,14 +146,31 @@ def classify(
         readers=readers,
         findings=_findings(manifest, said),
         explanation=explanation,
-        decision=decide(answer, policy, page.doubts),
+        decision=decide(answer, policy, (*page.doubts, *_source_doubts(page, manifest))),
         in_force=model.in_force,
         quality=page.quality,
-        seen_in_training=None if model.training_pages is None else page.image.sha256 in model.training_pages,
+        seen_in_training=_seen(page, model),
         manifest=manifest,
+        source=page.source,
+        placement=page.placement,
         image=page.image,
         timings_ms=Timings(**page.timings_ms | clock.timings_ms()),
     )
+
+
+def _source_doubts(page: PreparedPage, manifest: BundleManifest) -> tuple[Doubt, ...]:
+    """Doubt recordings of a kind for which the bundle has no figures of other hospitals."""
+    if page.image is not None or page.source.kind in manifest.validated_sources:
+        return ()
+    return (
+        Doubt("source_not_validated", f"The model was not validated on recordings of the kind {page.source.kind}."),
+    )
+
+
+def _seen(page: PreparedPage, model: LoadedModel) -> bool | None:
+    if page.image is None or model.training_pages is None:
+        return None
+    return page.image.sha256 in model.training_pages
 
 
 def _with_reference_rate(

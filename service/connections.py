@@ -1,7 +1,7 @@
-"""A limit on open connections: the longest idle one makes room for a new one.
+"""A limit on open connections: an idle one, or one whose client does not read, makes room for a new one.
 
-Without it, the limit on open files holds: the service then accepts nothing any more, not even probes, and asyncio logs
-thousands of tracebacks a second. Only for the event loop's own thread.
+Without it, the process runs out of file descriptors and accepts nothing, not even probes. Not thread-safe: for the
+event loop only.
 """
 
 import resource
@@ -21,7 +21,7 @@ class Connection(Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the service works on no request of it."""
+        """Whether the service works on no request of it, or its client does not read the response."""
 
     def close(self) -> None:
         """Close it at once, and drop what its client has not read yet."""

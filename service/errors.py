@@ -21,7 +21,7 @@
     +-- ClientGoneError               the client closed the connection before its answer
     +-- AuditUnavailableError         what is answered could not be recorded
     +-- IdempotencyConflictError      another request had the same Idempotency-Key
-    +-- AccessError                   whoever asks may not: service.access_errors
+    +-- AccessError                   the caller may not: service.auth.errors
 
 Messages hold no file name, header or path of the sender's.
 """
@@ -126,8 +126,19 @@ class UnexpectedPartsError(UploadError):
     def __init__(self, found: str) -> None:
         super().__init__(
             found=found,
-            expected='exactly one part, named "file"',
+            expected='exactly one file, in the field "file"',
             remedy="Send one page per request, and parameters in the query string.",
+        )
+
+
+class MalformedHttpError(UploadError):
+    """The bytes are no HTTP request, or one with far too many pieces."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            found=found,
+            expected="an HTTP/1.1 request as in RFC 9112",
+            remedy="Let an HTTP library build the request.",
         )
 
 
@@ -172,7 +183,7 @@ class ModelTooLargeError(ModelError):
         super().__init__(
             found=f"{ref}: a model of {model_bytes} bytes",
             expected=f"at most {budget_bytes} bytes for the models beside the default",
-            remedy="Ask for another model; whoever runs the service can raise ECG_MAX_LOADED_MODEL_BYTES.",
+            remedy="Ask for another model. The operator can make this one the default model, which has no limit.",
         )
 
 
@@ -211,7 +222,7 @@ class DeadlineExceededError(ServiceError):
 
 
 class ClientGoneError(ServiceError):
-    """The client closed the connection before its answer; nobody reads this."""
+    """The client closed the connection before its answer."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -228,7 +239,7 @@ class AuditUnavailableError(ServiceError):
         super().__init__(
             found="an audit that cannot be written",
             expected="a record of each answer",
-            remedy="Whoever runs the service finds the reason in its log.",
+            remedy="The operator finds the reason in the log.",
         )
 
 

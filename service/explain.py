@@ -1,8 +1,7 @@
-"""Where on a page the evidence for a class lies: what the class loses when a part is wiped. Knows no network, no HTTP.
+"""Find where on a page the evidence for a class lies: what the class loses when a part is wiped.
 
-Occlusion (Zeiler and Fergus 2014, section 4.2) along each lead's time axis, in log-odds: of a class that is nearly sure
-the probability hardly moves. Any bundle can be explained so. What the figures mean and do not mean:
-docs/explanation.md.
+Occlusion (Zeiler and Fergus 2014, section 4.2) along the time axis of each lead, in log-odds: the probability of a
+nearly certain class hardly moves. Works with any bundle. What the figures mean: docs/evidence/explanation.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_registry.policy import Leading
-from service.classifier import Classifier
-from service.wanted import check_wanted
+from service.cancellation import check_cancelled
+from service.models.onnx import Classifier
 from shared_preproc.leads import Lead
 from shared_preproc.spec import MaskTensor, PreprocSpec
 from shared_preproc.tensor import Tensor
@@ -81,7 +80,7 @@ def explain(
     same and the curves are 0.
 
     Raises:
-        UnwantedError: nobody waits for it any more; told within a few of the classifications that it takes.
+        CancelledWorkError: the work was cancelled.
     """
     scan = _MASK_SCAN if isinstance(spec.tensor, MaskTensor) else _TRACE_SCAN
     lengths = list(curve_lengths(spec).values())
@@ -90,7 +89,7 @@ def explain(
     variants = [[], *([window] for window in leads + windows)]
     found = []
     for start in range(0, len(variants), scan.pages_at_once):
-        check_wanted()
+        check_cancelled()
         some = _variants(tensor, spec, variants[start : start + scan.pages_at_once])
         found.append(_log_odds(classifier.run(some).led_by(leading), class_place))
     intact, *rest = np.concatenate(found)

@@ -1,4 +1,4 @@
-"""This machine, as the service sees it: usable CPUs, the memory allocator, and its own addresses."""
+"""What the service needs of the machine: usable CPUs, the memory allocator, loopback addresses."""
 
 import ctypes
 import ipaddress

@@ -4,6 +4,7 @@ What belongs to a single request (log, headers, problem documents) is ASGI middl
 """
 
 import asyncio
+import os
 import re
 import socket
 from typing import Any
@@ -13,7 +14,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from service.connections import Connections
-from service.errors import StartupError
+from service.errors import MalformedHttpError, StartupError
+from service.problems import refusal
 
 __all__ = ["HEARING", "TimeoutH11Protocol", "check_uvicorn"]
 
@@ -23,9 +25,12 @@ HEARING = "hearing"
 _HEAD_BYTES = 64 * 2**10
 _HEAD_END = re.compile(rb"\n\r?\n")  # where h11 sees it
 _MAX_LINES = 102  # 100 fields, the request line and the empty one
-_SMALL_CHUNK_BYTES = 256
-_MAX_SMALL_CHUNKS = 1024
+_MAX_CHUNKS = 4096  # of a body, beside one for each of the bytes below
+_CHUNK_BYTES = 1024
 _READ_BYTES = 256 * 2**10  # what asyncio reads at once
+_SEND_BUFFER_BYTES = 128 * 2**10  # of the kernel, which would otherwise hold megabytes for a client that does not read
+_UNREAD_S = 1.0
+"""After this time without reading, a client's connection can make room for another."""
 
 _FROM_UVICORN = {
     *("app_state", "conn", "cycle", "flow", "loop", "timeout_keep_alive", "timeout_keep_alive_task", "transport"),
@@ -59,7 +64,10 @@ class BoundedConnection(h11.Connection):
         super().__init__(h11.SERVER, _HEAD_BYTES)
         self.body_bytes_left = 0
         """Bytes of a body of known length that are still to come; 0 for chunks."""
-        self._small_chunks = 0
+        self.rejection = "bytes that are no HTTP/1.1 request"
+        """Why the connection's request is rejected, where it is."""
+        self._chunks = 0
+        self._body_bytes = 0
 
     def next_event(self) -> Any:  # noqa: ANN401 - h11's events and its two sentinels
         """Return the next part of a request.
@@ -73,23 +81,28 @@ class BoundedConnection(h11.Connection):
         if isinstance(event, h11.Request):
             fields = dict(event.headers)
             if b"transfer-encoding" in fields and b"content-length" in fields:  # a proxy may take either (smuggling)
-                raise h11.RemoteProtocolError("both a length and chunks")
+                raise self._rejected("a request with Content-Length and Transfer-Encoding")
             self.body_bytes_left = int(fields.get(b"content-length", 0))
-            self._small_chunks = 0
+            self._chunks = self._body_bytes = 0
         elif isinstance(event, h11.Data):
             self.body_bytes_left = max(0, self.body_bytes_left - len(event.data))
-            self._small_chunks += event.chunk_start and event.chunk_end and len(event.data) < _SMALL_CHUNK_BYTES
-            if self._small_chunks > _MAX_SMALL_CHUNKS:
-                raise h11.RemoteProtocolError("too many small chunks")
+            self._chunks += bool(event.chunk_start)
+            self._body_bytes += len(event.data)
+            if self._chunks > _MAX_CHUNKS + self._body_bytes // _CHUNK_BYTES:
+                raise self._rejected("a body in thousands of small chunks; send it with Content-Length")
         return event
+
+    def _rejected(self, reason: str) -> h11.RemoteProtocolError:
+        self.rejection = reason
+        return h11.RemoteProtocolError(reason)
 
     def _check_head(self) -> None:
         received, _ = self.trailing_data
         end = _HEAD_END.search(received, 0, _HEAD_BYTES)
         if end is None and len(received) >= _HEAD_BYTES:
-            raise h11.RemoteProtocolError("a head that is too long")
+            raise self._rejected(f"a request head of more than {_HEAD_BYTES} bytes")
         if received.count(b"\n", 0, end.end() if end else _HEAD_BYTES) > _MAX_LINES:
-            raise h11.RemoteProtocolError("too many header fields")
+            raise self._rejected("more than 100 header fields")
 
 
 class TimeoutH11Protocol(H11Protocol):
@@ -97,7 +110,7 @@ class TimeoutH11Protocol(H11Protocol):
 
     - A head has to be complete `header_timeout_s` after its first byte, or after the connection was made. So does the
       rest of a body after its response. uvicorn's `timeout_keep_alive` holds between requests.
-    - A client has `answer_timeout_s` to read what waits for it.
+    - A client has `body_timeout_s` to read what waits for it.
     - The connection counts in `Connections`, which may close it for a new one.
     """
 
@@ -106,15 +119,21 @@ class TimeoutH11Protocol(H11Protocol):
         service = self.app_state["service"]
         self._connections: Connections = service.connections
         self._head_timeout_s: float = service.settings.header_timeout_s
-        self._answer_timeout_s: float = service.settings.answer_timeout_s
+        self._answer_timeout_s: float = service.settings.body_timeout_s
         self._head_timer: asyncio.TimerHandle | None = None
         self._answer_timer: asyncio.TimerHandle | None = None
+        self._unread_since_s: float | None = None
         self._wake_bytes = 1
         self.conn: BoundedConnection = BoundedConnection()
 
     @property
     def is_waiting(self) -> bool:
-        """Whether no response is being worked out or sent, so that this connection can make room for another."""
+        """Whether this connection can make room for another.
+
+        So it is when no response is being worked out or sent, or when the client does not read it.
+        """
+        if self._unread_since_s is not None:
+            return self.loop.time() - self._unread_since_s > _UNREAD_S
         return self.cycle is None or self.cycle.response_complete or HEARING in self.cycle.scope["state"]
 
     def close(self) -> None:
@@ -125,6 +144,8 @@ class TimeoutH11Protocol(H11Protocol):
         """Start the clock for the first head."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(0)  # so that `pause_writing` is called as soon as anything waits
+        connected = transport.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self._watch_head()
         self._connections.enter(self)
 
@@ -152,21 +173,31 @@ class TimeoutH11Protocol(H11Protocol):
     def pause_writing(self) -> None:
         """Start the clock for a client that does not read."""
         super().pause_writing()
+        self._unread_since_s = self.loop.time()
         self._answer_timer = self.loop.call_later(self._answer_timeout_s, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Stop that clock."""
         super().resume_writing()
+        self._unread_since_s = None
         _cancel(self._answer_timer)
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - its name in uvicorn
         """Reject what is no HTTP, unless a response has begun, and end the request that is being answered."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            super().send_400_response(msg)
+            request_id = os.urandom(16).hex()
+            response = refusal(MalformedHttpError(self.conn.rejection), request_id)
+            headers = [*response.raw_headers, (b"x-request-id", request_id.encode()), (b"connection", b"close")]
+            self._send(h11.Response(status_code=response.status_code, headers=headers))
+            self._send(h11.Data(data=bytes(response.body)))
+            self._send(h11.EndOfMessage())
         self.transport.close()
         if self.cycle is not None:  # or its response would follow this one, and fail
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+
+    def _send(self, event: Any) -> None:  # noqa: ANN401 - one of h11's events
+        self.transport.write(self.conn.send(event))
 
     def _should_upgrade(self) -> bool:
         """Ignore `Upgrade`, without uvicorn's advice to install a WebSocket library."""

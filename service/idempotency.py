@@ -1,7 +1,6 @@
-"""Answers that are kept for a while, so that a repeated request gets the same one without new work.
+"""Keep answers for a while, so that a repeated request gets the same one without new work.
 
-Knows neither HTTP nor what an answer is. Kept in memory: another process, or this one after a restart, knows nothing of
-them. Only for the event loop's own thread.
+Answers are kept in the memory of this process. Not thread-safe: for the event loop only.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ _T = TypeVar("_T")
 
 
 class RepeatKey(NamedTuple):
-    """What makes two requests the same: nobody gets what another one asked for."""
+    """What makes two requests the same. Callers never share an answer."""
 
     owner: str | None
     """The id of the sender's API key; None where senders are not told apart."""
@@ -37,9 +36,9 @@ class _Kept(Generic[_T]):
 
 
 class KeptAnswers(Generic[_T]):
-    """Up to ``capacity`` answers, each kept for ``window_s`` seconds; the oldest go first. None with capacity 0."""
+    """Up to ``capacity`` answers, each kept for ``window_s`` seconds; the oldest go first. 0 seconds: none is kept."""
 
-    def __init__(self, *, window_s: float, capacity: int) -> None:
+    def __init__(self, *, window_s: float, capacity: int = 1000) -> None:
         self._window_s = window_s
         self._capacity = capacity
         self._kept: OrderedDict[RepeatKey, _Kept[_T]] = OrderedDict()
@@ -52,7 +51,7 @@ class KeptAnswers(Generic[_T]):
         Raises:
             IdempotencyConflictError: the key came with another ``fingerprint`` before.
         """
-        if not self._capacity:
+        if not self._window_s:
             return await work(), False
         while kept := self._current(key):
             if kept.fingerprint != fingerprint:
@@ -74,7 +73,7 @@ class KeptAnswers(Generic[_T]):
             del self._kept[key]
             raise
         finally:
-            kept.done.set()  # nobody who waits runs before this function is through
+            kept.done.set()  # waiting requests run after this function
         kept.answers.append(answer)
         kept.expires_s = _now_s() + self._window_s
         self._kept.move_to_end(key)  # so that answers stand in the order in which they expire

@@ -13,16 +13,16 @@ from urllib.parse import unquote
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access_errors import UntrustedHostError
+from service.auth.errors import CrossSiteError, UntrustedHostError
 from service.host import LOOPBACK_NAME, is_loopback
 from service.http import HEARING
-from service.metrics import NONE, Metrics, RequestFacts
 from service.problems import internal_error, refusal
 from service.settings import Settings
-from service.trace_context import TRACE_HEADER, TraceContext
+from service.telemetry.metrics import NONE, Metrics, RequestFacts
+from service.telemetry.trace_context import TRACE_HEADER, TraceContext
 
 if TYPE_CHECKING:
-    from service.spans import Spans
+    from service.telemetry.tracing import Spans
 
 __all__ = [
     "ANY_HOST",
@@ -59,6 +59,7 @@ _REQUEST_ID, _TRACE, _CACHE_CONTROL = (
 )
 _Header = tuple[bytes, bytes]
 _WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
 _ABSOLUTE_FORM = re.compile(rb"https?://([^/]*)(/.*)?", re.IGNORECASE)
@@ -152,7 +153,9 @@ class RequestContext:
 
 
 class TrustedHosts:
-    """Reject requests to a host name that is not the service's own (DNS rebinding). Goes inside `RequestContext`.
+    """Reject requests to a host name that is not the service's own (DNS rebinding), and posts of another site's page.
+
+    Goes inside `RequestContext`.
 
     The name is that of the request's target (``GET http://localhost/health HTTP/1.1``), else that of its Host header.
     The address that the connection came to is always trusted: rebinding needs a name, and probes use the address.
@@ -164,16 +167,22 @@ class TrustedHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one exchange."""
-        if scope["type"] != "http" or self._is_trusted(scope):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
-        else:
+        elif not self._is_trusted(scope):
             await refusal(UntrustedHostError(), scope["state"]["request_id"])(scope, receive, send)
+        elif _is_cross_site_post(scope):
+            await refusal(CrossSiteError(), scope["state"]["request_id"])(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
     def _is_trusted(self, scope: Scope) -> bool:
         _read_absolute_form(scope)
         if ANY_HOST in self._names:
             return True
         given = [value for name, value in scope["headers"] if name == b"host"]
+        if not given and scope["http_version"] == "1.0":  # a browser always sends Host; old probes do not
+            return True
         match = _HOST.fullmatch(given[0].decode("latin-1")) if len(given) == 1 else None
         if match is None:
             return False
@@ -242,11 +251,18 @@ class _Exchange:
             "method": facts.method,
             "route": facts.route,
             "status": status,
+            "code": facts.code,
             "duration_ms": duration_s * 1000,
             "key_id": self._state.get("key_id", NONE),
             **self.identity,
         }
         logger.info("request", extra={"fields": line})
+
+
+def _is_cross_site_post(scope: Scope) -> bool:
+    """Say whether a page of another site makes a browser send this (Fetch Metadata, Sec-Fetch-Site)."""
+    site = dict(scope["headers"]).get(b"sec-fetch-site", b"none")
+    return scope["method"] not in _SAFE_METHODS and site in {b"cross-site", b"same-site"}
 
 
 def _closes(scope: Scope) -> bool:

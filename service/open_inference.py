@@ -1,7 +1,7 @@
-"""The Open Inference Protocol, version 2: its tensors to pages, and what is said about pages to its tensors.
+"""The Open Inference Protocol, version 2: requests to pages, results to the protocol's tensors.
 
-Knows no HTTP and no model. Sources: the protocol's `inference_rest.md` (KServe, open-inference-protocol) and, for bytes
-behind the JSON, Triton's `extension_binary_data.md`.
+Sources: `inference_rest.md` of the protocol (KServe, open-inference-protocol), and Triton's
+`extension_binary_data.md` for bytes behind the JSON.
 """
 
 import base64
@@ -9,6 +9,7 @@ import binascii
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -128,7 +129,8 @@ def parse_request(body: bytes, json_bytes: int | None) -> Inference:
         raise InvalidInferenceError(f"{(*first['loc'], 'the JSON')[0]}: {first['msg']}") from error
     (one,) = request.inputs
     behind = b"" if json_bytes is None else body[json_bytes:]
-    pages = tuple(_from_json(one.data) if one.data is not None else _from_bytes(behind, one.parameters))
+    found = _from_json(one.data) if one.data is not None else _from_bytes(behind, one.parameters)
+    pages = tuple(islice(found, _MOST_PAGES + 1))
     if not 1 <= len(pages) <= _MOST_PAGES or one.shape not in ([len(pages)], [len(pages), 1]):
         raise InvalidInferenceError(f"{len(pages)} pages in a tensor of the shape {one.shape}, at most {_MOST_PAGES}")
     return Inference(request.id, pages, _wanted(request))

@@ -1,6 +1,6 @@
-"""Every refusal as it is sent: one table from exception to status and code, one body shape (RFC 9457).
+"""Turn each exception into a problem document (RFC 9457): one table of status and code, one body.
 
-Knows no route. A body never holds a traceback, a path or a file name.
+A body never holds a traceback, a path or a file name.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service import access_errors, errors
-from service.schemas import Problem
+from service import errors
+from service.auth import errors as access_errors
+from service.schemas.classification import Problem
 from shared_preproc.errors import (
     UNSUITABLE_DIMENSIONS,
     NotAnEcgPageError,
@@ -79,7 +80,7 @@ class InternalError(errors.ServiceError):
         super().__init__(
             found="an unforeseen fault in the service",
             expected="an answer",
-            remedy="Try again; if it stays, give the request_id to whoever runs the service.",
+            remedy="Try again; if it stays, give the request_id to the operator.",
         )
 
 
@@ -95,8 +96,8 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[type[Exception], Kind] = {
-    UnsupportedFormatError: Kind(415, "unsupported_format", "The file is not a JPEG or PNG that can be read"),
-    UndecodableImageError: Kind(422, "undecodable_image", "The image is damaged or cut short"),
+    UnsupportedFormatError: Kind(415, "unsupported_format", "The file is of no kind that can be read"),
+    UndecodableImageError: Kind(422, "undecodable_image", "The file is damaged or cut short"),
     UnsuitableDimensionsError: Kind(422, "unsuitable_dimensions", UNSUITABLE_DIMENSIONS),
     NotAnEcgPageError: Kind(422, "not_an_ecg_page", "The image is not an ECG report page in this layout"),
     UnreadableLeadsError: Kind(422, "unreadable_leads", "Leads of the page cannot be read"),
@@ -104,6 +105,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     errors.BodyTimeoutError: Kind(408, "body_timeout", "The upload took too long"),
     errors.IncompleteBodyError: Kind(400, "incomplete_body", "The upload is incomplete"),
     errors.MalformedMultipartError: Kind(400, "malformed_multipart", "The form is malformed"),
+    errors.MalformedHttpError: Kind(400, "malformed_http", "The request is not valid HTTP"),
     errors.UnexpectedPartsError: Kind(422, "unexpected_parts", "The form holds more than one file"),
     errors.MissingFileError: Kind(422, "missing_file", "There is no file in the request"),
     errors.InvalidInferenceError: Kind(400, "invalid_inference", "The inference request is not valid"),
@@ -122,6 +124,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     access_errors.UntrustedHostError: Kind(
         421, "untrusted_host", "The service is called by a name that is not its own"
     ),
+    access_errors.CrossSiteError: Kind(403, "cross_site", "The request comes from another site"),
     access_errors.UnauthorizedError: Kind(401, "unauthorized", "A valid key or token is needed", challenge=BEARER),
     access_errors.ForbiddenError: Kind(
         403, "forbidden", "The token does not suffice", challenge=f'{BEARER}, error="insufficient_scope"'
@@ -146,7 +149,7 @@ def handle_errors(app: FastAPI) -> None:
 
 
 def internal_error(request_id: str) -> Response:
-    """Answer what nobody foresaw."""
+    """Answer an unforeseen fault."""
     return _response(InternalError(), request_id)
 
 
@@ -168,7 +171,7 @@ def problem_responses(*causes: type[Exception]) -> dict[int | str, dict[str, Any
     codes: dict[int | str, list[str]] = {}
     for kind in dict.fromkeys(KINDS[cause] for cause in causes):
         codes.setdefault(kind.status, []).append(f"`{kind.code}`: {kind.title}.")
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": " ".join(lines), "content": content} for status, lines in codes.items()}
 
 
@@ -204,7 +207,7 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
 
 
 class _ProblemResponse(Response):
-    """Leaves its code in ``request.state.problem_code``, for whoever counts answers."""
+    """Leave the code in ``request.state.problem_code`` for log and metrics."""
 
     media_type = MEDIA_TYPE
 

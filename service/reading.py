@@ -1,7 +1,4 @@
-"""What the service reads off a page before any model has a say: its gray, and each lead's mask and curve.
-
-Knows no model and no HTTP. One plain function, to be called in a worker thread.
-"""
+"""What was read off a page before any model: its gray picture, each lead's mask and curve."""
 
 import io
 from collections.abc import Mapping
@@ -11,12 +8,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from service.clock import Clock
-from service.examined import ImageFacts, examined_page
+from service.examination import ImageFacts, examined_page
+from service.telemetry.timing import Clock
 from shared_preproc.layout import Box
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.masks import Mask
 from shared_preproc.page import Gray
+from shared_preproc.placement import Placement
 from shared_preproc.spec import PreprocSpec
 from shared_preproc.traces import Trace
 
@@ -59,8 +57,12 @@ class Reading:
     """What was read off one page."""
 
     image: ImageFacts
+    placement: Placement
+    """How the page was brought to the printed form."""
     gray_png: bytes
-    """The upright page, 8 bits a pixel: exactly what was read."""
+    """The page, 8 bits a pixel: exactly what was read, in place of the printed form."""
+    gray_shape: tuple[int, int]
+    """Its rows and columns."""
     preprocessing: str
     """Fingerprint of the numbers by which it was read."""
     leads: tuple[LeadReading, ...]
@@ -88,7 +90,10 @@ def read_leads(data: bytes, spec: PreprocSpec, *, judging: bool = True) -> Readi
             )
             for lead in LEADS
         )
-    return Reading(page.image, gray_png, spec.fingerprint, leads, clock.timings_ms())
+    height_px, width_px = page.page.gray.shape
+    return Reading(
+        page.image, page.placement, gray_png, (height_px, width_px), spec.fingerprint, leads, clock.timings_ms()
+    )
 
 
 def _placed(trace: Trace, box: Box, spec: PreprocSpec) -> PlacedTrace:

@@ -1,7 +1,6 @@
-"""Which ONNX Runtime package is installed: exactly one may be. Does not import it.
+"""Check that exactly one ONNX Runtime package is installed, without importing it.
 
-``onnxruntime`` and ``onnxruntime-gpu`` write the same folder. With both, what runs depends on the order in which
-they were installed.
+``onnxruntime`` and ``onnxruntime-gpu`` write the same folder. With both, the order of installation decides what runs.
 """
 
 from collections.abc import Collection

@@ -6,13 +6,17 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.connections import ACCEPTED_AT_ONCE, BACKLOG
+from service.errors import StartupError
 from service.http import TimeoutH11Protocol, check_uvicorn
-from service.metrics_listener import bind_metrics_port
+from service.middleware import FRAMEWORK_TELEMETRY, TrustedHosts
+from service.problems import handle_errors
+from service.routes import health
 from service.settings import Settings
 
-__all__ = ["DrainingServer", "make_server"]
+__all__ = ["DrainingServer", "MetricsPort", "bind_metrics_port", "make_server"]
 
 _TICK_S = 0.1
 _LAST_BODIES_S = 2.0
@@ -23,9 +27,10 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
     """Return a server for ``app``, not started yet.
 
     Raises:
-        StartupError: the installed uvicorn does not fit, or the metrics port is not available.
+        StartupError: the installed uvicorn does not fit, or a port is not available.
     """
     check_uvicorn()
+    _check_port(settings)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -79,7 +84,7 @@ class DrainingServer(uvicorn.Server):
         end = loop.time() + self._drain_delay_s
         while loop.time() < end and not self.force_exit:  # noqa: ASYNC110 - set by uvicorn's signal handler
             await asyncio.sleep(_TICK_S)
-        service.admission.intake.hurry(_LAST_BODIES_S)
+        service.admission.bodies.shorten_timeout(_LAST_BODIES_S)
         await super().shutdown(sockets)
         if self.force_exit:  # uvicorn then leaves out the lifespan, which writes the last audit records
             await self.lifespan.shutdown()
@@ -91,3 +96,63 @@ class DrainingServer(uvicorn.Server):
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol
+
+
+class MetricsPort:
+    """ASGI middleware: what arrives at ``port``, called by one of ``names``, finds the metrics and nothing else."""
+
+    def __init__(self, app: ASGIApp, *, port: int, names: frozenset[str]) -> None:
+        self._app = app
+        self._port = port
+        self._metrics = TrustedHosts(_metrics_app(), names=names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one exchange."""
+        here = scope["type"] == "http" and scope["server"][1] == self._port
+        await (self._metrics if here else self._app)(scope, receive, send)
+
+
+def bind_metrics_port(settings: Settings) -> socket.socket | None:
+    """Take the port, without listening yet; None where the metrics have no port of their own.
+
+    Raises:
+        StartupError: it is the service's own, or cannot be had.
+    """
+    if settings.metrics_port is None:
+        return None
+    if settings.metrics_port == settings.port:
+        raise StartupError("ECG_METRICS_PORT and ECG_PORT are the same. Choose another, or leave ECG_METRICS_PORT out.")
+    try:
+        return _bound(settings.host, settings.metrics_port)
+    except OSError as error:
+        raise StartupError(f"The service cannot listen on ECG_METRICS_PORT: {error.strerror}.") from error
+
+
+def _check_port(settings: Settings) -> None:
+    """Name the setting to change, where uvicorn would only log the error of the operating system."""
+    try:
+        _bound(settings.host, settings.port).close()
+    except OSError as error:
+        raise StartupError(
+            f"The service cannot listen on port {settings.port} of {settings.host}: {error.strerror}. "
+            "Stop the program that listens there, or set another ECG_PORT."
+        ) from error
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _metrics_app() -> FastAPI:
+    app = FastAPI(openapi_url=None, redirect_slashes=False, telemetry=FRAMEWORK_TELEMETRY)
+    handle_errors(app)
+    app.include_router(health.metrics_router)
+    return app

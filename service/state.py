@@ -1,19 +1,19 @@
-"""What a running service holds: made once by the lifespan, passed to every request."""
+"""What a running service holds: made once at the start, passed to every request."""
 
 from dataclasses import dataclass
 from typing import TypedDict
 
-from service.access import Access
 from service.admission import Admission
 from service.answers import Answers
 from service.audit import AuditLog
-from service.catalog import Catalog
+from service.auth.access import Access
 from service.connections import Connections
 from service.errors import NotReadyError
-from service.metrics import Metrics
-from service.model_loader import ModelLoader
-from service.model_pool import ModelPool
+from service.models.catalog import Catalog
+from service.models.loader import ModelLoader
+from service.models.pool import ModelPool
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 from service.workers import Workers
 
 __all__ = ["LifespanState", "Service"]
@@ -41,12 +41,13 @@ class Service:
         """Check that new requests should come here.
 
         Raises:
-            NotReadyError: starting, draining, or without a default model.
+            NotReadyError: starting, draining, or without a default model that works.
             AuditUnavailableError: the audit is required and fails.
         """
         if self.draining:
             raise NotReadyError("the service is draining before it stops")
-        _ = self.models.default.model
+        if failure := self.models.default.model.classifier.failure:
+            raise NotReadyError(f"the default model failed: {failure}", remedy="The operator has to promote another.")
         self.answers.check_recorded()
 
     @property

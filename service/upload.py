@@ -1,9 +1,10 @@
 """Read one page from a request body, within a limit.
 
-Multipart bodies are parsed here on python-multipart itself. Starlette's parser would write files over 1 MiB to disk,
-take the last of two equal fields, and name its refusals in free text only.
+python-multipart parses forms. Starlette's own parser writes files over 1 MiB to disk and takes the last of two equal
+fields.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from typing import Protocol
@@ -12,6 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from service.body_budget import Upload
 from service.errors import (
     BodyTooLargeError,
     IncompleteBodyError,
@@ -19,14 +21,21 @@ from service.errors import (
     MissingFileError,
     UnexpectedPartsError,
 )
-from service.intake import Arrival
 
 __all__ = ["FILE_PART", "read_raw", "read_upload"]
 
 FILE_PART = "file"
 
+_MAX_CONTENT_TYPE = 1000  # characters; parsing it takes a time that grows with the square
+_MAX_PREAMBLE_BYTES = 64 * 2**10
+_MAX_PARTS = 100
+_MAX_PART_HEADER_BYTES = 4096
+_MAX_SHORT_PIECES = 4096  # parts of a body that nearly are its boundary; the parser stops at each
+_SHORT_PIECE_BYTES = 512
+_FIELD_NAME = re.compile(rb"[A-Za-z0-9_.\[\]-]{1,40}")
 
-async def read_upload(request: Request, arrival: Arrival, *, max_body_bytes: int) -> bytes:
+
+async def read_upload(request: Request, arrival: Upload, *, max_body_bytes: int) -> bytes:
     """Read the one page that a request carries: part "file" of a multipart body, or else the whole body.
 
     What a raw body's Content-Type says is not looked at: the decoder judges by content. Never holds more than
@@ -39,7 +48,7 @@ async def read_upload(request: Request, arrival: Arrival, *, max_body_bytes: int
     return await _read(request, arrival, _body_for(request.headers.get("content-type")), max_body_bytes)
 
 
-async def read_raw(request: Request, arrival: Arrival, *, max_body_bytes: int) -> bytes:
+async def read_raw(request: Request, arrival: Upload, *, max_body_bytes: int) -> bytes:
     """Read the whole body, whatever its content type says, within the same limits.
 
     Raises:
@@ -49,7 +58,7 @@ async def read_raw(request: Request, arrival: Arrival, *, max_body_bytes: int) -
     return await _read(request, arrival, _RawBody(), max_body_bytes)
 
 
-async def _read(request: Request, arrival: Arrival, body: "_Body", max_body_bytes: int) -> bytes:
+async def _read(request: Request, arrival: Upload, body: "_Body", max_body_bytes: int) -> bytes:
     announced = request.headers.get("content-length", "")
     arrival.expected_bytes = int(announced) if announced.isdecimal() else max_body_bytes
     if arrival.expected_bytes > max_body_bytes:
@@ -75,6 +84,8 @@ class _Body(Protocol):
 
 
 def _body_for(content_type: str | None) -> _Body:
+    if content_type is not None and len(content_type) > _MAX_CONTENT_TYPE:
+        raise MalformedMultipartError(f"a Content-Type of more than {_MAX_CONTENT_TYPE} characters")
     media_type, parameters = parse_options_header(content_type)
     if media_type != b"multipart/form-data":
         return _RawBody()
@@ -100,12 +111,18 @@ class _RawBody:
 
 
 class _FormBody:
-    """A multipart/form-data body that holds the page as its only part."""
+    """A multipart/form-data body that holds the page as its only file. Text fields beside it are ignored."""
 
     def __init__(self, boundary: bytes) -> None:
         self._chunks: list[bytes] = []
-        self._part_count = 0
-        self._is_file = False
+        self._preamble: bytes | None = b""
+        """What came before the first boundary (RFC 2046, 5.1.1); ``None`` from the boundary on."""
+        self._delimiter = b"--" + boundary
+        self._parts = 0
+        self._short_pieces = 0
+        self._files: list[bytes] = []
+        """The names of the fields that hold files."""
+        self._in_file = False
         self._complete = False
         self._header_name = b""
         self._header_value = b""
@@ -123,38 +140,76 @@ class _FormBody:
             )
 
     def write(self, chunk: bytes) -> None:
+        self._short_pieces -= 2  # each chunk may begin and end within a part
         with _malformed_refused():
-            self._parser.write(chunk)
+            self._parser.write(chunk if self._preamble is None else self._after_preamble(chunk))
 
     def page(self) -> bytes:
         if not self._complete:
             raise MalformedMultipartError("a multipart body without its closing boundary")
-        if not self._is_file:
-            raise MissingFileError(f'a form without a part named "{FILE_PART}"')
+        if FILE_PART.encode() not in self._files:
+            raise MissingFileError(self._wrong_field())
+        if len(self._files) > 1:
+            raise UnexpectedPartsError("a form of more than one file")
         data = b"".join(self._chunks)
         if not data:
             raise MissingFileError("an empty file")
         return data
 
+    def _wrong_field(self) -> str:
+        names = [name.decode() for name in self._files if _FIELD_NAME.fullmatch(name)]
+        if names:
+            return f'a form whose file is in the field "{names[0]}", not "{FILE_PART}"'
+        return f'a form without a file in a field named "{FILE_PART}"'
+
+    def _after_preamble(self, chunk: bytes) -> bytes:
+        """Return what starts at the first boundary, once its line is complete; nothing before."""
+        received = (self._preamble or b"") + chunk
+        start = received.find(self._delimiter)
+        line_end = received.find(b"\n", start)
+        if start < 0 or line_end < 0:
+            if len(received) > _MAX_PREAMBLE_BYTES:
+                raise MalformedMultipartError("a multipart body that does not begin with its boundary")
+            self._preamble = received
+            # The closing boundary of an empty form needs no line end.
+            return b"" if start < 0 or not received.endswith(self._delimiter + b"--") else self._begin(received[start:])
+        if received[line_end - 1 : line_end] != b"\r":
+            raise MalformedMultipartError("a multipart body whose lines end in LF, not in CR LF")
+        return self._begin(received[start:])
+
+    def _begin(self, body: bytes) -> bytes:
+        self._preamble = None
+        return body
+
     def _begin_part(self) -> None:
-        self._part_count += 1
-        if self._part_count > 1:
-            raise UnexpectedPartsError("a form of more than one part")
+        self._parts += 1
+        self._in_file = False
+        if self._parts > _MAX_PARTS:
+            raise UnexpectedPartsError(f"a form of more than {_MAX_PARTS} parts")
 
     def _extend_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
 
     def _extend_header_value(self, data: bytes, start: int, end: int) -> None:
         self._header_value += data[start:end]
+        if len(self._header_value) > _MAX_PART_HEADER_BYTES:
+            raise MalformedMultipartError(f"a part with a header of more than {_MAX_PART_HEADER_BYTES} bytes")
 
     def _end_header(self) -> None:
         if self._header_name.lower() == b"content-disposition":
             _, parameters = parse_options_header(self._header_value)
-            self._is_file = parameters.get(b"name") == FILE_PART.encode()
+            name = parameters.get(b"name", b"")
+            if name == FILE_PART.encode() or b"filename" in parameters:
+                self._files.append(name)
+                self._in_file = name == FILE_PART.encode()
         self._header_name = self._header_value = b""
 
     def _extend_part(self, data: bytes, start: int, end: int) -> None:
-        self._chunks.append(data[start:end])
+        self._short_pieces += end - start < _SHORT_PIECE_BYTES
+        if self._short_pieces > _MAX_SHORT_PIECES:
+            raise MalformedMultipartError("a body that is full of what nearly is its boundary")
+        if self._in_file:
+            self._chunks.append(data[start:end])
 
     def _end_form(self) -> None:
         self._complete = True

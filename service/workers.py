@@ -11,8 +11,8 @@ from threading import Event
 from time import perf_counter
 from typing import ParamSpec, TypeVar
 
+from service.cancellation import run_cancellable
 from service.errors import OverloadedError
-from service.wanted import work_until
 
 __all__ = ["Workers"]
 
@@ -61,7 +61,7 @@ class Workers:
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Call a function in a thread as soon as one is free, unless the caller is cancelled before.
 
-        A function that runs is told of a later cancellation by `service.wanted`.
+        A function that runs is told of a later cancellation by `service.cancellation`.
 
         Raises:
             OverloadedError: the queue is full.
@@ -78,8 +78,8 @@ class Workers:
         work = partial(function, *args, **kwargs)
         answer: asyncio.Future[_T] = loop.create_future()
         call = self._pool.submit(
-            copy_context().run, work_until, given_up, work
-        )  # `service.clock` knows whose work it is
+            copy_context().run, run_cancellable, given_up, work
+        )  # `service.telemetry.timing` knows whose work it is
         # When the thread is free: a cancelled caller leaves it working.
         call.add_done_callback(lambda call: _tell(loop, self._end, given_up, perf_counter() - started_s, call, answer))
         try:
@@ -90,10 +90,10 @@ class Workers:
             raise
 
     def close(self) -> None:
-        """Drop calls that wait, cancel those that run, and wait for their end."""
+        """Drop calls that wait, and cancel those that run without waiting for their end."""
         for given_up in self._begun:
             given_up.set()
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _end(self, given_up: Event, duration_s: float, call: Future[_T], answer: asyncio.Future[_T]) -> None:
         self._begun.remove(given_up)

@@ -1,6 +1,6 @@
 /* What ink there is in each column of a mask, the compiled part of columns.py.
 
-   Knows no Python. Nothing is read or written outside of what it was given. */
+   Nothing is read or written outside of what it was given. */
 
 #include <stddef.h>
 #include <stdint.h>

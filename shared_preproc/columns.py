@@ -1,4 +1,4 @@
-"""What ink there is in each column of a mask: how much, and where it begins. Knows no page and no lead.
+"""What ink there is in each column of a mask: how much, and where it begins.
 
 What is done is in `columns.c`.
 """

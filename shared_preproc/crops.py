@@ -1,4 +1,4 @@
-"""A page cut into its lead boxes. Knows no image format and no ink."""
+"""A page cut into its lead boxes."""
 
 from shared_preproc.layout import Layout
 from shared_preproc.leads import Lead

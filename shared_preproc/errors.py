@@ -1,8 +1,8 @@
 """What can be wrong with a page. No HTTP here: the service maps these to answers.
 
     PreprocError
-    +-- UnsupportedFormatError        not a JPEG or PNG, or a kind of them that cannot be read faithfully
-    +-- UndecodableImageError         a JPEG or PNG whose data is damaged or cut short
+    +-- UnsupportedFormatError        no supported picture, or a kind of one that cannot be read faithfully
+    +-- UndecodableImageError         a picture whose data is damaged or cut short
     +-- UnsuitableDimensionsError     a readable image that is not the size of a report page
     +-- NotAnEcgPageError             a picture of that size which is no ECG report page of the layout
     +-- UnreadableLeadsError          a report page some of whose leads cannot be read
@@ -47,7 +47,7 @@ class PreprocError(Exception):
 
 
 class UnsupportedFormatError(PreprocError):
-    """The bytes are no JPEG or PNG, or a variety that has no faithful 8-bit grayscale form."""
+    """The bytes are no picture of a supported kind, or one that has no faithful 8-bit grayscale form."""
 
 
 class UndecodableImageError(PreprocError):
@@ -55,14 +55,17 @@ class UndecodableImageError(PreprocError):
 
 
 class UnsuitableDimensionsError(PreprocError):
-    """Width or height is outside the layout's tolerance."""
+    """Width or height is outside the layout's tolerance, or the picture has more pixels than can be read."""
 
-    def __init__(self, width_px: int, height_px: int, *, expected: str) -> None:
-        super().__init__(
-            found=f"{width_px} x {height_px} px",
-            expected=expected,
-            remedy="Export the whole report page at its native resolution, uncropped and unscaled.",
-        )
+    def __init__(
+        self,
+        width_px: int,
+        height_px: int,
+        *,
+        expected: str,
+        remedy: str = "Export the whole report page at its native resolution, uncropped and unscaled.",
+    ) -> None:
+        super().__init__(found=f"{width_px} x {height_px} px", expected=expected, remedy=remedy)
         self.width_px = width_px
         self.height_px = height_px
 

@@ -1,13 +1,12 @@
 """Is this a report page of the layout, and can each lead be read? From what a person can check on the page.
 
-Knows no model: nothing here says how a heart is. The form printed around the signals, the drawn strokes, and what leads
-must satisfy together are each measured and held against a limit. What each is: docs/refusal.md.
+The form printed around the signals, the drawn strokes, and what leads
+must satisfy together are each measured and held against a limit. What each is: docs/evidence/refusal.md.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 
 from shared_preproc.columns import Columns, ink_columns
@@ -17,17 +16,35 @@ from shared_preproc.layout import Layout
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.page import Page
 from shared_preproc.pipeline import PageReading
+from shared_preproc.placement import EXPORT, Placement
 from shared_preproc.relations import beat_coincidence, lead_relations
 from shared_preproc.spec import PreprocSpec
 
-__all__ = ["Doubt", "EvidenceSpec", "examine"]
+__all__ = ["DOUBT_CODES", "Doubt", "EvidenceSpec", "examine", "missing_parts"]
+
+DOUBT_CODES = frozenset(
+    {
+        "beats_apart",
+        "copied_beats",
+        "form_unclear",
+        "frame_incomplete",
+        "lead_name_missing",
+        "leads_disagree",
+        "pulse_missing",
+        "page_cut",
+        "registration_doubtful",
+        "separator_missing",
+        "several_pages",
+    }
+)
+"""Every `Doubt.code` there is."""
 
 
 @dataclass(frozen=True)
 class EvidenceSpec:
     """How much of each evidence is asked for. In brackets: the worst of 409 development pages.
 
-    docs/refusal.md has the worst of either half of them. None of these numbers changes what a model is given.
+    docs/evidence/refusal.md has the worst of either half of them. None of these numbers changes what a model is given.
     """
 
     form: FormSpec = field(default_factory=FormSpec)
@@ -39,6 +56,10 @@ class EvidenceSpec:
     """Of each separator [0.714, as beats run along it]."""
     name_share: float = 0.97
     """Of a lead name's own strokes [1.0]."""
+    blurred_share: float = 0.6
+    """Of a pulse, or of a name's strokes, on a page that was resampled."""
+    residual_mm: float = 0.08
+    """Of the grid from its place after registration."""
     part_share: float = 0.5
     """Below this share of what is printed, a part of the form is missing and not only damaged."""
     parts: int = 3
@@ -80,47 +101,42 @@ class Doubt:
     message: str
 
 
-def examine(page: Page, reading: PageReading, spec: PreprocSpec, evidence: EvidenceSpec = _SPEC) -> tuple[Doubt, ...]:
+def examine(
+    page: Page,
+    reading: PageReading,
+    spec: PreprocSpec,
+    evidence: EvidenceSpec = _SPEC,
+    *,
+    placement: Placement = EXPORT,
+    form: Form | None = None,
+) -> tuple[Doubt, ...]:
     """Hold a page against the evidence that it is a report page of ``spec.layout`` whose leads were read.
 
-    ``reading`` is `read_page` of the same page. The doubts are in the order of the page: form, strokes, leads together.
+    ``reading`` is `read_page` of the same page, ``form`` its form, measured here if not given, and ``placement`` how it
+    came. The doubts are in the order of the page: form, strokes, leads together.
 
     Raises:
         NotAnEcgPageError: the printed form is not there, or beats are copies of one another.
         UnreadableLeadsError: the form is there, but leads have no curve, or the limb leads contradict one another.
     """
-    scaled, form = _form(page, spec.layout, evidence)
+    form = form or measure_form(page.gray, spec.layout, evidence.form)
+    missing = missing_parts(form, evidence, placement)
+    if len(missing) > _PARTS - evidence.parts:
+        raise NotAnEcgPageError(found="; ".join(missing))
     columns = {lead: ink_columns(mask) for lead, mask in reading.masks.items()}
     _refuse_unreadable(_dark_shares(page, spec.layout, evidence), columns, reading, evidence)
-    doubts = [*scaled, *_form_doubts(form, evidence), *_copies(columns, evidence)]
-    if not scaled:  # the levels of a scaled page are off by up to 0.2 mV, and no relation holds
-        doubts += _relations(reading, evidence)
-    return tuple(doubts)
+    on_form = (
+        _form_doubts(form, evidence) if placement.kind == "export" else _registration_doubts(form, evidence, placement)
+    )
+    return (*on_form, *_copies(columns, evidence), *_relations(reading, evidence))
 
 
-def _form(page: Page, layout: Layout, evidence: EvidenceSpec) -> tuple[list[Doubt], Form]:
-    """The form as it stands or, on a page of another size, as it stands once scaled to the layout's.
-
-    Raises:
-        NotAnEcgPageError: neither is there.
-    """
-    form = measure_form(page.gray, layout, evidence.form)
-    missing = _missing_parts(form, evidence)
-    if len(missing) <= _PARTS - evidence.parts:
-        return [], form
-    if (page.width_px, page.height_px) != (layout.width_px, layout.height_px):
-        gray = cv2.resize(page.gray, (layout.width_px, layout.height_px), interpolation=cv2.INTER_AREA)
-        scaled = measure_form(gray.astype(np.uint8, copy=False), layout, evidence.form)
-        if len(_missing_parts(scaled, evidence)) <= _PARTS - evidence.parts:
-            return [_scaled(page, layout)], scaled
-    raise NotAnEcgPageError(found="; ".join(missing))
-
-
-def _missing_parts(form: Form, evidence: EvidenceSpec) -> list[str]:
-    """In words, each part of the form of which less than half is there."""
-    pulses = sum(share >= evidence.pulse_share for share in form.pulses)
-    separators = sum(share >= evidence.separator_share for share in form.separators)
-    names = sum(share >= evidence.name_share for share in form.names.values())
+def missing_parts(form: Form, evidence: EvidenceSpec = _SPEC, placement: Placement = EXPORT) -> list[str]:
+    """Say in words which parts of the form are there by less than half."""
+    limits = _limits(evidence, placement)
+    pulses = sum(share >= limits.pulse_share for share in form.pulses)
+    separators = sum(share >= limits.separator_share for share in form.separators)
+    names = sum(share >= limits.name_share for share in form.names.values())
     parts = (
         (form.frame, f"the frame on {form.frame:.0%} of its line"),
         (pulses / len(form.pulses), f"{pulses} of {len(form.pulses)} calibration pulses"),
@@ -130,12 +146,36 @@ def _missing_parts(form: Form, evidence: EvidenceSpec) -> list[str]:
     return [words for share, words in parts if share < evidence.part_share]
 
 
-def _scaled(page: Page, layout: Layout) -> Doubt:
-    return Doubt(
-        "scaled_page",
-        f"The page was scaled from {layout.width_px} x {layout.height_px} to {page.width_px} x {page.height_px} px: "
-        f"its levels and times are read a little off.",
-    )
+def _limits(evidence: EvidenceSpec, placement: Placement) -> EvidenceSpec:
+    """What is asked of a form: less of one that was resampled, whose strokes are blurred."""
+    if placement.kind in {"export", "shifted"}:
+        return evidence
+    return replace(evidence, pulse_share=evidence.blurred_share, name_share=evidence.blurred_share)
+
+
+def _registration_doubts(form: Form, evidence: EvidenceSpec, placement: Placement) -> Iterator[Doubt]:
+    if placement.residual_mm is None:
+        yield Doubt("registration_doubtful", "The picture shows no grid: only pulses and separators place the page.")
+    elif placement.residual_mm > evidence.residual_mm:
+        yield Doubt(
+            "registration_doubtful",
+            f"The grid is {placement.residual_mm:.2f} mm off its printed place after registration; expected at most "
+            f"{evidence.residual_mm} mm.",
+        )
+    if placement.cut:
+        yield Doubt("page_cut", f"The picture does not show all of {', '.join(placement.cut)}.")
+    if placement.several:
+        yield Doubt("several_pages", "The picture shows more than one report page: the clearest one was read.")
+    limits = _limits(evidence, placement)
+    unclear = [f"the pulse of row {row}" for row, share in enumerate(form.pulses, 1) if share < limits.pulse_share]
+    unclear += [
+        f"the line after column {number}"
+        for number, share in enumerate(form.separators, 1)
+        if share < limits.separator_share
+    ]
+    unclear += [f"the name of {lead}" for lead in LEADS if form.names.get(lead, 1.0) < limits.name_share]
+    if unclear:
+        yield Doubt("form_unclear", f"After registration, the printed form is unclear: {', '.join(unclear)}.")
 
 
 def _form_doubts(form: Form, evidence: EvidenceSpec) -> Iterator[Doubt]:

@@ -1,4 +1,4 @@
-"""What is printed on every report page around its signals, and how much of it a page shows. Knows no signal.
+"""What is printed on every report page around its signals, and how much of it a page shows.
 
 Frame, calibration pulses, separators and lead names stand at the same pixels in all 409 development pages, whatever
 the heart. Each is measured as the share of its printed pixels that are found, so that a person can check it by eye.

@@ -1,11 +1,14 @@
-"""Where things stand on a report page. Knows no image."""
+"""Where things stand on a report page."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from shared_preproc.leads import LEADS, Lead
 
-__all__ = ["EDAN_3X4_R1", "Box", "Layout"]
+__all__ = ["EDAN_3X4_R1", "LARGEST_PX", "Box", "Layout", "check_range"]
+
+LARGEST_PX = 20_000
+"""Most rows or columns of a page that a layout can describe."""
 
 
 class Box(NamedTuple):
@@ -27,6 +30,16 @@ class Box(NamedTuple):
         return self.right - self.left
 
 
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Check that a number lies within ``low`` to ``high``.
+
+    Raises:
+        ValueError: it does not, or is not a number.
+    """
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}; expected {low} to {high}")
+
+
 @dataclass(frozen=True)
 class Layout:
     """One printed arrangement of the thirteen leads.
@@ -45,11 +58,21 @@ class Layout:
     lead_boxes: tuple[tuple[Lead, Box], ...]
 
     def __post_init__(self) -> None:
-        """Refuse a layout that a page cannot be read with.
+        """Reject a layout that no page can be read with.
 
         Raises:
-            ValueError: not each lead has exactly one box.
+            ValueError: a lead has no box or several, a box lies outside the page, or a number is out of range.
         """
+        check_range("width_px", self.width_px, 1, LARGEST_PX)
+        check_range("height_px", self.height_px, 1, LARGEST_PX)
+        check_range("tolerance_px", self.tolerance_px, 0, LARGEST_PX)
+        check_range("px_per_mm", self.px_per_mm, 0.1, 1000)
+        check_range("mm_per_mv", self.mm_per_mv, 0.1, 1000)
+        check_range("mm_per_s", self.mm_per_s, 0.1, 1000)
+        for lead, box in self.lead_boxes:
+            inside = 0 <= box.top < box.bottom <= self.height_px and 0 <= box.left < box.right <= self.width_px
+            if not inside:
+                raise ValueError(f"the box of {lead} lies outside the page")
         if sorted(self.leads) != sorted(LEADS):
             raise ValueError(
                 f"the layout has boxes for {', '.join(self.leads)}; expected one for each of {', '.join(LEADS)}"

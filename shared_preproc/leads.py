@@ -1,4 +1,4 @@
-"""The thirteen leads of a report page, by name. Knows no pixels."""
+"""The thirteen leads of a report page, by name."""
 
 from enum import StrEnum
 

@@ -3,7 +3,7 @@
    To the bit what OpenCV's GaussianBlur and threshold give for 8 bits. What OpenCV does to a page picture by picture is
    done here row by row, while a row is in the processor's nearest cache.
 
-   Knows no Python. Nothing is read or written outside of what it was given. */
+   Nothing is read or written outside of what it was given. */
 
 #include <float.h>
 #include <stddef.h>

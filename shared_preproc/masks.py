@@ -1,4 +1,4 @@
-"""A lead crop to its binary mask: smoothing, Otsu's threshold, ink against paper. Knows no lead and no model.
+"""A lead crop to its binary mask: smoothing, Otsu's threshold, ink against paper.
 
 The fast road of the method, in 8 bits throughout. `shared_preproc.reference` is the same in plain scikit-image; the
 two differ in a few of 100,000 pixels. What is done is in `masks.c`.

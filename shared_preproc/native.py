@@ -1,41 +1,46 @@
-"""The compiled part of the preprocessing: how it is made of the C files here, and how it is found. Knows no image.
+"""Compile the C files of this folder and load the result.
 
     python shared_preproc/native.py
 
-makes it, with the C compiler that the package `ziglang` brings, and with nothing else but Python: the program runs
-before anything of ours is installed. `make` does so wherever it is needed. Why: docs/decisions/0009-native.md.
+compiles with Zig, if this Python has the package `ziglang`, else with the machine's C compiler. It needs nothing but
+Python, so it runs before anything of ours is installed. Why: docs/decisions/0009-native.md.
 """
 
 import ctypes
 import hashlib
+import importlib.util
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-__all__ = ["NATIVE", "compile_native"]
+__all__ = ["GLIBC", "NATIVE", "compile_native"]
+
+GLIBC = "2.28"
+"""The oldest glibc that what Zig compiles runs on; wheels are named after it."""
 
 _HERE = Path(__file__).parent
 _SOURCES = sorted(_HERE.glob("*.c"))
 _WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 _CODE = ("-std=c11", "-O3", "-fPIC", "-shared", "-s")
 _EXACT = "-ffp-contract=off"  # the same bits on processors that could multiply and add in one step
-_GLIBC = "2.28"  # or a later one, whatever the machine has that compiles
 _WIDE = "avx2"
-"""What processors have since 2013, but not all that a virtual machine makes up: a build of its own."""
+"""An extension that x86 processors have had since 2013. Some virtual machines hide it, so it is a build of its own."""
 _DIGEST = "sources_sha256"
 
 
 def compile_native() -> None:
-    """Compile all that this machine, or one with a lesser processor, may load.
+    """Compile every build that a machine like this one may load.
 
     Raises:
-        subprocess.CalledProcessError: the compiler says no, or this Python has none.
+        FileNotFoundError: there is no C compiler.
+        subprocess.CalledProcessError: the compiler failed.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        # Last the one that `make` looks at.
+        # The build that `make` looks at comes last.
         for kind in (_WIDE, "") if platform.machine() == "x86_64" else ("",):
             _compile(kind, Path(scratch))
 
@@ -44,14 +49,24 @@ def _compile(kind: str, scratch: Path) -> None:
     library = _library(kind)
     made, digest = scratch / library.name, scratch / "digest.c"
     digest.write_text(f'const char {_DIGEST}[] = "{_sources_sha256()}";\n')
-    target = ["-target", f"{platform.machine()}-linux-gnu.{_GLIBC}"] if sys.platform == "linux" else []
-    processor = [f"-mcpu={platform.machine()}+{kind}"] if kind else []
-    command = [sys.executable, "-m", "ziglang", "cc", *target, *processor, *_WARNINGS, *_CODE, _EXACT, "-o", str(made)]
+    command = [*_compiler(kind), *_WARNINGS, *_CODE, _EXACT, "-o", str(made), str(digest), *map(str, _SOURCES), "-lm"]
     caches = {"ZIG_GLOBAL_CACHE_DIR": str(scratch), "ZIG_LOCAL_CACHE_DIR": str(scratch)}
-    subprocess.run([*command, str(digest), *map(str, _SOURCES)], check=True, env=os.environ | caches)  # noqa: S603 - our own
+    subprocess.run(command, check=True, env=os.environ | caches)  # noqa: S603 - our own
     beside = library.with_name(f".{library.name}.{os.getpid()}")
     beside.write_bytes(made.read_bytes())
     beside.replace(library)  # at once: another process may be loading it
+
+
+def _compiler(kind: str) -> list[str]:
+    """The command of the C compiler, told the processor to compile for."""
+    if importlib.util.find_spec("ziglang"):
+        target = ["-target", f"{platform.machine()}-linux-gnu.{GLIBC}"] if sys.platform == "linux" else []
+        processor = [f"-mcpu={platform.machine()}+{kind}"] if kind else []
+        return [sys.executable, "-m", "ziglang", "cc", *target, *processor]
+    found = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    if found is None:
+        raise FileNotFoundError("no C compiler: install gcc or clang, or the package of requirements/compiler.txt")
+    return [found, *([f"-m{kind}"] if kind else [])]
 
 
 def _library(kind: str) -> Path:
@@ -87,12 +102,15 @@ def _sources_sha256() -> str:
 
 def _unusable(library: Path, why: str) -> ImportError:
     return ImportError(
-        f"shared_preproc/{library.name} {why}: run `make native`, or shared_preproc/native.py by a Python that has "
-        f"the package of requirements/compiler.txt"
+        f"shared_preproc/{library.name} {why}: run `make native`, or `python shared_preproc/native.py` where there is "
+        f"a C compiler or the package of requirements/compiler.txt"
     )
 
 
 if __name__ == "__main__":
-    compile_native()
+    try:
+        compile_native()
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        sys.exit(f"native: {error}")
 else:
     NATIVE = _load(_kind())

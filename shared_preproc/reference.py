@@ -13,7 +13,7 @@ from skimage.filters import gaussian, threshold_otsu
 from shared_preproc.layout import Layout
 from shared_preproc.leads import Lead
 from shared_preproc.masks import INK, Mask
-from shared_preproc.page import on_white
+from shared_preproc.picture import on_white
 
 __all__ = ["reference_masks"]
 

@@ -1,4 +1,4 @@
-"""What leads of one page must satisfy together, whatever the heart, and by how much they miss it. Knows no pixel.
+"""What leads of one page must satisfy together, whatever the heart, and by how much they miss it.
 
 Limb leads are differences of three electrodes: II = I + III (Einthoven 1913), aVR + aVL + aVF = 0 (Goldberger 1942).
 The rhythm strip repeats II or III; in the second page column, where the augmented leads stand, 3/2 II = aVF - aVR and

@@ -1,4 +1,4 @@
-"""Beats of a rhythm strip, and what their times and shapes say in a few numbers. Knows no page and no class.
+"""Beats of a rhythm strip, and what their times and shapes say in a few numbers.
 
 A QRS is where the curve is steep and sharply bent: the energy of both, averaged over a QRS's width, is what beats are
 found in (after Pan and Tompkins 1985, IEEE Trans. Biomed. Eng. 32(3)). Whether it points up or down does not matter.

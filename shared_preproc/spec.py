@@ -1,11 +1,11 @@
-"""Every number the weights depend on, in one frozen value with a fingerprint. Knows no image and no setting."""
+"""Every number the weights depend on, in one frozen value with a fingerprint."""
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from shared_preproc.layout import EDAN_3X4_R1, Box, Layout
+from shared_preproc.layout import EDAN_3X4_R1, LARGEST_PX, Box, Layout, check_range
 
 __all__ = ["MASKS_150", "TRACES_50_HZ", "MaskTensor", "PreprocSpec", "TraceSpec", "TraceTensor"]
 
@@ -36,6 +36,21 @@ class TraceSpec:
     augmented_name_width_px: int = 52
     """The same for aVR, aVL and aVF."""
 
+    def __post_init__(self) -> None:
+        """Reject numbers by which no page can be read.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        check_range("rate_hz", self.rate_hz, 1, 10_000)
+        check_range("column_s", self.column_s, 0.1, 60)
+        check_range("stroke_px", self.stroke_px, 1, 100)
+        check_range("flank_px", self.flank_px, 0, 1000)
+        for row_px in (*self.zero_rows_px, self.start_px, self.name_width_px, self.augmented_name_width_px):
+            check_range("a row, column or width", row_px, 0, LARGEST_PX)
+        for row_px in self.name_rows_px:
+            check_range("name_rows_px", row_px, -LARGEST_PX, LARGEST_PX)
+
     def samples(self, box: Box, layout: Layout) -> int:
         """How many samples a lead has whose box is as wide as one column of leads, or as several."""
         columns = round(box.width_px / (self.column_s * layout.mm_per_s * layout.px_per_mm))
@@ -49,6 +64,15 @@ class MaskTensor:
     height_px: int
     width_px: int
     kind: Literal["masks"] = "masks"
+
+    def __post_init__(self) -> None:
+        """Reject a size that no graph takes.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        check_range("height_px", self.height_px, 1, LARGEST_PX)
+        check_range("width_px", self.width_px, 1, LARGEST_PX)
 
 
 @dataclass(frozen=True)
@@ -74,6 +98,15 @@ class PreprocSpec:
     """Half width of the smoothing kernel; 4 sigma, where scikit-image cuts it off."""
     tensor: MaskTensor | TraceTensor
     """What the graph takes, one page of it."""
+
+    def __post_init__(self) -> None:
+        """Reject numbers by which no page can be read.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        check_range("gaussian_sigma_px", self.gaussian_sigma_px, 0.01, 100)
+        check_range("gaussian_radius_px", self.gaussian_radius_px, 0, 1000)
 
     @property
     def trace(self) -> TraceSpec:

@@ -1,4 +1,4 @@
-"""Masks or traces to the array that a bundle's graph takes. Knows no model.
+"""Masks or traces to the array that a bundle's graph takes.
 
 Scaling, channels and everything else that a network does to its input happen inside the graph.
 """

@@ -4,7 +4,7 @@
    Each lead is looked at for itself, in its window: the rows around its zero line, as far as there is ink. Columns
    count from the box's left edge, rows from the window's first, and those of a Lead from the page's.
 
-   Knows no Python. Whatever the masks hold, nothing is read or written outside of what it was given. */
+   Whatever the masks hold, nothing is read or written outside of what it was given. */
 
 #include <math.h>
 #include <stdbool.h>

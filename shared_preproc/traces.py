@@ -1,4 +1,4 @@
-"""Masks to the drawn curve in millivolt: gaps bridged, the pen's width undone, sampled. Knows no model.
+"""Masks to the drawn curve in millivolt: gaps bridged, the pen's width undone, sampled.
 
 The pen turns a curve into a band: its upper edge is the curve's running maximum over the pen's width plus half a pen,
 its lower edge the running minimum less half a pen. The opposite running extremes undo both (grayscale closing and

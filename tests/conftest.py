@@ -1,24 +1,13 @@
-"""Fixtures: the shared data, which is not part of the project, and a short training run on synthetic pages."""
+"""Fixtures of the shared data, which is not part of the project."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from trainer.config import TrainConfig
-from trainer.dataset import read_pages
-from trainer.prepare import prepare
-from trainer.run import Run
-from trainer.synth import synthesize
-
-if TYPE_CHECKING:
-    from tests.fusion_run import FusionRun
-    from trainer.evaluate import Evaluation
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before a test imports TensorFlow
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -49,73 +38,3 @@ def published_pages(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("published")
     subprocess.run([sys.executable, shared_dir / "data" / "unpack", folder, "--published"], check=True)
     return folder
-
-
-@pytest.fixture(scope="session")
-def synthetic_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eighty labelled pages: the smallest set whose every class reaches each twentieth."""
-    folder = tmp_path_factory.mktemp("synthetic")
-    synthesize(folder, count=80, seed=0)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def prepared(synthetic_pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The lead images of `synthetic_pages`, leak-free."""
-    folder = tmp_path_factory.mktemp("lead-images") / "prepared"
-    prepare(read_pages(synthetic_pages, synthetic_pages / "records.csv"), folder, "leak-free", 0)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def few_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty-four labelled synthetic pages: enough to train on for a moment."""
-    folder = tmp_path_factory.mktemp("few")
-    synthesize(folder, count=24, seed=1)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def few_prepared(few_pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The lead images of `few_pages`."""
-    folder = tmp_path_factory.mktemp("few-lead-images") / "prepared"
-    prepare(read_pages(few_pages), folder, "published", 0)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def trained(few_prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A CRNN after one epoch on `few_pages`."""
-    from trainer.train import train  # noqa: PLC0415 - TensorFlow only where a network is trained
-
-    return train(few_prepared, tmp_path_factory.mktemp("runs") / "crnn", TrainConfig("crnn", epochs=1))
-
-
-@pytest.fixture(scope="session")
-def evaluated(trained: Run) -> Run:
-    """`trained`, converted to the graph that is served and scored with it."""
-    from trainer.score import score  # noqa: PLC0415 - as above
-
-    score(trained)
-    return trained
-
-
-@pytest.fixture(scope="session")
-def evaluation(synthetic_pages: Path, tmp_path_factory: pytest.TempPathFactory) -> "Evaluation":
-    """A quick evaluation on `synthetic_pages`, of all that is not slow."""
-    from trainer.evaluate import Evaluation  # noqa: PLC0415 - as above
-
-    pages = read_pages(synthetic_pages, synthetic_pages / "records.csv")
-    evaluation = Evaluation(pages, tmp_path_factory.mktemp("evaluation"), quick=True)
-    evaluation.run()
-    return evaluation
-
-
-@pytest.fixture(scope="session")
-def fusion_run(
-    evaluation: "Evaluation", synthetic_pages: Path, tmp_path_factory: pytest.TempPathFactory
-) -> "FusionRun":
-    """A bundle of two readers by `trainer run --quick`, which takes up `evaluation`."""
-    from tests.fusion_run import run_fusion  # noqa: PLC0415 - as above
-
-    return run_fusion(evaluation, synthetic_pages, tmp_path_factory.mktemp("fusion"))

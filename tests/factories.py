@@ -11,7 +11,7 @@ from PIL import Image
 
 from shared_preproc.layout import EDAN_3X4_R1
 from shared_preproc.leads import Lead
-from trainer.synth import synth_jpeg, synth_page
+from synthetic.pages import synth_jpeg, synth_page
 
 Pixels = NDArray[np.uint8]
 
@@ -157,9 +157,9 @@ def png_in_chunks(count: int) -> bytes:
     return page + count * _chunk(b"prVt", b"") + end
 
 
-def gif() -> bytes:
-    """A page in a format that is not accepted."""
-    return encoded(_page(), "GIF")
+def heic() -> bytes:
+    """The start of a photograph of a kind that is not read."""
+    return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 
 
 def rotated_jpeg(orientation: int) -> bytes:
@@ -195,6 +195,13 @@ def page_without_leads_png(*leads: Lead, seed: int = 0) -> bytes:
     for lead in leads or (Lead.II, Lead.AVL, Lead.V2, Lead.V5):
         box = dict(EDAN_3X4_R1.lead_boxes)[lead]
         page[box.top : box.bottom, box.left : box.right] = 255
+    return encoded(Image.fromarray(page), "PNG", compress_level=1)
+
+
+def page_without_a_pulse_png() -> bytes:
+    """A page whose second calibration pulse is covered."""
+    page = page_array().copy()
+    page[670:790, 90:140] = 255
     return encoded(Image.fromarray(page), "PNG", compress_level=1)
 
 

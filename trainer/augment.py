@@ -17,7 +17,7 @@ Traces = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How much a page is varied. Stronger values change nothing beyond chance (docs/experiments.md)."""
+    """How much a page is varied. Stronger values change nothing beyond chance (docs/evidence/experiments.md)."""
 
     page_gain: float = 0.15
     """Standard deviation of the logarithm of a factor common to all leads."""

@@ -66,7 +66,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class ClassNetworkConfig:
-    """How the class network is trained; chosen as docs/experiments.md says."""
+    """How the class network is trained; chosen as docs/evidence/experiments.md says."""
 
     epochs: int = 60
     batch_size: int = 32
@@ -87,7 +87,7 @@ class ClassNetworkConfig:
 
 @dataclass(frozen=True)
 class FindingsConfig:
-    """How the findings network is trained; chosen as docs/experiments.md says."""
+    """How the findings network is trained; chosen as docs/evidence/experiments.md says."""
 
     epochs: float = 46.0
     """Views of each recording."""

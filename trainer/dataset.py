@@ -1,4 +1,4 @@
-"""The class folders on disk, as a list of labelled pages. Knows no pixel beyond the header and no split."""
+"""The class folders on disk, as a list of labelled pages."""
 
 import csv
 import hashlib

@@ -1,6 +1,6 @@
 """Pictures that are no report page, and report pages that were spoiled: what must never be classified in silence.
 
-Knows no evidence and no model. All are uint8 (layout.height_px, layout.width_px), 0 black to 255 white.
+All are uint8 (layout.height_px, layout.width_px), 0 black to 255 white.
 """
 
 import io
@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from shared_preproc.layout import EDAN_3X4_R1, Box, Layout
 from shared_preproc.leads import Lead
 from shared_preproc.page import Gray
-from trainer.render import Header, Signals, render_page
-from trainer.stationery import blank_form
+from synthetic.render import Header, Signals, render_page
+from synthetic.stationery import blank_form
 
 __all__ = ["Picture", "charts", "drawn_curves", "fitted", "noises", "photographs", "spoiled"]
 

@@ -23,7 +23,7 @@ _Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fusion:
-    """How two answers become one; chosen as docs/experiments.md says."""
+    """How two answers become one; chosen as docs/evidence/experiments.md says."""
 
     cap: float = 2.5
     """The class network's log probabilities count as no lower than minus this."""

@@ -1,4 +1,4 @@
-"""How sure a share or a mean is, from few pages. Knows no class and no model.
+"""How sure a share or a mean is, from few pages.
 
 Pages of one record are not independent, so whole records are drawn again (percentile bootstrap over groups; Efron and
 Tibshirani 1993, chapters 8 and 13). Every drawing is seeded: the same pages give the same interval.

@@ -1,4 +1,4 @@
-"""Probabilities and labels to figures. Knows no file and no model."""
+"""Probabilities and labels to figures."""
 
 from collections.abc import Sequence
 from statistics import fmean

@@ -1,4 +1,4 @@
-"""Every page of a protocol, read once: what each network and each baseline takes of it. Knows no split and no model."""
+"""Every page of a protocol, read once: what each network and each baseline takes of it."""
 
 import os
 from collections.abc import Sequence

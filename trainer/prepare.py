@@ -1,4 +1,4 @@
-"""Pages to lead images on disk, split by split, through the shared preprocessing. Knows no model.
+"""Pages to lead images on disk, split by split, through the shared preprocessing.
 
 `OUT/<split>/<class>/<page>/lead_01.png` … `lead_13.png`, mode L, page order, as the published method stores them;
 `OUT/prepared.json` says how. The folder appears when all of it is there.

@@ -1,4 +1,4 @@
-"""Which page trains, which validates, which tests. Knows no pixel.
+"""Which page trains, which validates, which tests.
 
 Two protocols: ``published`` is what the literature does with this data set (random over all files, copies and all),
 ``leak-free`` is what a figure may be believed under.

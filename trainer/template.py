@@ -1,4 +1,4 @@
-"""What a page gives away without its curves: the paper, and the names printed beside them. Knows no model.
+"""What a page gives away without its curves: the paper, and the names printed beside them.
 
 A class that can be told from these is told by the stationery, not by the heart.
 """

@@ -1,4 +1,4 @@
-"""Lead images to a trained network, an epoch at a time, resumable after a kill. Knows no metric beyond the loss's."""
+"""Lead images to a trained network, an epoch at a time, resumable after a kill."""
 
 import sys
 from pathlib import Path

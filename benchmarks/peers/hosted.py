@@ -1,4 +1,4 @@
-"""The very functions of the service, for other hosts: a page in, the service's own answer out. Knows no host.
+"""The very functions of the service, for other hosts: a page in, the service's own answer out.
 
 Runs in the environment of a peer, which has neither FastAPI's extras nor anything else that only the service needs.
 """
@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import OnnxClassifier
 from service.classify import LoadedModel, classify
-from service.schemas import Classification
+from service.models.catalog import Catalog
+from service.models.onnx import OnnxClassifier
+from service.schemas.classification import Classification
 
 __all__ = ["MODEL", "MODELS_DIR", "PORT", "WORKERS", "Hosted"]
 

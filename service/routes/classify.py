@@ -1,21 +1,49 @@
-"""POST /classify."""
+"""POST /classify: JSON, or the form of a hospital record that the client accepts."""
 
+import json
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from service import errors
 from service.answers import Answer
 from service.classify import classify
-from service.dependencies import PROTECTED, DeadlineHeader, IdempotencyKeyHeader, asked_by, service_of
 from service.problems import refusal
-from service.routes.page_request import PAGE_BODY, PageQuery, WorkRoute, page_problems
-from service.schemas import Classification
+from service.results.codes import Subject
+from service.results.fhir import FHIR_MEDIA_TYPE, fhir_transaction
+from service.results.hl7 import HL7_MEDIA_TYPE, hl7_message
+from service.routes.common import (
+    PAGE_BODY,
+    PROTECTED,
+    DeadlineHeader,
+    IdempotencyKeyHeader,
+    PageQuery,
+    WorkRoute,
+    asked_by,
+    page_problems,
+    service_of,
+)
+from service.schemas.classification import Classification
 from shared_preproc.errors import PreprocError
 
 __all__ = ["router"]
+
+_JSON = "application/json"
+_MEDIA_TYPES = (_JSON, FHIR_MEDIA_TYPE, HL7_MEDIA_TYPE)
+_VARY = {"Vary": "Accept"}
+_Identifier = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,64}$")]
+
+
+class SubjectHeaders(BaseModel):
+    """Whose ECG it is: for FHIR and HL7 only; never logged, recorded or read off the page."""
+
+    x_patient_id: Annotated[_Identifier | SkipJsonSchema[None], Field(description="The patient's id.")] = None
+    x_order_number: Annotated[_Identifier | SkipJsonSchema[None], Field(description="The placer's order.")] = None
+
 
 router = APIRouter(tags=["classification"], route_class=WorkRoute, dependencies=PROTECTED)
 
@@ -38,10 +66,15 @@ class ClassifyQuery(PageQuery):
 async def classify_page(
     request: Request,
     query: Annotated[ClassifyQuery, Query()],
+    subject: Annotated[SubjectHeaders, Header()],
     idempotency_key: IdempotencyKeyHeader = None,
     deadline_ms: DeadlineHeader = None,
 ) -> Response:
-    """How probable each class is, for the page and for each of its thirteen leads, and whether a person has to look."""
+    """How probable each class is, for the page and for each of its thirteen leads, and whether a person has to look.
+
+    With `Accept: application/fhir+json` the answer is a FHIR R4 transaction, with `application/hl7-v2` an ORU^R01
+    message. `X-Patient-ID` and `X-Order-Number` go into either, and nowhere else.
+    """
     service = service_of(request)
     # Whatever can be refused without the body is refused before it is read.
     service.answers.check_recorded()
@@ -57,13 +90,22 @@ async def classify_page(
         )
         asked = asked_by(request, idempotency_key)
         answer, replayed = await service.answers.give(asked, model.manifest, page, classified)
-    response = _response(answer)
+    accept = request.headers.get("accept", "")
+    response = _response(answer, accept, Subject(subject.x_patient_id, subject.x_order_number))
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: Answer, accept: str, subject: Subject) -> Response:
     if isinstance(answer.content, PreprocError):
         return refusal(answer.content, answer.first_request_id)
-    return Response(answer.content, media_type="application/json")
+    media_type = min((name for name in _MEDIA_TYPES if name in accept), key=accept.index, default=_JSON)
+    if media_type == _JSON:
+        return Response(answer.content, media_type=_JSON, headers=_VARY)
+    result, now = Classification.model_validate_json(answer.content), datetime.now(UTC)
+    if media_type == FHIR_MEDIA_TYPE:
+        content = json.dumps(fhir_transaction(result, subject, now), ensure_ascii=False).encode()
+    else:
+        content = hl7_message(result, subject, now)
+    return Response(content, media_type=media_type, headers=_VARY)

@@ -1,15 +1,18 @@
-"""Whether the service lives and whether requests should come here. Knows HTTP only."""
+"""GET /health: liveness and readiness. GET /metrics: counters for Prometheus."""
 
 from fastapi import APIRouter, Request
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.responses import PlainTextResponse
 
 from service import __version__, errors
-from service.dependencies import service_of
 from service.problems import problem_responses
-from service.schemas import Health, Liveness
+from service.routes.common import service_of
+from service.schemas.classification import Health, Liveness
 
-__all__ = ["router"]
+__all__ = ["metrics_router", "router"]
 
 router = APIRouter(prefix="/health", tags=["health"])
+metrics_router = APIRouter(tags=["health"])
 
 _NOT_READY = problem_responses(errors.NotReadyError, errors.AuditUnavailableError)
 
@@ -38,3 +41,9 @@ async def ready(request: Request) -> Health:
 async def live() -> Liveness:
     """200 as long as the process is not stuck: restarting helps only when this fails."""
     return Liveness()
+
+
+@metrics_router.get("/metrics", summary="What is counted, for Prometheus", response_class=PlainTextResponse)
+async def metrics(request: Request) -> PlainTextResponse:
+    """Counters and gauges in Prometheus' text format; answered without a worker, whatever the load."""
+    return PlainTextResponse(service_of(request).metrics.text(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

@@ -1,13 +1,13 @@
-"""GET /models, and what one of them says about itself. Knows HTTP only."""
+"""GET /models, and the card of one model."""
 
 import asyncio
 
 from fastapi import APIRouter, Request
 
 from service import errors
-from service.dependencies import ACCESS_REFUSALS, PROTECTED, service_of
-from service.model_schemas import BrokenModel, DefaultEntry, ModelCard, ModelEntry, ModelList
 from service.problems import problem_responses
+from service.routes.common import ACCESS_REFUSALS, PROTECTED, service_of
+from service.schemas.models import BrokenModel, DefaultEntry, ModelCard, ModelEntry, ModelList
 
 __all__ = ["router"]
 

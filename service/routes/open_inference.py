@@ -17,14 +17,13 @@ from starlette.responses import Response
 
 from service import __version__
 from service.answers import Asked, RefusedPageError
+from service.cancellation import check_cancelled
 from service.classify import ClassificationResult, LoadedModel, classify
-from service.dependencies import PROTECTED, DeadlineHeader, asked_by, service_of
 from service.errors import InvalidInferenceError, ServiceError
 from service.open_inference import InferenceAnswer, ModelMetadata, encode_answer, parse_request
 from service.problems import KINDS, refusal_headers
-from service.routes.page_request import WorkRoute
+from service.routes.common import PROTECTED, DeadlineHeader, WorkRoute, asked_by, service_of
 from service.upload import read_raw
-from service.wanted import check_wanted
 from shared_preproc.errors import PreprocError
 
 __all__ = ["infer_router", "open_router", "router"]
@@ -185,7 +184,7 @@ async def infer(request: Request, asked: Annotated[_Asked, Depends(_asked)]) -> 
             answer, results = await service.workers.run(_infer, body, asked)
         except RefusedPageError as refused:
             service.answers.note_refusal(asked.by, asked.model.manifest, refused)
-            raise refused.cause from None
+            return _refusal(request, refused.cause, f"Page {refused.number}. ")
         service.answers.note_results(asked.by, results)
     if answer.json_bytes is None:
         return Response(answer.body, media_type="application/json")
@@ -197,12 +196,12 @@ async def infer(request: Request, asked: Annotated[_Asked, Depends(_asked)]) -> 
 def _infer(body: bytes, asked: _Asked) -> tuple[InferenceAnswer, Sequence[ClassificationResult]]:
     inference = parse_request(body, asked.json_bytes)
     results = []
-    for page in inference.pages:
-        check_wanted()
+    for number, page in enumerate(inference.pages, 1):
+        check_cancelled()
         try:
             results.append(classify(page, asked.model))
         except PreprocError as error:
-            raise RefusedPageError(page, error) from error
+            raise RefusedPageError(page, number, error) from error
     return encode_answer(inference, results, asked.by.request_id), results
 
 
@@ -210,8 +209,8 @@ def _reference(model: str, version: str | None) -> str:
     return model if version is None else f"{model}/{version}"
 
 
-def _refusal(request: Request, error: ServiceError | PreprocError) -> Response:
+def _refusal(request: Request, error: ServiceError | PreprocError, which: str = "") -> Response:
     kind = KINDS[type(error)]
-    request.state.problem_code = kind.code  # for whoever counts answers
-    words = f"{kind.code}: {kind.title}. Found: {error.found}. Expected: {error.expected}. {error.remedy}"
+    request.state.problem_code = kind.code  # for log and metrics
+    words = f"{kind.code}: {which}{kind.title}. Found: {error.found}. Expected: {error.expected}. {error.remedy}"
     return Response(Refusal(error=words).model_dump_json(), kind.status, refusal_headers(error), "application/json")

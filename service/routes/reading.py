@@ -5,10 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from service.dependencies import PROTECTED, DeadlineHeader, service_of
 from service.reading import read_leads
-from service.reading_schemas import PageReadingAnswer
-from service.routes.page_request import PAGE_BODY, PageQuery, WorkRoute, page_problems
+from service.routes.common import PAGE_BODY, PROTECTED, DeadlineHeader, PageQuery, WorkRoute, page_problems, service_of
+from service.schemas.reading import PageReadingAnswer
 from shared_preproc.spec import PreprocSpec
 
 __all__ = ["router"]

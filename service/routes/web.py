@@ -1,4 +1,4 @@
-"""The pages for people: static files of this package, nothing from elsewhere. Knows HTTP only."""
+"""The pages for people: static files of this package."""
 
 from os import PathLike, stat_result
 from pathlib import Path

@@ -101,14 +101,14 @@ const SEEN = new Map([
 ]);
 
 function origin(answer) {
-  const { model, image, timings_ms, seen_in_training, request_id } = answer;
+  const { model, image, source, timings_ms, seen_in_training, request_id } = answer;
   return definitions([
     ["Model", element("a", modelName(model), { href: `#model-${modelRef(model)}` })],
     watch(answer),
     ...(answer.policy === "site" ? [["Thresholds", SITE_POLICY]] : []),
     ["Seen in training", SEEN.get(seen_in_training)],
-    ["Page", `${image.format}, ${image.width_px} × ${image.height_px} px, read in ${milliseconds(timings_ms.total)}`],
-    ["SHA-256 of it", element("code", image.sha256)],
+    ["Page", `${image ? `${image.format}, ${image.width_px} × ${image.height_px} px.` : source.how} Read in ${milliseconds(timings_ms.total)}`],
+    ["SHA-256 of it", element("code", (image ?? source).sha256)],
     ["Answered", moment(new Date())],
     ["Request", element("code", request_id)],
   ]);

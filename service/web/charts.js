@@ -1,4 +1,4 @@
-// Charts of figures, each with its numbers as a table. Knows no model.
+// Charts of figures, each with its numbers as a table.
 
 import { drawn, element, table } from "./elements.js";
 import { capital, number } from "./words.js";

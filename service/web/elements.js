@@ -1,4 +1,4 @@
-// Elements built from text: nothing that was received is ever parsed as HTML. Knows no answer.
+// Elements built from text: nothing that was received is ever parsed as HTML.
 
 export const byId = (id) => document.getElementById(id);
 

@@ -23,7 +23,7 @@ function found({ findings }) {
 
 async function asText(answer) {
   const { decision, predicted_class, probabilities, reasons, seen_in_training } = answer;
-  const { quality, model, image, request_id } = answer;
+  const { quality, model, image, source, request_id } = answer;
   const [title, words] = DECISIONS[decision];
   return [
     `${title}. Most probable: ${className(predicted_class)}`,
@@ -38,7 +38,7 @@ async function asText(answer) {
     await watch(answer),
     ...(answer.policy === "site" ? [`Thresholds: ${SITE_POLICY}`] : []),
     `Model: ${modelName(model)}, SHA-256 ${model.sha256}`,
-    `Page: SHA-256 ${image.sha256}`,
+    `Page: SHA-256 ${(image ?? source).sha256}`,
     `Request: ${request_id}`,
     INTENDED_USE(),
   ].join("\n");

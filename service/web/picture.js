@@ -1,4 +1,4 @@
-// The uploaded picture, decoded by the browser and drawn on canvases: none of it becomes an address. Knows no answer.
+// The uploaded picture, decoded by the browser and drawn on canvases: none of it becomes an address.
 
 import { element } from "./elements.js";
 

@@ -8,7 +8,7 @@ export const FAULT = {
   title: "This page failed",
   found: "A fault in the page itself",
   expected: "An answer that it can show",
-  remedy: "Reload the page and try again; if it stays, tell whoever runs the service.",
+  remedy: "Reload the page and try again; if it stays, tell the operator.",
   request_id: "unknown",
 };
 

@@ -1,4 +1,4 @@
-// A part of the page that opens and closes, and is drawn when it is first open. Knows not what it shows.
+// A part of the page that opens and closes, and is drawn when it is first open.
 
 import { element } from "./elements.js";
 

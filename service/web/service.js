@@ -1,4 +1,4 @@
-// Talks to the service: every address is relative, so that it works behind a proxy's prefix. Knows no element.
+// Talks to the service: every address is relative, so that it works behind a proxy's prefix.
 
 import { askForKey, authorization } from "./key.js";
 import { modelRef } from "./words.js";

@@ -1,4 +1,4 @@
-// What a model's thresholds are worth, in words. Knows no element.
+// What a model's thresholds are worth, in words.
 //
 // Thresholds look better on the pages they were chosen on than they are. So what they gave on other pages is told first,
 // where the model's card has it, and what they gave where they were chosen is always called that.

@@ -1,4 +1,4 @@
-// The ways in which a page gets here: chosen, dropped, pasted, or the synthetic one. Knows not what becomes of it.
+// The ways in which a page gets here: chosen, dropped, pasted, or the synthetic one.
 
 import { byId } from "./elements.js";
 

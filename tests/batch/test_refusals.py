@@ -15,7 +15,7 @@ from service.problems import KINDS
 from shared_preproc.errors import PreprocError
 from tests.batch.archive import LIMIT_S, Program, rows_of
 from tests.conftest import REPOSITORY
-from tests.factories import blank_png, gif
+from tests.factories import blank_png, page_jpeg
 from tests.service.small_disk import require_namespaces
 
 ON_A_SMALL_DISK = """
@@ -167,6 +167,6 @@ def test_fault_in_one_page_is_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
 
     reader = PageReader("tiny/1")
     monkeypatch.setattr("batch.pages.classify", fail)
-    assert reader.read(gif())["refusal"] == "internal_error"
+    assert reader.read(page_jpeg())["refusal"] == "internal_error"
     monkeypatch.undo()
     assert reader.read(blank_png())["refusal"] == "not_an_ecg_page"

@@ -1,4 +1,4 @@
-"""The request that README.md shows, and its answer: ``python -m tests.contract.readme_answer`` writes it anew."""
+"""Update the answer in README.md from the shipped model: ``python -m tests.contract.readme_answer``."""
 
 import json
 import re
@@ -17,21 +17,22 @@ __all__ = ["real_answer", "shortened", "shown_answer"]
 README = REPOSITORY / "README.md"
 MODELS = REPOSITORY / "models"
 WIDTH = 118
-FINDINGS_SHOWN = 3
+SHOWN = ("predicted_class", "probabilities", "decision", "reasons", "readers", "findings", "quality", "model")
+FINDINGS_SHOWN = 2
 FINDINGS_LEFT_OUT = "… 32 in all"
-LEADS_LEFT_OUT = "… then II III aVR aVL aVF V1 V2 V3 V4 V5 V6 and rhythm_strip: 13 in all"
+DIGITS = 3
 _BLOCK = re.compile(r"(?<=```json\n).*?(?=\n```)", re.DOTALL)
 
 
 def shown_answer() -> dict[str, Any]:
-    """What README.md says that the service answers."""
+    """Read the answer in README.md."""
     (block,) = _BLOCK.findall(README.read_text())
     answer: dict[str, Any] = json.loads(block)
     return answer
 
 
 def real_answer(folder: Path) -> dict[str, Any]:
-    """What the service answers with the shipped model; pages are drawn into ``folder``, as README.md says."""
+    """Run the README's commands in ``folder`` with the shipped model and return the service's answer."""
     with chdir(folder):
         assert main(_command(".venv/bin/python -m trainer synth")[3:]) == 0
         (form,) = (word for word in _command("curl") if word.startswith("file=@"))
@@ -42,19 +43,31 @@ def real_answer(folder: Path) -> dict[str, Any]:
 
 
 def shortened(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer with its first lead and its first findings alone."""
-    findings = [*answer["findings"][:FINDINGS_SHOWN], FINDINGS_LEFT_OUT]
-    return answer | {"findings": findings, "leads": [answer["leads"][0], LEADS_LEFT_OUT]}
+    """Keep the fields in `SHOWN` and the first findings; round all numbers to `DIGITS` digits."""
+    shown = {name: answer[name] for name in SHOWN}
+    shown["quality"] = {name: value for name, value in shown["quality"].items() if name != "coverage"}
+    shown["model"] = {name: shown["model"][name] for name in ("name", "version")}
+    shown["findings"] = [*shown["findings"][:FINDINGS_SHOWN], FINDINGS_LEFT_OUT]
+    rounded: dict[str, Any] = _rounded(shown)
+    return rounded
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def _command(start: str) -> list[str]:
-    """The words of the README's command that starts so."""
+    """Return the words of the README's only command that starts with ``start``."""
     (line,) = (line for line in README.read_text().splitlines() if line.startswith(start))
     return shlex.split(line)
 
 
 def _written(answer: dict[str, Any]) -> str:
-    """The answer as JSON, each field on a line of its own or, where `WIDTH` is too little, on several."""
+    """Format the answer as JSON: one line a field, or several where `WIDTH` requires it."""
     return "{\n" + ",\n".join(f' "{name}": {_laid_out(value, 2)}' for name, value in answer.items()) + "\n}"
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-TRAINING_STACK = ("keras", "matplotlib", "scipy", "skimage", "sklearn", "tensorflow", "tf2onnx", "tqdm", "trainer")
+TRAINING_STACK = frozenset(
+    ["keras", "matplotlib", "scipy", "skimage", "sklearn", "synthetic", "tensorflow", "tf2onnx", "tqdm", "trainer"]
+)
 WEB_STACK = ("fastapi", "pydantic_settings", "service", "starlette", "uvicorn")
 
 LOADED = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"

@@ -13,8 +13,8 @@ from PIL import Image
 from benchmarks.reencoding import REENCODINGS, without_metadata
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import OnnxClassifier
+from service.models.catalog import Catalog
+from service.models.onnx import OnnxClassifier
 from shared_preproc.layout import Layout
 from shared_preproc.page import Gray, decode_page
 from shared_preproc.pipeline import preprocess

@@ -84,6 +84,7 @@ def answers_about(sha256: list[str], known: KnownAnswers, bundle: Bundle) -> Ans
     return given
 
 
+@pytest.mark.campaign
 def test_external_figures_are_those_of_the_answers(
     bundle: Bundle, card: dict[str, Any], decision: DecisionPolicy, known: KnownAnswers, recordings: SignalSet
 ) -> None:

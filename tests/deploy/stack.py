@@ -68,7 +68,7 @@ class Stack:
 
     def new_key(self, key_id: str) -> tuple[str, str]:
         """Make a key: its line for the file, and the key."""
-        made = self._compose(("run", "--rm", "-T", "--no-deps", "service", "service.keys", "new", key_id))
+        made = self._compose(("run", "--rm", "-T", "--no-deps", "service", "service.auth.keys", "new", key_id))
         return made.stdout, made.stderr.split()[-1]
 
     def client(self) -> httpx.Client:

@@ -43,7 +43,7 @@ def test_every_setting_is_one(file: str) -> None:
     assert {name.removeprefix("ECG_").lower() for name in given} <= set(Settings.model_fields)
 
 
-def test_the_grace_period_is_longer_than_what_the_service_takes_to_stop() -> None:
+def test_grace_period_outlasts_shutdown() -> None:
     grace_s = int(services(COMPOSE[0])["service"]["stop_grace_period"].removesuffix("s"))
     defaults = Settings()
     assert grace_s > defaults.drain_delay_s + defaults.shutdown_grace_s

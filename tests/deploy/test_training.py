@@ -8,6 +8,7 @@ import pytest
 
 from tests.deploy.stack import Stack
 from tests.factories import page_jpeg
+from trainer.synth import synthesize
 
 pytestmark = pytest.mark.engine
 
@@ -37,9 +38,10 @@ class Sender(threading.Thread):
                 time.sleep(PAUSE_S)
 
 
-def test_the_service_takes_over_what_was_trained(stack: Stack, few_pages: Path) -> None:
-    few_pages.chmod(0o755)  # the container's user has to read it
-    stack.variables["DATA"] = str(few_pages)
+def test_the_service_takes_over_what_was_trained(stack: Stack, tmp_path: Path) -> None:
+    synthesize(tmp_path, count=24, seed=1)
+    tmp_path.chmod(0o755)  # the container's user has to read it
+    stack.variables["DATA"] = str(tmp_path)
     before = stack.state()["State"]["StartedAt"]
     sender = Sender(stack)
     sender.start()

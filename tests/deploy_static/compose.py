@@ -1,4 +1,4 @@
-"""docker-compose.yml as it is without a file or a variable of its operator's. Knows no engine."""
+"""docker-compose.yml as it is without a file or a variable of its operator's."""
 
 import re
 from functools import cache

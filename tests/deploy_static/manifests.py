@@ -1,4 +1,4 @@
-"""What kustomize makes of k8s/, and how to find one's way in it. Knows nothing of what is right.
+"""What kustomize makes of k8s/, and how to find one's way in it.
 
 ``python -m tests.deploy_static.manifests FOLDER`` writes a file for each kustomization, for checkov.
 """

@@ -24,7 +24,7 @@ from tests.service.process import Process, environment, running
 
 CLIENTS = 8
 TIMEOUT_S = 120
-OF_THE_CLUSTER = ("HOST", "PORT", "MODELS_DIR", "KEYS_FILE", "METRICS_HOST", "METRICS_PORT")
+OF_THE_CLUSTER = ("HOST", "PORT", "MODELS_DIR", "KEYS_FILE", "METRICS_PORT")
 
 
 def main() -> None:

@@ -75,7 +75,7 @@ def test_rolling_back_to_a_broken_bundle_is_refused(registry: Registry, path: Pa
     assert registry.load("production").manifest.ref == "tiny/2"
 
 
-def test_an_alias_whose_bundle_is_gone_is_refused_and_hides_nothing(registry: Registry, path: Path) -> None:
+def test_alias_without_bundle_is_refused_and_hides_no_other(registry: Registry, path: Path) -> None:
     for name in ("kept", "lost"):
         registry.promote(publish_tiny(registry, name), alias=f"{name}-one")
     shutil.rmtree(path / "lost" / "1")

@@ -52,7 +52,7 @@ def test_a_history_of_another_form_is_none(content: bytes) -> None:
     assert read_history(content) is None
 
 
-def test_a_bundle_with_a_history_of_another_form_is_served_all_the_same(tmp_path: Path) -> None:
+def test_bundle_with_unknown_history_format_is_served(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     ref = publish_tiny(registry, files={HISTORY_FILE: b"never"})
     assert registry.load(ref).manifest.ref == ref

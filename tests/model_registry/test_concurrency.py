@@ -114,7 +114,7 @@ def test_every_publisher_gets_versions_of_its_own(path: Path) -> None:
     assert [entry.name for entry in path.iterdir()] == ["tiny"]
 
 
-def test_promotions_at_once_lose_nothing_and_readers_see_whole_files(path: Path) -> None:
+def test_concurrent_promotions_lose_no_update(path: Path) -> None:
     registry = Registry(path)
     for _ in range(2):
         publish_tiny(registry)

@@ -161,7 +161,7 @@ def test_inputs_and_outputs_are_those_of_the_manifest(
     assert reason in assert_refused(registry, model.SerializeToString(), SignatureMismatchError)
 
 
-def test_class_names_of_another_number_than_the_graph_gives_are_refused(registry: Registry) -> None:
+def test_class_count_must_match_the_graph(registry: Registry) -> None:
     assert_refused(registry, tiny_model(4), SignatureMismatchError, class_names=("a", "b", "c"))
 
 
@@ -178,7 +178,7 @@ def test_a_constant_listed_among_the_inputs_is_no_input(registry: Registry) -> N
     assert publish_tiny(registry, files={MODEL_FILE: model.SerializeToString()}) == "tiny/1"
 
 
-def test_a_manifest_may_leave_an_axis_free_only_if_the_graph_does(registry: Registry) -> None:
+def test_manifest_frees_an_axis_only_where_the_graph_does(registry: Registry) -> None:
     outputs = draft().outputs
     open_axis = TensorSpec(name=outputs[1].name, dtype="float32", shape=("pages", "classes"))
     assert_refused(registry, tiny_model(), SignatureMismatchError, outputs=(outputs[0], open_axis))

@@ -49,7 +49,7 @@ def test_comes_back_from_json_equal_with_real_leads_and_boxes() -> None:
     assert isinstance(box, Box)
 
 
-sizes = st.floats(min_value=1e-300, max_value=1e300)
+sizes = st.floats(min_value=0.1, max_value=100)
 
 
 @given(sigma=sizes, px_per_mm=sizes, revision=st.integers(0, 2**53))
@@ -107,7 +107,7 @@ def test_a_tensor_counts_pages_first_and_has_no_empty_axis(shape: tuple[int | st
 
 
 @pytest.mark.parametrize(("dtype", "shape"), [("float32", (13, 150, 150)), ("uint8", (13, 150, 151))])
-def test_an_input_that_the_preprocessing_does_not_make_is_refused(dtype: Any, shape: tuple[int, ...]) -> None:
+def test_input_must_match_the_preprocessing(dtype: Any, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValidationError, match="the preprocessing makes"):
         manifest(input=TensorSpec(name="masks", dtype=dtype, shape=("pages", *shape)))
 

@@ -222,7 +222,7 @@ def test_any_changed_number_of_the_preprocessing_is_refused(shared: Path, data: 
 
     try:
         rewrite_manifest(folder, change)
-        with pytest.raises(errors.FingerprintMismatchError):
+        with pytest.raises((errors.FingerprintMismatchError, errors.InvalidManifestError)):  # or a number out of range
             Registry(shared).load("tiny/2")
     finally:
         for name, content in originals.items():

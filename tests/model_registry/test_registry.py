@@ -133,7 +133,7 @@ def test_a_bundle_needs_a_model(registry: Registry) -> None:
         registry.publish(draft(), {"card.md": b"# Card\n"})
 
 
-def test_preprocessing_that_reads_back_as_other_numbers_is_refused(registry: Registry) -> None:
+def test_preprocessing_with_altered_numbers_is_refused(registry: Registry) -> None:
     with pytest.raises(FingerprintMismatchError):
         publish_tiny(registry, preprocessing=replace(MASKS_150, gaussian_sigma_px=1))
 
@@ -190,9 +190,7 @@ def test_readers_write_nothing(registry: Registry, path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["registry", "registry/tiny", "registry/aliases.json"])
-def test_what_the_operating_system_refuses_is_said_without_a_path(
-    registry: Registry, path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
-) -> None:
+def test_os_error_names_no_path(registry: Registry, path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     publish_tiny(registry, "fine")
     publish_tiny(registry)
     denied = path.parent / broken

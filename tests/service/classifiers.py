@@ -4,7 +4,7 @@ from threading import Event
 
 import numpy as np
 
-from service.classifier import Probabilities
+from service.models.onnx import Probabilities
 from shared_preproc.tensor import Tensor
 
 __all__ = ["FailingClassifier", "GatedClassifier", "NumberlessClassifier"]
@@ -14,6 +14,7 @@ class FailingClassifier:
     """Fails as no one foresaw, naming what must not get out."""
 
     provider = "cpu"
+    failure = None
 
     def run(self, _: Tensor) -> Probabilities:
         raise RuntimeError("/srv/secret/Jane Doe.jpg")
@@ -23,6 +24,7 @@ class NumberlessClassifier:
     """Answers with what is no number."""
 
     provider = "cpu"
+    failure = None
 
     def run(self, tensor: Tensor) -> Probabilities:
         pages, leads = tensor.shape[:2]
@@ -35,6 +37,7 @@ class GatedClassifier:
     """Waits in `run` for as long as its gate is shut."""
 
     provider = "cpu"
+    failure = None
 
     def __init__(self) -> None:
         self.entered = Event()

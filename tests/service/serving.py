@@ -11,7 +11,7 @@ import httpx
 
 from model_registry.bundle import Bundle
 from service.app import create_app
-from service.classifier import Classifier
+from service.models.onnx import Classifier
 from service.server import DrainingServer, make_server
 from service.settings import Settings
 
@@ -23,9 +23,8 @@ TIMEOUT_S = 30.0
 
 
 def settings_for(models_dir: Path, **changes: Any) -> Settings:
-    """Settings of a test: any free port, quick to retry and to stop; pages are read in this process."""
-    quick: dict[str, Any] = {"default_model_retry_s": 0.05, "registry_poll_s": 0.02, "shutdown_grace_s": 5}
-    fixed = {"port": 0, "inference_threads": 1, **quick}
+    """Settings of a test: any free port, and quick to stop."""
+    fixed: dict[str, Any] = {"port": 0, "shutdown_grace_s": 5}
     return Settings(models_dir=models_dir, **(fixed | changes))
 
 

@@ -17,8 +17,8 @@ from service import __version__
 from service.app import create_app
 from service.audit import AuditLog, open_audit
 from service.audit_files import AuditFiles, audit_line
+from service.auth.keys import new_key
 from service.errors import AuditUnavailableError, StartupError
-from service.keys import new_key
 from service.settings import Settings
 from tests import factories
 from tests.bundles import Said, policy, publish_readers, publish_tiny
@@ -32,7 +32,7 @@ FIELDS = {"schema", "type", "time", "request_id", "key_id", "replay_of", "code",
     "bundle_sha256",
     "preprocessing",
 }
-WHEN_CLASSIFIED = {"probabilities", "decision", "reasons", "operating_point", "policy", "readers", "findings"}
+WHEN_CLASSIFIED = {"source", "probabilities", "decision", "reasons", "operating_point", "policy", "readers", "findings"}
 
 
 class FullDisk(AuditFiles):
@@ -110,8 +110,8 @@ def test_each_key_has_its_own_answers_and_stands_in_its_records(models_dir: Path
 
 def test_what_it_was_decided_by_is_recorded(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "models")
-    registry.promote(publish_tiny(registry, decision=policy()))
-    settings = settings_for(tmp_path / "models", audit_dir=tmp_path / "audit", critical_sensitivity=0.9)
+    registry.promote(publish_tiny(registry, decision=policy(default_sensitivity=0.9)))
+    settings = settings_for(tmp_path / "models", audit_dir=tmp_path / "audit")
     with serving(settings) as client:
         client.post("/classify", content=PAGE)
     (record,) = answers(tmp_path / "audit")
@@ -221,7 +221,7 @@ def test_what_is_left_on_a_full_disk_at_the_end_is_said(
     assert [record.levelno for record in caplog.records if record.msg == "audit_failing"] == [logging.ERROR]
 
 
-def test_where_it_is_required_nothing_is_answered_that_has_no_room(full_disk: FullDisk, tmp_path: Path) -> None:
+def test_required_audit_without_room_answers_nothing(full_disk: FullDisk, tmp_path: Path) -> None:
     audit = AuditLog(full_disk, settings_of(tmp_path, audit_required=True, audit_queue_records=1))
     audit.start()
     audit.record({"number": 1})

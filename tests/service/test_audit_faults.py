@@ -48,7 +48,7 @@ def recorded(folder: Path) -> list[str]:
     return [record["request_id"] for record in answers(folder)]
 
 
-def test_a_full_disk_is_said_and_costs_no_record_once_there_is_room(models_dir: Path, tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_costs_no_record(models_dir: Path, tmp_path: Path) -> None:
     with running(audited(models_dir, tmp_path)) as process:
         process.limit_files(FULL_BYTES)
         given = classify_until_the_disk_is_full(process)
@@ -134,7 +134,7 @@ def send_until_dead(process: Process, dead: Event) -> list[tuple[str, float]]:
     return given
 
 
-def test_after_sigkill_all_is_readable_and_only_the_last_batch_may_be_missing(models_dir: Path, tmp_path: Path) -> None:
+def test_sigkill_loses_at_most_the_last_batch(models_dir: Path, tmp_path: Path) -> None:
     dead = Event()
     with running(audited(models_dir, tmp_path)) as process, ThreadPoolExecutor(2) as threads:
         senders = [threads.submit(send_until_dead, process, dead) for _ in range(2)]

@@ -5,8 +5,9 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi.routing import iter_route_contexts
 
 from service.app import create_app
-from service.keys import new_key
+from service.auth.keys import new_key
 from tests.factories import page_jpeg
 from tests.service.inference import error, page_input
 from tests.service.issuer import AUDIENCE, Issuer, issuing
@@ -97,6 +98,16 @@ CREDENTIALS: Mapping[str, tuple[Callable[[Issuer], str | None], Outcome]] = {
 }
 
 
+def matrix(routes: Sequence[str], whole: str) -> list[Any]:
+    """Each route with each credentials; `make test` asks the route ``whole`` with all, and the others with few."""
+    few = ("none", "wrong key", "good key")
+    return [
+        pytest.param(route, name, marks=() if route == whole or name in few else pytest.mark.campaign)
+        for route in routes
+        for name in CREDENTIALS
+    ]
+
+
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[Issuer]:
     with issuing() as issuer:
@@ -132,8 +143,7 @@ def authorization(value: str | None) -> list[tuple[bytes, bytes]]:
     return [] if value is None else [(b"Authorization", value.encode())]
 
 
-@pytest.mark.parametrize("route", PROTECTED)
-@pytest.mark.parametrize("credentials", CREDENTIALS)
+@pytest.mark.parametrize(("route", "credentials"), matrix(PROTECTED, "POST /classify"))
 def test_protected_routes(guarded: httpx.Client, issuer: Issuer, route: str, credentials: str) -> None:
     make, (status, code) = CREDENTIALS[credentials]
     value = make(issuer)
@@ -148,8 +158,7 @@ def test_protected_routes(guarded: httpx.Client, issuer: Issuer, route: str, cre
     assert not any(word in body for word in sent if len(word) > len("Bearer"))
 
 
-@pytest.mark.parametrize("route", [*OPEN, *OPEN_FILES])
-@pytest.mark.parametrize("credentials", CREDENTIALS)
+@pytest.mark.parametrize(("route", "credentials"), matrix([*OPEN, *OPEN_FILES], "GET /health"))
 def test_open_routes_ask_for_nothing(guarded: httpx.Client, issuer: Issuer, route: str, credentials: str) -> None:
     assert ask(guarded, route, authorization(CREDENTIALS[credentials][0](issuer))).status_code == 200
 
@@ -166,7 +175,7 @@ def test_no_route_is_forgotten(models_dir: Path) -> None:
     ("credentials", "found"),
     [
         ("none", "no key and no token"),
-        ("wrong key", "a key that opens nothing here"),
+        ("wrong key", "an unknown API key"),
         ("expired", "a token that has expired"),
         ("wrong audience", "a token for another audience"),
         ("wrong issuer", "a token of another issuer"),

@@ -14,10 +14,10 @@ from benchmarks.measuring import synthetic_pages
 from model_registry.bundle import Bundle
 from model_registry.golden import golden_tensor
 from model_registry.registry import Registry
-from service.batching import Batching, BatchingClassifier, batching_opener
-from service.classifier import Classifier, OnnxClassifier, Probabilities
 from service.errors import BrokenModelError
 from service.explain import explain
+from service.models.batching import Batching, BatchingClassifier, batching_opener
+from service.models.onnx import Classifier, OnnxClassifier, Probabilities
 from shared_preproc.tensor import Tensor
 from tests.bundles import Said, publish_readers, publish_tiny
 from tests.conftest import REPOSITORY
@@ -32,6 +32,8 @@ LONG_S = 20.0
 
 class Recorder:
     """A real classifier, and the sizes of its runs."""
+
+    failure = None
 
     def __init__(self, classifier: Classifier, provider: str = "cpu") -> None:
         self._classifier = classifier
@@ -122,7 +124,7 @@ def test_shared_runs_keep_readers_and_findings_apart(readers: Bundle) -> None:
     assert np.abs(answers[0].pages - answers[1].pages).max() > 0.1
 
 
-def test_a_complete_batch_goes_at_once_and_each_gets_its_own_rows(tiny: Bundle) -> None:
+def test_full_batch_runs_at_once_and_each_gets_its_rows(tiny: Bundle) -> None:
     model = opened(tiny)
     sharing, counted = shared(model, most_pages=6)
     pages = golden_tensor(tiny.manifest.preprocessing, seed=2, pages=6)
@@ -239,30 +241,29 @@ def test_how_many_pages_share_a_run(pages: int | None, callers: int, provider: s
 @pytest.mark.parametrize(("provider", "warmed"), [("cpu", [4]), ("cuda", [4, 3, 2])])
 def test_batches_are_warmed_up(tiny: Bundle, provider: str, warmed: list[int]) -> None:
     model = Recorder(OnnxClassifier(tiny, wanted="cpu", threads=1), provider)
-    sharing = batching_opener(lambda _: model, Batching(4, 0.0, callers=4), lambda _: None)(tiny)
+    sharing = batching_opener(lambda _: model, Batching(4, callers=4), lambda _: None)(tiny)
     assert isinstance(sharing, BatchingClassifier)
     assert (model.sizes, sharing.provider) == (warmed, provider)
 
 
 def test_without_batches_the_model_is_what_it_was(tiny: Bundle) -> None:
     model = opened(tiny)
-    assert batching_opener(lambda _: model, Batching(None, 0.0, callers=4), lambda _: None)(tiny) is model
+    assert batching_opener(lambda _: model, Batching(None, callers=4), lambda _: None)(tiny) is model
     assert model.sizes == []
 
 
 def test_a_graph_that_cannot_run_on_so_many_is_refused(tiny: Bundle) -> None:
-    opener = batching_opener(lambda _: FailingClassifier(), Batching(4, 0.0, callers=4), lambda _: None)
+    opener = batching_opener(lambda _: FailingClassifier(), Batching(4, callers=4), lambda _: None)
     with pytest.raises(BrokenModelError, match=r"tiny/1: it does not run on 4 pages.*ECG_BATCH_PAGES"):
         opener(tiny)
 
 
 def test_a_service_with_batches_answers_as_one_without() -> None:
     pages = synthetic_pages(8)
-    workers = {"ECG_WORKER_THREADS": "4", "ECG_INFERENCE_THREADS": "1"}
-    with running(environment(MODELS, **workers)) as alone:
+    with running(environment(MODELS, ECG_WORKERS="4")) as alone:
         expected = [asked(alone.client, page) for page in pages]
         assert Scrape(alone.client).value("ecg_batch_pages_count") == 0
-    with running(environment(MODELS, **workers, ECG_BATCH_PAGES="4", ECG_BATCH_WAIT_MS="50")) as process:
+    with running(environment(MODELS, ECG_WORKERS="4", ECG_BATCH_PAGES="4")) as process:
         before = Scrape(process.client)
         with ThreadPoolExecutor(8) as threads:
             answers = list(threads.map(lambda page: asked(process.client, page), pages * 4))

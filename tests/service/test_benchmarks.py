@@ -14,9 +14,9 @@ from benchmarks.overload import overload, side_by_side
 from benchmarks.server_process import ServerProcess, family, free_port, server_process
 from benchmarks.service_process import service_process
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import OnnxClassifier
 from service.classify import LoadedModel
+from service.models.catalog import Catalog
+from service.models.onnx import OnnxClassifier
 from tests.conftest import REPOSITORY
 
 MODELS = REPOSITORY / "models"
@@ -66,9 +66,7 @@ def test_work_shows_in_the_cpu_time_of_the_service(service: ServerProcess, pages
     assert service.resident_mib() > 50
 
 
-def test_requests_go_out_when_they_are_due_whatever_became_of_those_before(
-    service: ServerProcess, pages: list[bytes]
-) -> None:
+def test_open_loop_sends_on_time_whatever_the_answers(service: ServerProcess, pages: list[bytes]) -> None:
     load = open_loop(service.port, [as_raw(page) for page in pages], rate_hz=300, duration_s=0.5)
     assert [round(one.due_s * 300) for one in load.arrivals] == list(range(150))
     assert load.statuses.keys() == {200, 503}
@@ -104,7 +102,7 @@ def test_a_server_ends_with_all_that_it_started() -> None:
     assert not family(server.pid)
 
 
-def test_under_twice_the_load_there_are_answers_refusals_and_health(service: ServerProcess, pages: list[bytes]) -> None:
+def test_double_load_gets_answers_refusals_and_health(service: ServerProcess, pages: list[bytes]) -> None:
     done = overload(service, [as_raw(page) for page in pages], times=2, seconds=4, requests=24)
     assert done.load.statuses.keys() == {200, 503}
     assert done.health.statuses == {200: 80}
@@ -114,6 +112,7 @@ def test_under_twice_the_load_there_are_answers_refusals_and_health(service: Ser
     assert done.memory_mib[1] < done.memory_mib[0] + 64
 
 
+@pytest.mark.campaign
 def test_goodput_and_capacity_are_measured_in_turn(service: ServerProcess, pages: list[bytes]) -> None:
     shares = side_by_side(service, [as_raw(page) for page in pages], times=2, rounds=2, round_s=1)
     assert all(0.2 < share.low <= share.median <= share.high < 2 for share in shares)
@@ -125,6 +124,7 @@ def test_a_service_that_ends_is_not_measured(monkeypatch: pytest.MonkeyPatch) ->
         pass
 
 
+@pytest.mark.campaign
 def test_the_report_has_every_way_and_every_number_of_clients(pages: list[bytes]) -> None:
     report = serving_cost.report(pages, 3, MODELS, "production")
     cpu_ms = {name: float(spent) for name, spent in re.findall(r"^\| ([^|]+) \| ([\d.]+) \(", report, re.MULTILINE)}
@@ -145,6 +145,7 @@ def test_the_fast_road_is_cheaper_than_the_reference(pages: list[bytes]) -> None
     assert times["decode, masks"] > 2
 
 
+@pytest.mark.campaign
 def test_what_a_second_core_gives_is_said_of_every_way(pages: list[bytes]) -> None:
     rows = cores.report(pages, 1, 4, MODELS, "production").splitlines()[2:]
     assert [row.split(" | ")[0] for row in rows] == [

@@ -66,7 +66,7 @@ def test_card_says_what_classes_and_findings_mean(tmp_path: Path) -> None:
     assert (list(others["class_meanings"]), others["findings"]) == (["normal"], [])
 
 
-def test_a_bundle_without_a_card_for_programs_says_what_its_manifest_says(reader: httpx.Client) -> None:
+def test_bundle_without_card_json_shows_its_manifest(reader: httpx.Client) -> None:
     card = reader.get("/models/tiny/2/card").json()
     assert (card["card"], card["text"], card["decision"], card["calibration"]) == (None, "# Tiny\n", None, None)
     assert (card["figures"], card["history"]) == (None, None)

@@ -12,9 +12,9 @@ from onnx import TensorProto, helper
 from model_registry.bundle import Bundle
 from model_registry.manifest import LEAD_PROBABILITIES, MODEL_FILE, PAGE_PROBABILITIES
 from model_registry.registry import Registry
-from service import classifier
-from service.classifier import OnnxClassifier, choose_providers, onnx_opener
 from service.errors import BrokenModelError, StartupError
+from service.models import onnx as classifier
+from service.models.onnx import OnnxClassifier, choose_providers, onnx_opener
 from tests.bundles import Said, publish_readers, publish_tiny, reader_model
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -136,9 +136,7 @@ def test_demanding_cuda_of_a_package_without_it_is_an_error() -> None:
         choose_providers("cuda", [CPU])
 
 
-def test_demanding_cuda_is_checked_against_a_session_where_the_package_only_lists_it(
-    monkeypatch: pytest.MonkeyPatch, bundle: Bundle
-) -> None:
+def test_demanded_cuda_is_checked_in_a_session(monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> None:
     if CUDA in ort.get_available_providers():
         pytest.skip("CUDA may work here")
     opened = OnnxClassifier(bundle, wanted="auto", threads=1)

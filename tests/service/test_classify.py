@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from model_registry.registry import Registry
-from service.classifier import OnnxClassifier
 from service.explain import explain
+from service.models.onnx import OnnxClassifier
 from shared_preproc.leads import LEADS
 from shared_preproc.page import decode_page
 from shared_preproc.pipeline import preprocess, read_page
@@ -27,7 +27,8 @@ LEAD_NAMES = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5
 
 FIELDS = [
     *("request_id", "predicted_class", "probabilities", "decision", "reasons", "operating_point", "policy"),
-    *("readers", "findings", "seen_in_training", "quality", "leads", "model", "image", "timings_ms"),
+    *("readers", "findings", "seen_in_training", "quality", "leads", "model", "source"),
+    *("image", "timings_ms"),
 ]
 
 
@@ -50,7 +51,7 @@ def test_the_whole_answer(client: httpx.Client, models_dir: Path) -> None:
     assert [lead["lead"] for lead in answer["leads"]] == LEAD_NAMES
     for part in (answer, *answer["leads"]):
         assert tuple(part["probabilities"]) == CLASS_NAMES
-        assert sum(part["probabilities"].values()) == pytest.approx(1, abs=1e-9)
+        assert sum(part["probabilities"].values()) == pytest.approx(1, abs=1e-3)
         assert part["predicted_class"] == max(part["probabilities"], key=part["probabilities"].get)
     manifest = Registry(models_dir).load("tiny/1").manifest
     assert answer["model"] == {
@@ -60,6 +61,7 @@ def test_the_whole_answer(client: httpx.Client, models_dir: Path) -> None:
         "preprocessing": MASKS_150.fingerprint,
     }
     digest = hashlib.sha256(page).hexdigest()
+    assert answer["source"] == {"kind": "jpeg", "how": "The picture as sent.", "sha256": digest}
     assert answer["image"] == {"sha256": digest, "format": "JPEG", "width_px": 2213, "height_px": 1572}
     assert list(answer["quality"]) == ["heart_rate_bpm", "rate", "regular", "einthoven_residual_mv", "coverage"]
     assert (answer["readers"], answer["findings"], answer["policy"]) == (None, [], None)
@@ -74,26 +76,24 @@ def test_the_whole_answer(client: httpx.Client, models_dir: Path) -> None:
 def test_what_is_measured_on_the_page_is_sent_as_measured(client: httpx.Client) -> None:
     sent = answered(client.post("/classify", content=page_jpeg()))["quality"]
     measured = measure_quality(read_page(decode_page(page_jpeg(), MASKS_150.layout), MASKS_150), MASKS_150)
-    assert sent["heart_rate_bpm"] == measured.heart_rate_bpm
+    assert sent["heart_rate_bpm"] == pytest.approx(measured.heart_rate_bpm, abs=0.05)
     assert (sent["rate"], sent["regular"]) == (measured.rate, measured.regular)
-    assert sent["einthoven_residual_mv"] == measured.einthoven_residual_mv
-    assert sent["coverage"] == measured.coverage
+    assert sent["einthoven_residual_mv"] == pytest.approx(measured.einthoven_residual_mv, abs=1e-3)
+    assert sent["coverage"] == pytest.approx(measured.coverage, abs=1e-4)
 
 
 @pytest.mark.parametrize("asked", ["true", "1"])
-def test_an_explanation_says_for_each_lead_how_much_speaks_for_the_class_and_where(
-    client: httpx.Client, models_dir: Path, asked: str
-) -> None:
+def test_explanation_gives_each_leads_share_and_place(client: httpx.Client, models_dir: Path, asked: str) -> None:
     answer = answered(client.post(f"/classify?explain={asked}", content=page_jpeg()))
     explained = {lead["lead"]: lead["explanation"] for lead in answer["leads"]}
-    assert sum(one["weight"] for one in explained.values()) == pytest.approx(1, abs=1e-6)
+    assert sum(one["weight"] for one in explained.values()) == pytest.approx(1, abs=1e-3)
     model = OnnxClassifier(Registry(models_dir).load("tiny/1"), wanted="cpu", threads=1)
     predicted = CLASS_NAMES.index(answer["predicted_class"])
     for lead, evidence in explain(preprocess(page_jpeg(), MASKS_150), MASKS_150, model, predicted).items():
         sent = explained[lead]
-        assert sent["weight"] == pytest.approx(evidence.weight, abs=1e-6)
+        assert sent["weight"] == pytest.approx(evidence.weight, abs=1e-4)
         assert sent["rate_hz"] == evidence.rate_hz
-        assert sent["curve"] == pytest.approx(list(evidence.curve), abs=1e-6)
+        assert sent["curve"] == pytest.approx(list(evidence.curve), abs=1e-4)
     timings = answer["timings_ms"]
     assert 0 < timings["explain"] < timings["total"]
     assert without_chance(answer) | {"leads": None} == without_chance(
@@ -108,8 +108,8 @@ def test_the_numbers_are_the_models_each_under_its_own_lead(client: httpx.Client
     by_name = dict(zip(MASKS_150.layout.leads, expected.leads[0], strict=True))
     assert len({tuple(lead) for lead in expected.leads[0].tolist()}) > 10, "a mixed-up order would go unseen"
     for lead, sent in zip(LEADS, answer["leads"], strict=True):
-        np.testing.assert_allclose(list(sent["probabilities"].values()), by_name[lead], atol=1e-6)
-    np.testing.assert_allclose(list(answer["probabilities"].values()), expected.pages[0], atol=1e-6)
+        np.testing.assert_allclose(list(sent["probabilities"].values()), by_name[lead], atol=1e-4)
+    np.testing.assert_allclose(list(answer["probabilities"].values()), expected.pages[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("media_type", ["image/jpeg", "image/png", "application/octet-stream", None])

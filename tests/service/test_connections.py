@@ -67,7 +67,7 @@ def test_idle_connections_keep_nobody_out(sending: bytes, models_dir: Path) -> N
         assert "level=error" not in process.log
 
 
-def test_where_few_files_may_be_open_connections_do_not_use_them_up(models_dir: Path) -> None:
+def test_connections_leave_files_under_a_low_limit(models_dir: Path) -> None:
     with (
         running(environment(models_dir), ("-c", WITH_FEW_FILES)) as process,
         connections(process.url, 2 * FEW_FILES, ANSWERED),
@@ -86,7 +86,7 @@ def test_the_limit_on_open_files_is_raised_as_far_as_it_may_be(models_dir: Path)
 
 
 def test_a_client_that_does_not_read_its_answers_does_not_stay(models_dir: Path) -> None:
-    with running(environment(models_dir, ECG_ANSWER_TIMEOUT_S="0.5")) as process, socket.socket() as deaf:
+    with running(environment(models_dir, ECG_BODY_TIMEOUT_S="0.5")) as process, socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.connect((process.url.host, process.url.port))
         deaf.settimeout(0.2)
@@ -97,12 +97,12 @@ def test_a_client_that_does_not_read_its_answers_does_not_stay(models_dir: Path)
         assert "level=error" not in process.log
 
 
-def test_a_client_that_does_not_read_that_it_is_refused_does_not_stay(models_dir: Path) -> None:
+def test_client_that_reads_no_refusal_is_evicted(models_dir: Path) -> None:
     """Less waits for it than asyncio holds before it says so."""
-    with running(environment(models_dir, ECG_ANSWER_TIMEOUT_S="0.5")) as process, socket.socket() as deaf:
+    with running(environment(models_dir, ECG_BODY_TIMEOUT_S="0.5")) as process, socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         deaf.connect((process.url.host, process.url.port))
-        for _ in range(73):
+        for _ in range(3):
             deaf.sendall(ANSWERED * 50)
             time.sleep(0.015)
         deaf.sendall(CHUNKED_WRONGLY)
@@ -161,3 +161,15 @@ def test_where_all_others_are_being_answered_the_new_one_goes() -> None:
     room.enter(busy)
     room.enter(new)
     assert (busy.is_closed, new.is_closed, room.count, room.given_up_count) == (False, True, 1, 1)
+
+
+def test_clients_that_read_no_answers_keep_nobody_out(models_dir: Path) -> None:
+    """Each asks twenty times for a file and reads nothing."""
+    with running(environment(models_dir, ECG_MAX_CONNECTIONS="50")) as process, ExitStack() as stack:
+        for _ in range(100):
+            deaf = stack.enter_context(socket.socket())
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            deaf.connect((process.url.host, process.url.port))
+            deaf.sendall(b"GET /web/sample.jpg HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
+        time.sleep(1.5)
+        assert fresh_answers(process.url, 5) == [200] * 5

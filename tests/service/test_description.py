@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service.keys import new_key
+from service.auth.keys import new_key
 from tests.service.process import environment, running
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -14,7 +14,7 @@ EXAMPLES = 20
 KEY, LINE = new_key("schemathesis")
 
 
-def test_what_the_description_allows_and_forbids_is_answered_as_it_says(models_dir: Path, tmp_path: Path) -> None:
+def test_service_answers_as_its_description_says(models_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "keys").write_text(LINE)
     with running(environment(models_dir, ECG_KEYS_FILE=str(tmp_path / "keys"))) as process:
         program = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION), "--no-color", "run"]

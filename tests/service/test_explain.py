@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from benchmarks.explanation import judge
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import OnnxClassifier, Probabilities
 from service.explain import RATE_HZ, LeadEvidence, curve_lengths, explain, wiped
+from service.models.catalog import Catalog
+from service.models.onnx import OnnxClassifier, Probabilities
 from shared_preproc.leads import Lead
 from shared_preproc.pipeline import preprocess
 from shared_preproc.spec import MASKS_150, TRACES_50_HZ, PreprocSpec
@@ -28,6 +28,7 @@ class Formula:
     """A classifier whose log-odds of `WATCHED`, up to a constant, are a formula of the page."""
 
     provider = "cpu"
+    failure = None
 
     def __init__(self, log_odds: Callable[[Tensor], float]) -> None:
         self.log_odds = log_odds

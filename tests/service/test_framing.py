@@ -1,11 +1,13 @@
 """Which bytes are a request, where it ends, and what is rejected: h11's rules and our limits."""
 
+import json
 import time
 
 import httpx
 import pytest
 
-from tests.service.raw_http import HOST, LAST, LENGTH, ONE_CHUNK, UPGRADE, answered, chunked, get, post
+from tests.factories import page_jpeg
+from tests.service.raw_http import HOST, LAST, LENGTH, ONE_CHUNK, UPGRADE, answered, chunked, exchanged, get, post
 
 REJECTED_IN_VALUES = {0x00, 0x0A, 0x0B, 0x0C, 0x0D}
 TAKEN = {
@@ -22,7 +24,7 @@ TAKEN = {
     "empty values, tabs and beyond ASCII": (get(b"X-A:\r\nX-A:  \r\nX-A: a\tb\r\nX-A: \x80\xff\r\n"), [200]),
     "as many fields as there may be": (get(b"X: 1\r\n" * 99), [200]),
     "a head of 64 KiB": (get(b"X: %b\r\n" % (b"a" * (2**16 - len(get(b"X: \r\n"))))), [200]),
-    "no Host in HTTP/1.0": (b"GET /health/live HTTP/1.0\r\n\r\n", [421]),
+    "no Host in HTTP/1.0": (b"GET /health/live HTTP/1.0\r\n\r\n", [200]),
     "100-continue": (post(LENGTH, b"Expect: 100-continue\r\n"), [100, 415]),
     "100-continue in HTTP/1.0": (post(LENGTH, b"Expect: 100-continue\r\n").replace(b"1.1", b"1.0"), [415]),
     "100-continue, refused": (post(LENGTH, b"Expect: 100-continue\r\n", target=b"/classify?model=none"), [404]),
@@ -154,6 +156,30 @@ def test_a_request_may_come_in_any_number_of_reads(client: httpx.Client, name: s
 
 def test_a_head_over_64_kib_is_refused_in_any_number_of_reads(client: httpx.Client) -> None:
     assert answered(client.base_url, REFUSED["a head over 64 KiB"], size=1000) == [400]
+
+
+def test_malformed_request_gets_a_problem(client: httpx.Client) -> None:
+    answer = exchanged(client.base_url, chunked(b"1\r\nx\r\n" * 6000))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"application/problem+json" in head
+    problem = json.loads(body)
+    assert (problem["status"], problem["code"]) == (400, "malformed_http")
+    assert "Content-Length" in problem["found"]
+
+
+def test_page_in_short_chunks_is_read(client: httpx.Client) -> None:
+    page = page_jpeg()
+    response = client.post("/classify", content=(page[at : at + 200] for at in range(0, len(page), 200)))
+    assert response.status_code == 200
+
+
+def test_http_1_0_probe_without_host_is_answered(client: httpx.Client) -> None:
+    assert answered(client.base_url, b"GET /health HTTP/1.0\r\n\r\n") == [200]
+
+
+def test_upgrade_keeps_the_body(client: httpx.Client) -> None:
+    headers = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABk"}
+    assert client.post("/classify", content=page_jpeg(), headers=headers).status_code == 200
 
 
 def test_tls_on_the_plain_port_is_rejected_at_once(client: httpx.Client) -> None:

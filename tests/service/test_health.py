@@ -8,7 +8,7 @@ import httpx
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
 from service import __version__
-from service.classifier import Classifier, OnnxClassifier
+from service.models.onnx import Classifier, OnnxClassifier
 from tests.bundles import publish_tiny
 from tests.factories import page_jpeg
 from tests.service.serving import problem, serving, settings_for, wait_until

@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Scope
 
-from service.keys import new_key
+from service.auth.keys import new_key
 from service.middleware import TrustedHosts, trusted_hosts
+from tests.factories import page_jpeg
 from tests.service.serving import problem, serving, settings_for
 
 KEY, LINE = new_key("pacs")
@@ -156,7 +157,8 @@ def test_the_one_host_header_is_not_left_to_the_server_alone(times: int, status:
         return int(sent[0]["status"])
 
     headers = [(b"host", b"localhost")] * times
-    assert asyncio.run(status_of({"type": "http", "headers": headers, "state": {"request_id": "1"}})) == status
+    scope = {"type": "http", "http_version": "1.1", "method": "GET", "headers": headers, "state": {"request_id": "1"}}
+    assert asyncio.run(status_of(scope)) == status
 
 
 def test_nothing_in_an_answer_comes_from_the_host_header(any_host: httpx.Client) -> None:
@@ -171,3 +173,18 @@ def sent(client: httpx.Client, head: str) -> bytes:
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
         connection.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode())
         return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_post_from_another_site_is_rejected(models_dir: Path, site: str) -> None:
+    with serving(settings_for(models_dir)) as client:
+        refused = client.post("/classify", content=page_jpeg(), headers={"Sec-Fetch-Site": site})
+        problem(refused, 403, "cross_site")
+        assert client.get("/", headers={"Sec-Fetch-Site": site}).is_success
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none", None])
+def test_post_from_its_own_page_or_a_program_is_taken(models_dir: Path, site: str | None) -> None:
+    headers = {} if site is None else {"Sec-Fetch-Site": site}
+    with serving(settings_for(models_dir)) as client:
+        assert client.post("/classify", content=page_jpeg(), headers=headers).is_success

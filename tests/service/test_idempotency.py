@@ -13,10 +13,10 @@ import pytest
 
 from model_registry.registry import Registry
 from service.answers import Answers, Asked
-from service.classifier import Probabilities
 from service.errors import IdempotencyConflictError
 from service.idempotency import KeptAnswers, RepeatKey
-from service.metrics import Metrics
+from service.models.onnx import Probabilities
+from service.telemetry.metrics import Metrics
 from shared_preproc.errors import PreprocError, UndecodableImageError
 from shared_preproc.tensor import Tensor
 from tests import factories
@@ -31,6 +31,7 @@ class CountingClassifier:
     """Counts the pages it is shown, each after its gate is open."""
 
     provider = "cpu"
+    failure = None
 
     def __init__(self) -> None:
         self.pages = 0
@@ -70,7 +71,7 @@ def test_a_repetition_gets_the_first_answer_without_new_work(models_dir: Path) -
 def test_concurrent_repetitions_wait_for_the_first(models_dir: Path) -> None:
     classifier = CountingClassifier()
     classifier.gate.clear()
-    settings = settings_for(models_dir, worker_threads=2)
+    settings = settings_for(models_dir, workers=2)
     with serving(settings, lambda _: classifier) as client, ThreadPoolExecutor(8) as threads:
         sent = [threads.submit(client.post, "/classify", content=PAGE, headers=key("a")) for _ in range(8)]
         assert classifier.entered.wait(10)
@@ -135,7 +136,7 @@ def test_a_malformed_key_is_refused_and_not_repeated(client: httpx.Client, name:
 
 
 def test_it_can_be_switched_off(models_dir: Path) -> None:
-    with serving(settings_for(models_dir, idempotency_entries=0)) as client:
+    with serving(settings_for(models_dir, idempotency_window_s=0)) as client:
         answers = [client.post("/classify", content=PAGE, headers=key("a")) for _ in range(2)]
     assert answers[0].json()["request_id"] != answers[1].json()["request_id"]
 

@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from service import issuer_keys as module
-from service.access_errors import IssuerUnavailableError, UnauthorizedError
-from service.issuer_keys import KEEP_S, REFRESH_S, RETRY_S, IssuerKeys, fetch_keys, is_secure_url
-from service.tokens import Tokens
+from service.auth import oidc as module
+from service.auth.errors import IssuerUnavailableError, UnauthorizedError
+from service.auth.oidc import KEEP_S, REFRESH_S, RETRY_S, IssuerKeys, Tokens, fetch_keys, is_secure_url
 from tests.service.issuer import AUDIENCE, CONFIGURATION, JWKS, Issuer, issuing
 
 NEXT_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -44,7 +43,7 @@ def clock() -> Clock:
 
 def tokens_of(issuer: Issuer, clock: Clock) -> Tokens:
     keys = IssuerKeys(partial(fetch_keys, issuer.url), clock)
-    return Tokens(keys, issuer=issuer.url, audience=AUDIENCE, algorithms=["RS256"], required_scope=None)
+    return Tokens(keys, issuer=issuer.url, audience=AUDIENCE, required_scope=None)
 
 
 def in_a_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
@@ -88,7 +87,7 @@ async def test_a_new_key_is_fetched_when_a_token_names_it(issuer: Issuer, clock:
 
 
 @in_a_loop
-async def test_unknown_keys_do_not_make_the_service_call_the_issuer_each_time(issuer: Issuer, clock: Clock) -> None:
+async def test_unknown_keys_cause_no_call_each_time(issuer: Issuer, clock: Clock) -> None:
     tokens = tokens_of(issuer, clock)
     for number in range(20):
         await refused(tokens, issuer.token(headers={"kid": f"guess-{number}"}))
@@ -98,9 +97,7 @@ async def test_unknown_keys_do_not_make_the_service_call_the_issuer_each_time(is
     assert len(issuer.requests) == 4
 
 
-def test_a_withdrawn_key_stops_working_whether_tokens_come_or_not(
-    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_withdrawn_issuer_key_stops_working(issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REFRESH_S", 0.2)
 
     async def use() -> None:
@@ -144,7 +141,7 @@ def test_tokens_with_a_known_key_never_wait_for_the_issuer(clock: Clock, monkeyp
     asyncio.run(asyncio.wait_for(use(), 20))
 
 
-def test_an_issuer_that_does_not_answer_keeps_no_token_waiting_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_issuer_keeps_no_token_waiting_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FETCH_S", 0.3)
     gate, fetches = Event(), []
 
@@ -188,7 +185,7 @@ def test_a_document_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -
 
 
 @in_a_loop
-async def test_known_keys_outlast_an_issuer_that_does_not_answer_for_a_day(issuer: Issuer, clock: Clock) -> None:
+async def test_known_keys_outlast_a_day_of_silence(issuer: Issuer, clock: Clock) -> None:
     tokens = tokens_of(issuer, clock)
     await tokens.caller_id(issuer.token())
     documents, issuer.documents = issuer.documents, {}
@@ -235,7 +232,7 @@ def test_whatever_the_issuer_sends_instead(issuer: Issuer, clock: Clock, documen
     asyncio.run(refused(tokens, issuer.token(), expected))
 
 
-def test_only_keys_for_signatures_that_need_no_shared_secret_are_taken(issuer: Issuer) -> None:
+def test_only_asymmetric_signature_keys_are_taken(issuer: Issuer) -> None:
     assert fetch_keys(issuer.url).keys() == fetch_keys("", issuer.url + JWKS).keys() == {"rsa-1", "ec-1"}
 
 

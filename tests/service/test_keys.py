@@ -11,9 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.auth.keys import ApiKeys, KeyFile, KeysFormatError, main, new_key
 from service.errors import StartupError
-from service.key_file import KeyFile
-from service.keys import ApiKeys, KeysFormatError, main, new_key
 from tests.conftest import REPOSITORY
 from tests.service.serving import problem, serving, settings_for, wait_until
 
@@ -28,8 +27,8 @@ class Clock:
         return self.now
 
 
-def test_the_command_gives_the_line_to_stdout_and_the_key_to_stderr() -> None:
-    command = [sys.executable, "-W", "error", "-m", "service.keys", "new", "pacs"]
+def test_command_prints_line_to_stdout_and_key_to_stderr() -> None:
+    command = [sys.executable, "-W", "error", "-m", "service.auth.keys", "new", "pacs"]
     made = subprocess.run(command, check=True, capture_output=True, text=True, cwd=REPOSITORY)
     key = made.stderr.splitlines()[-1]
     assert re.fullmatch(r"ecg_[A-Za-z0-9_-]{43}", key)
@@ -74,7 +73,7 @@ def test_malformed_lists_are_refused_without_being_quoted(text: str, complaint: 
 
 
 @pytest.mark.parametrize("key", [KEY, OTHER_KEY, "wrong"])
-def test_every_key_is_compared_in_constant_time_whichever_matches(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_key_is_compared_in_constant_time(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     compared = []
 
     def compare_digest(given: str, known: str) -> bool:
@@ -88,9 +87,7 @@ def test_every_key_is_compared_in_constant_time_whichever_matches(key: str, monk
 
 
 @pytest.mark.parametrize(("content", "complaint"), [(None, "cannot be read"), ("", "no key"), ("x", "line 1")])
-def test_a_service_does_not_start_without_keys_where_it_is_told_to_have_some(
-    tmp_path: Path, content: str | None, complaint: str
-) -> None:
+def test_service_with_a_key_file_needs_keys_to_start(tmp_path: Path, content: str | None, complaint: str) -> None:
     path = tmp_path / "keys"
     if content is not None:
         path.write_text(content)
@@ -113,7 +110,7 @@ def test_the_file_is_read_again_a_second_later(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["malformed", "gone", "too large", "a folder"])
-def test_a_change_that_cannot_be_used_is_told_once_and_leaves_the_keys(
+def test_invalid_key_file_keeps_keys_and_warns_once(
     tmp_path: Path, change: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock, path = Clock(), tmp_path / "keys"

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from service.log_config import JsonFormatter, LineFormatter
+from service.telemetry.logs import JsonFormatter, LineFormatter
 from tests.conftest import REPOSITORY
 
 

@@ -13,12 +13,12 @@ import pytest
 
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
-from service.catalog import Catalog
-from service.classifier import Classifier, OnnxClassifier
-from service.default_model import DefaultModel
 from service.errors import BrokenModelError, ModelTooLargeError, OverloadedError
-from service.model_loader import ModelLoader
-from service.model_pool import Budget, ModelPool
+from service.models.catalog import Catalog
+from service.models.default import DefaultModel
+from service.models.loader import ModelLoader
+from service.models.onnx import Classifier, OnnxClassifier
+from service.models.pool import Budget, ModelPool
 from shared_preproc.spec import MASKS_150
 from tests.bundles import CLASS_NAMES, publish_tiny
 from tests.factories import page_jpeg
@@ -83,7 +83,7 @@ def in_pool(
         catalog = Catalog(Registry(models_dir))
         loader = ModelLoader(catalog, opener)
         default = DefaultModel(catalog, loader, "production")
-        following = asyncio.create_task(default.follow(poll_s=0.01, retry_s=0.01))
+        following = asyncio.create_task(default.follow())
         while default.state.model is None:  # noqa: ASYNC110 - nothing tells it but looking
             await asyncio.sleep(0.01)
         await use(ModelPool(catalog, loader, default, Budget(models, model_bytes)))
@@ -164,9 +164,7 @@ def test_a_client_that_goes_away_leaves_the_load_to_the_others(models_dir: Path)
 
 
 @pytest.mark.parametrize(("models", "room_for"), [(2, 9), (9, 2)])
-def test_clients_that_go_away_leave_no_more_loads_than_there_are_places(
-    tmp_path: Path, models: int, room_for: int
-) -> None:
+def test_disconnects_leave_no_surplus_model_loads(tmp_path: Path, models: int, room_for: int) -> None:
     registry = Registry(tmp_path)
     registry.promote(publish_tiny(registry))
     others = [publish_tiny(registry, name=name) for name in ("a", "b", "c")]
@@ -214,7 +212,7 @@ def test_a_load_that_failed_is_tried_again(models_dir: Path) -> None:
     in_pool(models_dir, open_at_the_second_try, use)
 
 
-def test_preprocessing_that_this_program_does_not_compute_is_refused(tmp_path: Path) -> None:
+def test_unsupported_preprocessing_is_refused(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     ref = publish_tiny(registry, preprocessing=replace(MASKS_150, revision=MASKS_150.revision + 1))
     with pytest.raises(BrokenModelError, match="revision"):

@@ -3,6 +3,7 @@
 import base64
 import json
 import struct
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -196,3 +197,16 @@ def test_tritons_client_understands_a_refusal(triton: Any) -> None:
     with pytest.raises(tritonhttp.InferenceServerException, match="not_an_ecg_page") as refusal:
         triton.infer("production", [page])
     assert refusal.value.status() == "422"
+
+
+def test_empty_elements_without_number_are_rejected_early(client: httpx.Client) -> None:
+    behind = bytes(4 * 1_000_000)
+    asked = {"name": "page", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": len(behind)}}
+    head = json.dumps({"inputs": [asked]}).encode()
+    began_s = time.process_time()
+    answer = client.post(
+        "/v2/models/tiny/infer", content=head + behind, headers={"Inference-Header-Content-Length": str(len(head))}
+    )
+    assert answer.status_code == 400
+    assert "17 pages" in answer.json()["error"]
+    assert time.process_time() - began_s < 1.0

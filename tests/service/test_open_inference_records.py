@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from service.keys import new_key
+from service.auth.keys import new_key
 from tests import factories
 from tests.service.audits import answers
 from tests.service.inference import error, page_input
@@ -42,7 +42,7 @@ def test_each_page_is_recorded_and_counted_as_one_of_its_own(models_dir: Path, t
     assert (first["code"], refused["code"]) == ("ok", "not_an_ecg_page")
 
 
-def test_where_the_audit_is_required_and_fails_no_page_is_answered(models_dir: Path, tmp_path: Path) -> None:
+def test_required_audit_that_fails_stops_answers(models_dir: Path, tmp_path: Path) -> None:
     required: dict[str, Any] = {"audit_dir": tmp_path, "audit_required": True, "audit_queue_records": 1}
     with serving(settings_for(models_dir, audit_sync_interval_s=60, **required)) as client:
         body = {"inputs": [page_input(*PAGES)]}

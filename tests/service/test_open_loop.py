@@ -73,7 +73,7 @@ def test_a_body_that_no_buffer_holds_is_sent_to_its_end() -> None:
         assert open_loop(port, [LARGE], rate_hz=5, duration_s=0.4).statuses == {200: 2}
 
 
-def test_an_early_answer_counts_when_it_comes_and_the_rest_is_sent_before_the_next_request() -> None:
+def test_early_answer_counts_and_the_body_is_sent_to_its_end() -> None:
     def refuse_early(handler: StreamRequestHandler, size_bytes: int) -> bool:
         handler.wfile.write(REFUSAL % b"")
         time.sleep(0.2)
@@ -86,7 +86,7 @@ def test_an_early_answer_counts_when_it_comes_and_the_rest_is_sent_before_the_ne
     assert len(connections) == 1
 
 
-def test_what_is_due_while_the_rest_is_sent_goes_over_another_connection() -> None:
+def test_request_due_during_a_send_uses_another_connection() -> None:
     sent = Event()
 
     def refuse_early(handler: StreamRequestHandler, size_bytes: int) -> bool:
@@ -99,7 +99,7 @@ def test_what_is_due_while_the_rest_is_sent_goes_over_another_connection() -> No
     assert len(connections) == 2
 
 
-def test_an_answer_counts_though_the_server_closes_before_it_has_all() -> None:
+def test_answer_counts_if_the_server_closes_early() -> None:
     def refuse_and_close(handler: StreamRequestHandler, _: int) -> bool:
         handler.wfile.write(REFUSAL % b"Connection: close\r\n")
         return False
@@ -123,7 +123,7 @@ def test_an_answer_may_come_in_pieces() -> None:
     assert load.latency_ms(50) > 2 * len(OK_HEAD)
 
 
-def test_a_server_that_closes_half_way_is_no_answer_and_ends_no_other() -> None:
+def test_server_closing_half_way_counts_as_no_answer() -> None:
     numbers = iter(range(4))
 
     def half(handler: StreamRequestHandler, _: int) -> bool:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from benchmarks.server_process import free_port
-from service.classifier import Probabilities
+from service.models.onnx import Probabilities
 from shared_preproc.tensor import Tensor
 from tests.factories import page_jpeg
 from tests.service.classifiers import GatedClassifier
@@ -78,18 +78,19 @@ def slow_clients(url: httpx.URL, count: int) -> Iterator[None]:
         trickling.result()
 
 
-@pytest.mark.parametrize("places", [256, 50])
-def test_200_slow_clients_keep_no_honest_one_out(models_dir: Path, places: int) -> None:
-    room = {"ECG_MAX_WAITING_REQUESTS": "2", "ECG_MAX_RECEIVING_REQUESTS": str(places)}
-    with running(environment(models_dir, **room)) as process, slow_clients(process.url, SLOW_CLIENTS):
+def test_200_slow_clients_keep_no_honest_one_out(models_dir: Path) -> None:
+    with (
+        running(environment(models_dir, ECG_MAX_WAITING_REQUESTS="2")) as process,
+        slow_clients(process.url, SLOW_CLIENTS),
+    ):
         time.sleep(2.0)  # long enough for all to have arrived
         statuses = [classify(process.client).status_code for _ in range(10)]
         assert process.client.get("/health").status_code == 200
     assert statuses == [200] * 10
 
 
-def test_under_overload_there_are_answers_and_refusals_and_health_goes_on(models_dir: Path) -> None:
-    settings = settings_for(models_dir, worker_threads=1, max_waiting_requests=3)
+def test_overload_gets_200_and_503_and_health_goes_on(models_dir: Path) -> None:
+    settings = settings_for(models_dir, workers=1, max_waiting_requests=3)
     with serving(settings) as client, ThreadPoolExecutor(12) as threads:
         answers = [threads.submit(classify, client) for _ in range(60)]
         healths_s: list[float] = []
@@ -114,7 +115,7 @@ def slow() -> CountingClassifier:
 @contextmanager
 def occupied(models_dir: Path, slow: CountingClassifier, **changes: float) -> Iterator[httpx.Client]:
     """A service whose only thread is at the gate with a page; the gate opens with the end of the block."""
-    settings = settings_for(models_dir, **{"worker_threads": 1, "max_waiting_requests": 1, **changes})
+    settings = settings_for(models_dir, **{"workers": 1, "max_waiting_requests": 1, **changes})
     with serving(settings, lambda _: slow) as client, ThreadPoolExecutor(1) as threads:
         first = threads.submit(classify, client)
         try:
@@ -128,7 +129,7 @@ def occupied(models_dir: Path, slow: CountingClassifier, **changes: float) -> It
 @pytest.mark.parametrize(
     ("changes", "headers"), [({"request_deadline_s": 0.3}, {}), ({}, {"X-Request-Deadline-Ms": "300"})]
 )
-def test_a_request_that_is_not_begun_in_time_is_answered_in_time_and_never_begun(
+def test_request_past_its_deadline_is_refused_and_never_run(
     models_dir: Path, slow: CountingClassifier, changes: dict[str, float], headers: dict[str, str]
 ) -> None:
     with occupied(models_dir, slow, **changes) as client:
@@ -152,7 +153,7 @@ def test_a_deadline_that_is_none_is_refused(client: httpx.Client, value: str) ->
     assert value not in body["found"].replace("than or equal to 1", "")
 
 
-def test_the_work_of_a_client_that_has_gone_is_never_begun_and_its_room_is_free(
+def test_disconnect_in_the_queue_frees_its_place(
     models_dir: Path, slow: CountingClassifier, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -212,9 +213,7 @@ def test_without_room_the_open_protocol_refuses_in_its_own_form(models_dir: Path
         assert client.get("/v2/models/tiny").status_code == 200
 
 
-def test_who_is_refused_for_want_of_room_is_not_asked_for_the_body_and_keeps_the_connection(
-    models_dir: Path, slow: CountingClassifier
-) -> None:
+def test_full_queue_refuses_before_the_body_is_sent(models_dir: Path, slow: CountingClassifier) -> None:
     asking = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
     with occupied(models_dir, slow, max_waiting_requests=0) as client, connect(client.base_url, asking) as connection:
         for _ in range(2):
@@ -223,7 +222,7 @@ def test_who_is_refused_for_want_of_room_is_not_asked_for_the_body_and_keeps_the
 
 
 @pytest.mark.parametrize("keeps", [True, False])
-def test_without_room_a_page_that_is_sent_all_the_same_is_dropped_and_the_next_request_is_read(
+def test_full_queue_drops_a_body_and_reads_the_next_request(
     models_dir: Path, slow: CountingClassifier, keeps: bool
 ) -> None:
     size_bytes = 3 * 2**20 + 7
@@ -240,9 +239,7 @@ def test_without_room_a_page_that_is_sent_all_the_same_is_dropped_and_the_next_r
             assert connection.recv(1) == b""
 
 
-def test_without_room_many_requests_at_once_are_refused_one_by_one_and_health_goes_on(
-    models_dir: Path, slow: CountingClassifier
-) -> None:
+def test_full_queue_refuses_each_of_many_requests(models_dir: Path, slow: CountingClassifier) -> None:
     asking = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\npage" * 500
     with occupied(models_dir, slow, max_waiting_requests=0) as client, connect(client.base_url, asking) as connection:
         started_s = time.monotonic()
@@ -266,7 +263,7 @@ def test_refusals_that_nobody_reads_take_no_memory_without_end(models_dir: Path,
 
 
 @pytest.mark.parametrize(("host", "status"), [("localhost", 503), ("evil.example", 421)])
-def test_without_room_the_name_in_the_target_is_looked_at_all_the_same(
+def test_full_queue_still_checks_the_host_in_the_target(
     models_dir: Path, slow: CountingClassifier, host: str, status: int
 ) -> None:
     asking = f"POST http://{host}/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode()
@@ -296,8 +293,8 @@ def status_of(record: object) -> object:
     return getattr(record, "fields", {}).get("status")
 
 
-def test_sigterm_with_50_slow_sockets_answers_what_was_accepted_and_ends(models_dir: Path) -> None:
-    settings = {"ECG_WORKER_THREADS": "1", "ECG_DRAIN_DELAY_S": "0.5"}
+def test_sigterm_with_50_slow_sockets_answers_and_ends(models_dir: Path) -> None:
+    settings = {"ECG_WORKERS": "1", "ECG_DRAIN_DELAY_S": "0.5"}
     with running(environment(models_dir, **settings)) as process, ExitStack() as open_sockets:
         for sending in [HALF_A_HEAD, HALF_A_BODY] * 25:
             open_sockets.enter_context(connect(process.url, sending))

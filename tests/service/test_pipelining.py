@@ -33,7 +33,7 @@ def process(models_dir: Path) -> Iterator[Process]:
         yield process
 
 
-def test_requests_that_come_at_once_are_answered_one_after_the_other(process: Process) -> None:
+def test_pipelined_requests_are_answered_in_order(process: Process) -> None:
     """A body in chunks and one that is refused among them: what comes next begins where it ends."""
     page = page_jpeg()
     kinds = [

@@ -120,7 +120,7 @@ def test_the_server_does_not_introduce_itself(process: Process) -> None:
     assert "server" not in process.client.get("/health").headers
 
 
-def test_a_request_for_a_websocket_is_no_reason_to_advise_installing_one(process: Process) -> None:
+def test_websocket_request_logs_no_advice(process: Process) -> None:
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
     response = process.client.get("/health", headers=upgrade)
     assert response.is_success
@@ -138,7 +138,7 @@ def test_it_needs_nothing_of_the_training_stack(models_dir: Path) -> None:
         assert process.client.post("/classify", content=page_jpeg()).is_success
 
 
-def test_another_event_loop_that_is_installed_beside_it_changes_nothing(models_dir: Path, tmp_path: Path) -> None:
+def test_installed_uvloop_changes_nothing(models_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "uvloop.py").write_text("def new_event_loop():\n    raise AssertionError('uvloop was taken')\n")
     with running(environment(models_dir, PYTHONPATH=str(tmp_path))) as process:
         assert process.client.post("/classify", content=page_jpeg()).is_success
@@ -233,3 +233,23 @@ def test_a_log_for_programs(models_dir: Path) -> None:
     (line,) = [line for line in lines if line.get("request_id") == request_id]
     assert (line["event"], line["route"], line["status"]) == ("request", "none", 404)
     assert all({"time", "level", "logger", "event"} <= line.keys() for line in lines)
+
+
+def test_help_lists_the_settings() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "service", "--help"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert "ECG_MAX_BODY_BYTES" in told.stdout
+
+
+def test_taken_port_is_named_with_its_setting(models_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        failed = failed_start(environment(models_dir, ECG_PORT=str(taken.getsockname()[1])))
+    assert failed.returncode == 2
+    assert "set another ECG_PORT" in failed.stderr
+    assert "Traceback" not in failed.stderr

@@ -5,9 +5,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.access_errors import RateLimitedError
-from service.keys import new_key
-from service.rate_limit import RateLimit
+from service.auth.access import RateLimit
+from service.auth.errors import RateLimitedError
+from service.auth.keys import new_key
 from tests.service.serving import problem, serving, settings_for
 
 

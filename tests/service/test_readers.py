@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from model_registry.registry import Registry
-from service.classifier import OnnxClassifier, Probabilities
 from service.classify import ClassificationResult, LoadedModel, classify
+from service.models.onnx import OnnxClassifier, Probabilities
 from shared_preproc.tensor import Tensor
 from tests.bundles import CLASS_NAMES, CRITICAL, FINDINGS, Said, policy, publish_readers, reader_rules
 from tests.factories import page_jpeg
@@ -102,6 +102,7 @@ class Numberless:
     """Loses the numbers of one part of a real classifier's answers."""
 
     provider = "cpu"
+    failure = None
 
     def __init__(self, classifier: OnnxClassifier, part: str, *, from_run: int = 1) -> None:
         self._classifier = classifier

@@ -63,7 +63,7 @@ def test_the_whole_reading(client: httpx.Client) -> None:
     assert 0 < sum(timings[step] for step in steps) <= timings["total"]
 
 
-@pytest.mark.parametrize("page", [page_jpeg(seed=2), page_png(seed=2), factories.resized_png(2233, 1552)])
+@pytest.mark.parametrize("page", [page_jpeg(seed=2), page_png(seed=2)])
 def test_pictures_are_what_was_read_to_the_pixel(client: httpx.Client, page: bytes) -> None:
     answer = read(client, page)
     decoded = decode_page(page, LAYOUT)
@@ -116,9 +116,9 @@ def test_the_model_that_is_asked_for_says_how_the_page_is_read(models_dir: Path)
 
 REFUSED = [
     (b"", "missing_file", 422),
-    (factories.gif(), "unsupported_format", 415),
+    (factories.heic(), "unsupported_format", 415),
     (factories.truncated_jpeg(), "undecodable_image", 422),
-    (factories.resized_png(800, 600), "unsuitable_dimensions", 422),
+    (factories.resized_png(300, 213), "unsuitable_dimensions", 422),
 ]
 
 
@@ -128,7 +128,7 @@ def test_it_refuses_as_classify_does(client: httpx.Client, page: bytes, code: st
     assert refusals[0] | {"request_id": ""} == refusals[1] | {"request_id": ""}
 
 
-def test_a_page_that_is_refused_for_what_it_shows_can_be_looked_at(client: httpx.Client) -> None:
+def test_refused_page_can_be_looked_at(client: httpx.Client) -> None:
     blank = factories.encoded(Image.new("RGB", (LAYOUT.width_px, LAYOUT.height_px), "white"), "PNG")
     problem(client.post("/classify", content=blank), 422, "not_an_ecg_page")
     problem(client.post("/reading", content=blank), 422, "not_an_ecg_page")

@@ -11,7 +11,7 @@ import pytest
 from model_registry.manifest import TRAINING_PAGES_FILE
 from model_registry.registry import Registry
 from tests.bundles import CRITICAL, policy, publish_tiny
-from tests.factories import page_jpeg, page_png, resized_png
+from tests.factories import page_jpeg, page_png, page_without_a_pulse_png
 from tests.service.serving import serving, settings_for
 
 PAGE = page_jpeg()
@@ -69,21 +69,23 @@ def test_a_bundles_thresholds_decide(deciding: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("model", ["lenient", "without"])
-def test_a_doubt_about_the_page_refers_it_whatever_the_model_says(deciding: httpx.Client, model: str) -> None:
-    answer = answer_of(deciding, model, resized_png(2233, 1552))
+def test_doubt_about_the_page_refers_it(deciding: httpx.Client, model: str) -> None:
+    answer = answer_of(deciding, model, page_without_a_pulse_png())
     assert answer["decision"] == "referred"
-    assert "scaled_page" in codes(answer)
+    assert "pulse_missing" in codes(answer)
 
 
 @pytest.mark.parametrize(
-    ("sensitivity", "target", "threshold", "reached"),
-    [(None, 0.85, 0.25, 0.9), (0.5, 0.5, 0.5, 0.6), (1.0, 1.0, 0.05, 1.0), (0.0, 0.0, 0.5, 0.6)],
+    ("target", "threshold", "reached"),
+    [(0.85, 0.25, 0.9), (0.5, 0.5, 0.6), (1.0, 0.05, 1.0), (0.0, 0.5, 0.6)],
 )
-def test_the_site_chooses_the_operating_point_and_is_told_which(
-    deciding_dir: Path, sensitivity: float | None, target: float, threshold: float, reached: float
+def test_answer_names_the_policys_operating_point(
+    tmp_path: Path, target: float, threshold: float, reached: float
 ) -> None:
-    with serving(settings_for(deciding_dir, default_model="strict", critical_sensitivity=sensitivity)) as client:
-        answer = answer_of(client, "strict")
+    registry = Registry(tmp_path)
+    registry.promote(publish_tiny(registry, decision=policy(default_sensitivity=target)))
+    with serving(settings_for(tmp_path)) as client:
+        answer = answer_of(client, "tiny")
     point = answer["operating_point"]
     assert (point["critical_class"], point["target"], point["threshold"]) == (CRITICAL, target, threshold)
     assert (point["sensitivity"], point["sensitivity_ci95"]) == (reached, [0.5, 1.0])
@@ -93,12 +95,12 @@ def test_the_site_chooses_the_operating_point_and_is_told_which(
 
 def test_more_sensitivity_flags_pages_that_less_does_not(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
-    with_points = policy(report_from=0.0, operating_points=points((1.0, 0.5), (1e-6, 1.0)))
-    registry.promote(publish_tiny(registry, decision=with_points))
-    flagged = []
+    two_points = points((1.0, 0.5), (1e-6, 1.0))
     for sensitivity in (0.5, 1.0):
-        with serving(settings_for(tmp_path, critical_sensitivity=sensitivity)) as client:
-            flagged.append("possible_critical_class" in codes(answer_of(client, "tiny")))
+        decision = policy(report_from=0.0, operating_points=two_points, default_sensitivity=sensitivity)
+        registry.promote(publish_tiny(registry, decision=decision))
+    with serving(settings_for(tmp_path)) as client:
+        flagged = ["possible_critical_class" in codes(answer_of(client, f"tiny/{version}")) for version in (1, 2)]
     assert flagged == [False, True]
 
 

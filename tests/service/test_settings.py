@@ -11,10 +11,8 @@ from tests.conftest import REPOSITORY
 
 DOCUMENTED = (REPOSITORY / "docs" / "settings.md").read_text()
 WHEN_NOT_SET = {
-    "inference_threads": "CPUs / workers",
-    "worker_threads": "CPUs",
+    "workers": "one per CPU",
     "batch_pages": "1; on CUDA 8",
-    "critical_sensitivity": "the model's",
     "site_policy": "the model's own",
     "metrics_port": "none",
     "audit_dir": "none",
@@ -27,6 +25,25 @@ WHEN_NOT_SET = {
     "oidc_required_scope": "none",
     "rate_limit_per_minute": "none",
 }
+
+GONE = [
+    "ANSWER_TIMEOUT_S",
+    "AUDIT_FILE_BYTES",
+    "BATCH_WAIT_MS",
+    "CRITICAL_SENSITIVITY",
+    "DEFAULT_MODEL_RETRY_S",
+    "DOCS",
+    "IDEMPOTENCY_ENTRIES",
+    "INFERENCE_THREADS",
+    "MAX_LOADED_MODEL_BYTES",
+    "MAX_RECEIVING_REQUESTS",
+    "METRICS_ENABLED",
+    "METRICS_HOST",
+    "OIDC_ALGORITHMS",
+    "PAGE_PROCESSES",
+    "REGISTRY_POLL_S",
+    "WORKER_THREADS",
+]
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -48,9 +65,7 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECG_MODELS_DIR", "/srv/models")
     monkeypatch.setenv("ECG_MAX_BODY_BYTES", "1000")
     monkeypatch.setenv("ECG_PROVIDER", "")
-    monkeypatch.setenv("ECG_CRITICAL_SENSITIVITY", "0.95")
     settings = read_settings()
-    assert settings.critical_sensitivity == 0.95
     assert (settings.models_dir, settings.max_body_bytes, settings.provider) == (Path("/srv/models"), 1000, "auto")
 
 
@@ -63,23 +78,15 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
         ("body_timeout_s", "-1"),
         ("body_timeout_s", "inf"),
         ("body_timeout_s", "nan"),
-        ("default_model_retry_s", "inf"),
         ("drain_delay_s", "inf"),
         ("drain_delay_s", "nan"),
-        ("inference_threads", "0"),
+        ("workers", "0"),
         ("batch_pages", "0"),
-        ("batch_wait_ms", "-1"),
-        ("batch_wait_ms", "inf"),
         ("log_level", "loud"),
         ("log_format", "xml"),
         ("metrics_port", "0"),
-        ("audit_file_bytes", "0"),
         ("audit_sync_interval_s", "0"),
         ("idempotency_window_s", "inf"),
-        ("idempotency_entries", "-1"),
-        ("critical_sensitivity", "95"),
-        ("critical_sensitivity", "-0.1"),
-        ("critical_sensitivity", "nan"),
     ],
 )
 def test_nonsense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,12 +95,35 @@ def test_nonsense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.
         read_settings()
 
 
+@pytest.mark.parametrize(("workers", "expected"), [(None, 1), (1, 8), (3, 2), (99, 1)])
+def test_inference_gets_the_cpus_that_workers_leave(workers: int | None, expected: int) -> None:
+    assert Settings(workers=workers).inference_threads(cpus=8) == expected
+
+
+def test_settings_are_at_most_36() -> None:
+    assert len(Settings.model_fields) <= 36
+
+
 @pytest.mark.parametrize(
-    ("workers", "threads", "expected"), [(None, None, 1), (1, None, 8), (3, None, 2), (99, None, 1), (8, 4, 4)]
+    ("former", "instead"),
+    [("WORKER_THREADS", "ECG_WORKERS"), ("METRICS_HOST", "ECG_HOST"), ("CRITICAL_SENSITIVITY", "ECG_SITE_POLICY")],
 )
-def test_an_inference_gets_what_the_workers_leave(workers: int | None, threads: int | None, expected: int) -> None:
-    settings = Settings(worker_threads=workers, inference_threads=threads)
-    assert settings.threads_of_one_inference(cpus=8) == expected
+def test_former_setting_names_its_successor(former: str, instead: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"ECG_{former}", "1")
+    with pytest.raises(StartupError, match=f"ECG_{former} was .*{instead}"):
+        read_settings()
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_setting_of_0_1_0_that_is_gone_stops_the_start(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"ECG_{name}", "1")
+    with pytest.raises(StartupError, match=f"ECG_{name} was"):
+        read_settings()
+
+
+def test_body_larger_than_all_bodies_is_rejected() -> None:
+    with pytest.raises(ValueError, match="ECG_MAX_BODY_BYTES is larger than ECG_MAX_BODIES_BYTES"):
+        Settings(max_body_bytes=2, max_bodies_bytes=1)
 
 
 def test_names_that_are_no_setting_are_found() -> None:

@@ -61,12 +61,12 @@ def test_site_policy_decides_for_its_model(models_dir: Path, tmp_path: Path) -> 
 
 
 def test_operating_point_is_the_site_policys(models_dir: Path, tmp_path: Path) -> None:
-    decision = policy(default_sensitivity=0.5, readers=reader_rules())
-    path = write_policy(tmp_path, decision, sha256_of(models_dir, "readers/1"))
-    for sensitivity, target, threshold in ((None, 0.5, 0.5), (1.0, 1.0, 0.05)):
-        with serving(settings_for(models_dir, site_policy=path, critical_sensitivity=sensitivity)) as client:
+    for sensitivity, threshold in ((0.5, 0.5), (1.0, 0.05)):
+        decision = policy(default_sensitivity=sensitivity, readers=reader_rules())
+        path = write_policy(tmp_path, decision, sha256_of(models_dir, "readers/1"))
+        with serving(settings_for(models_dir, site_policy=path)) as client:
             point = client.post("/classify", content=PAGE).json()["operating_point"]
-        assert (point["target"], point["threshold"]) == (target, threshold)
+        assert (point["target"], point["threshold"]) == (sensitivity, threshold)
 
 
 def test_site_policy_gives_thresholds_to_a_model_without(models_dir: Path, tmp_path: Path) -> None:

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import REPOSITORY
 
 
+@pytest.mark.campaign
 def test_honest_pages_are_answered_beside_200_slow_clients(models_dir: Path) -> None:
     options = ["--clients", "200", "--seconds", "2", "--rounds", "1", "--models", str(models_dir)]
     finished = subprocess.run(

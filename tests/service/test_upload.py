@@ -8,7 +8,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from service import intake as intake_module
+from service import body_budget as budget_module
+from service.body_budget import BodyBudget
 from service.errors import (
     BodyTimeoutError,
     BodyTooLargeError,
@@ -19,7 +20,6 @@ from service.errors import (
     UnexpectedPartsError,
     UploadError,
 )
-from service.intake import Intake
 from service.upload import read_upload
 from tests.service.serving import BOUNDARY, file_form, form
 
@@ -52,8 +52,8 @@ def request_of(body: Body, headers: dict[str, str] | None = None) -> Request:
 
 def read(body: Body, headers: dict[str, str] | None = None, max_body_bytes: int = 10**6) -> bytes:
     async def receive() -> bytes:
-        intake = Intake(places=1, max_bytes=max_body_bytes, timeout_s=0.1)
-        with intake.arrival() as arrival:
+        bodies = BodyBudget(places=1, max_bytes=max_body_bytes, timeout_s=0.1)
+        with bodies.arrival() as arrival:
             async with arrival.receiving():
                 return await read_upload(request_of(body, headers), arrival, max_body_bytes=max_body_bytes)
 
@@ -81,8 +81,13 @@ def test_any_other_body_is_the_file(media_type: str | None) -> None:
     ("request_parts", "error"),
     [
         (form((FILE, CONTENT), (FILE, CONTENT)), UnexpectedPartsError),
-        (form((FILE, CONTENT), ('name="note"', b"text")), UnexpectedPartsError),
-        (form(('name="note"', b"text"), (FILE, CONTENT)), UnexpectedPartsError),
+        (form((FILE, CONTENT), ('name="other"; filename="b"', b"x")), UnexpectedPartsError),
+        (
+            {"content": CONTENT, "headers": {"Content-Type": "multipart/form-data" + ";" * 1000}},
+            MalformedMultipartError,
+        ),
+        (form((FILE, (f"\r\n--{BOUNDARY}"[:-1] + "y").encode() * 5000)), MalformedMultipartError),
+        ({"content": b"x" * 70_000, "headers": MULTIPART}, MalformedMultipartError),
         (form(*[(f'name="{n}"; filename="{n}"', b"x") for n in range(1000)]), UnexpectedPartsError),
         (form(('name="image"; filename="a.jpg"', CONTENT)), MissingFileError),
         (form(('filename="a.jpg"', CONTENT)), MissingFileError),
@@ -131,8 +136,27 @@ def test_half_a_body(then: str, error: type[UploadError]) -> None:
         read(Body([CONTENT], then=then))
 
 
+@pytest.mark.parametrize("size", [1, 100, 65536])
+def test_text_fields_and_a_preamble_are_ignored(size: int) -> None:
+    request = form(('name="patient"', b"text"), (FILE, CONTENT), ('name="comment"', b""))
+    content = b"This is a message in several parts.\r\n" + request["content"]
+    assert read(Body(pieces(content, size)), request["headers"]) == CONTENT
+
+
+def test_wrong_field_is_named() -> None:
+    request = form(('name="image"; filename="a.jpg"', CONTENT))
+    with pytest.raises(MissingFileError, match='in the field "image", not "file"'):
+        read(Body([request["content"]]), request["headers"])
+
+
+def test_lines_that_end_in_lf_are_named() -> None:
+    request = file_form(b"text")
+    with pytest.raises(MalformedMultipartError, match="LF, not in CR LF"):
+        read(Body([request["content"].replace(b"\r\n", b"\n")]), request["headers"])
+
+
 def test_no_message_repeats_what_was_sent() -> None:
-    for request_parts in (form(('name="secret"', b"secret")), form((FILE, b"secret"), ('name="secret"', b"secret"))):
+    for request_parts in (form(('name="a"', b"secret")), form((FILE, b"a"), ('name="a secret"; filename="b"', b"b"))):
         with pytest.raises(UploadError) as refusal:
             read(Body([request_parts["content"]]), request_parts["headers"])
         assert "secret" not in str(refusal.value)
@@ -142,13 +166,13 @@ def test_no_message_repeats_what_was_sent() -> None:
 def test_a_body_that_cannot_fit_takes_no_room_from_slower_ones(
     monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(intake_module, "_LEAST_TIME_S", 0.0)
+    monkeypatch.setattr(budget_module, "_LEAST_TIME_S", 0.0)
 
     async def receive() -> None:
-        intake = Intake(places=9, max_bytes=100, timeout_s=10)
-        with intake.arrival() as queued, intake.arrival() as slow, intake.arrival() as new:
+        bodies = BodyBudget(places=9, max_bytes=100, timeout_s=10)
+        with bodies.arrival() as queued, bodies.arrival() as slow, bodies.arrival() as new:
             queued.count(80)
-            intake.leave(queued)
+            bodies.leave(queued)
             slow.count(5)
             with pytest.raises(OverloadedError):
                 await read_upload(request_of(Body([b"x"] * 30), headers), new, max_body_bytes=30)

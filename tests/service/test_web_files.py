@@ -7,16 +7,16 @@ import pytest
 from service.routes.web import SAMPLE_FILE, WEB_FOLDER
 from shared_preproc.layout import EDAN_3X4_R1
 from shared_preproc.page import decode_page
+from synthetic.pages import synth_jpeg
 from tests.bundles import CRITICAL
 from tests.conftest import REPOSITORY
 from tests.service.serving import serving, settings_for
-from trainer.synth import synth_jpeg
 
 FILES = sorted(path.name for path in WEB_FOLDER.iterdir() if path.name != SAMPLE_FILE)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_files_are_asked_for_again_and_sent_only_where_they_changed(client: httpx.Client, name: str) -> None:
+def test_web_files_are_revalidated(client: httpx.Client, name: str) -> None:
     response = client.get(f"/web/{name}", headers={"Accept-Encoding": "gzip"})
     text = (WEB_FOLDER / name).read_text()
     assert (response.text, response.headers["cache-control"]) == (text, "no-cache")
@@ -27,7 +27,7 @@ def test_files_are_asked_for_again_and_sent_only_where_they_changed(client: http
     assert (plain.text, "content-encoding" in plain.headers) == (text, False)
 
 
-def test_the_sample_is_a_small_synthetic_page_that_a_browser_keeps(client: httpx.Client) -> None:
+def test_sample_is_a_small_cacheable_synthetic_page(client: httpx.Client) -> None:
     response = client.get(f"/web/{SAMPLE_FILE}")
     assert (response.headers["content-type"], response.headers["cache-control"]) == ("image/jpeg", "max-age=86400")
     assert "content-encoding" not in response.headers

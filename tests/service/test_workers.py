@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from service.cancellation import CancelledWorkError, check_cancelled
 from service.errors import OverloadedError
-from service.wanted import UnwantedError, check_wanted
 from service.workers import Workers
 
 
@@ -23,7 +23,7 @@ def run_on(workers: Workers, use: Coroutine[Any, Any, None]) -> None:
     asyncio.run(run())
 
 
-def test_a_call_without_room_is_refused_and_room_that_is_freed_is_given_again() -> None:
+def test_full_queue_refuses_until_a_place_is_free() -> None:
     workers, gate = Workers(threads=1, max_waiting=1), Event()
 
     async def use() -> None:
@@ -39,7 +39,7 @@ def test_a_call_without_room_is_refused_and_room_that_is_freed_is_given_again() 
     run_on(workers, use())
 
 
-def test_what_waits_for_a_caller_that_has_gone_is_dropped_with_all_it_holds() -> None:
+def test_cancelled_work_in_the_queue_releases_its_data() -> None:
     workers, started, gate, called = Workers(threads=1, max_waiting=1), Event(), Event(), Event()
 
     def work() -> bool:
@@ -111,9 +111,9 @@ def test_the_end_gives_up_what_has_begun() -> None:
         begun.set()
         try:
             while True:
-                check_wanted()
+                check_cancelled()
                 time.sleep(0.01)
-        except UnwantedError:
+        except CancelledWorkError:
             given_up.set()
 
     async def use() -> None:

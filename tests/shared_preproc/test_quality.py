@@ -12,7 +12,7 @@ from shared_preproc.page import Page, decode_page
 from shared_preproc.pipeline import read_page
 from shared_preproc.quality import Quality, measure_quality
 from shared_preproc.spec import TRACES_50_HZ
-from trainer.synth import synth_jpeg
+from synthetic.pages import synth_jpeg
 
 BOXES = dict(EDAN_3X4_R1.lead_boxes)
 

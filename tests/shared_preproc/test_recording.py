@@ -13,9 +13,9 @@ from shared_preproc.recording import RECORDED_LEADS, Recording, recording_tensor
 from shared_preproc.rhythm import find_beats, heart_rate_bpm
 from shared_preproc.spec import MASKS_150, TRACES_50_HZ
 from shared_preproc.traces import Trace
-from trainer.heartbeat import SAMPLING_RATE_HZ
-from trainer.render import Header, render_page
-from trainer.synth import encode_jpeg, synth_signals
+from synthetic.heartbeat import SAMPLING_RATE_HZ
+from synthetic.pages import encode_jpeg, synth_signals
+from synthetic.render import Header, render_page
 
 SPEC = TRACES_50_HZ
 RATE_HZ = SPEC.trace.rate_hz

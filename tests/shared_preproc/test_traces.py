@@ -20,9 +20,9 @@ from shared_preproc.page import decode_page
 from shared_preproc.pipeline import page_masks
 from shared_preproc.spec import MASKS_150, TraceSpec
 from shared_preproc.traces import Trace, page_traces
-from trainer.geometry import PageGeometry
-from trainer.render import SIGNAL_LEADS, Header, Signals, render_page
-from trainer.synth import encode_jpeg
+from synthetic.geometry import PageGeometry
+from synthetic.pages import encode_jpeg
+from synthetic.render import SIGNAL_LEADS, Header, Signals, render_page
 
 LAYOUT = EDAN_3X4_R1
 SPEC = TraceSpec()

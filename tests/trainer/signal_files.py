@@ -6,7 +6,7 @@ import numpy as np
 import wfdb
 from numpy.typing import NDArray
 
-from trainer.heartbeat import record_heart
+from synthetic.heartbeat import record_heart
 from trainer.ptbxl import read_ptbxl
 from trainer.signals import SignalSet
 

@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 
 from shared_preproc.recording import Recording, recording_tensor
 from shared_preproc.spec import TRACES_50_HZ
+from synthetic.heartbeat import SAMPLING_RATE_HZ
+from synthetic.pages import synth_signals
 from trainer.augment import Augmentation, augment
-from trainer.heartbeat import SAMPLING_RATE_HZ
 from trainer.rates import heart_rates
-from trainer.synth import synth_signals
 
 LEADS, SAMPLES = 12, 125
 STILL = Augmentation(

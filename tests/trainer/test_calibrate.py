@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.out_of_fold import drawn_out_of_fold
+from tests.trainer.out_of_fold import drawn_out_of_fold
 from trainer.calibrate import Calibration, calibrate, fit_calibration, fit_temperature, single_network_metrics
 from trainer.classes import CLASS_NAMES
 from trainer.metrics import SCALARS, log_losses, page_metrics

@@ -8,8 +8,8 @@ import pytest
 
 from tests.bundles import policy as tiny_policy
 from tests.bundles import reader_rules
-from tests.out_of_fold import drawn_out_of_fold
-from tests.reader_answers import drawn_reader_answers, plain_choice
+from tests.trainer.out_of_fold import drawn_out_of_fold
+from tests.trainer.reader_answers import drawn_reader_answers, plain_choice
 from trainer.calibrate import calibrate, single_network_metrics
 from trainer.card import CardFacts, build_card, card_text, failure_gallery
 from trainer.classes import CLASS_NAMES

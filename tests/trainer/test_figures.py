@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.out_of_fold import drawn_out_of_fold
+from tests.trainer.out_of_fold import drawn_out_of_fold
 from trainer.calibrate import calibrate
 from trainer.classes import CLASS_NAMES
 from trainer.figures import draw_card, draw_recalls, draw_reliability

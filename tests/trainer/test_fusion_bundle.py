@@ -12,7 +12,7 @@ from model_registry.bundle import Bundle
 from model_registry.manifest import CARD_FILE, OUT_OF_FOLD_FILE, TRAINING_PAGES_FILE
 from model_registry.registry import Registry
 from shared_preproc.spec import TRACES_50_HZ
-from tests.fusion_run import FusionRun
+from tests.trainer.fusion_run import FusionRun
 from trainer.__main__ import main
 from trainer.classes import CLASS_NAMES
 from trainer.config import CLASS_NETWORK

@@ -17,16 +17,16 @@ from model_registry.manifest import (
 )
 from shared_preproc.recording import Recording, recording_tensor
 from shared_preproc.spec import TRACES_50_HZ
+from synthetic.heartbeat import SAMPLING_RATE_HZ
+from synthetic.pages import synth_signals
 from trainer.calibrate import Calibration
 from trainer.findings import CODES
 from trainer.fuse import Fusion
 from trainer.fusion_graph import TRACES, fusion_graph
-from trainer.heartbeat import SAMPLING_RATE_HZ
 from trainer.members import Weights
 from trainer.models.class_network import LEAD_LOGITS, PAGE_LOGITS, build_class_network
 from trainer.models.findings_network import CLASS_LOGITS, FINDING_LOGITS, build_findings_network
 from trainer.policy import Choice
-from trainer.synth import synth_signals
 
 LEAD_TEMPERATURE = 0.8
 OUTPUTS = (PAGE_PROBABILITIES, LEAD_PROBABILITIES, READER_PROBABILITIES, FINDING_PROBABILITIES)

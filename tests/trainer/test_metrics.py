@@ -97,7 +97,7 @@ def test_ece_by_hand() -> None:
     assert points == [(2, pytest.approx(0.6), 1.0), (2, pytest.approx(0.9), 0.5)]
 
 
-def test_a_calibrated_model_has_little_ece_and_what_chance_alone_gives() -> None:
+def test_calibrated_model_has_the_ece_of_chance() -> None:
     labels, probabilities = drawn_pages(20_000)
     metrics = page_metrics(labels, probabilities, ["one"] * len(labels), NAMES, draws=20)
     assert metrics["ece"] < 0.01

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.out_of_fold import drawn_out_of_fold
+from tests.trainer.out_of_fold import drawn_out_of_fold
 from trainer.errors import RunError
 
 

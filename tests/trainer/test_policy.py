@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model_registry.policy import OperatingPoint
 from tests.bundles import policy as tiny_policy
 from tests.bundles import reader_rules
-from tests.reader_answers import drawn_reader_answers, plain_choice, with_labels_turned
+from tests.trainer.reader_answers import drawn_reader_answers, plain_choice, with_labels_turned
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
 from trainer.fuse import INFARCTIONS, NORMAL, Fusion

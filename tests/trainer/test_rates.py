@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from shared_preproc.recording import Recording, recording_tensor
 from shared_preproc.spec import TRACES_50_HZ
-from trainer.heartbeat import SAMPLING_RATE_HZ, record_heart
+from synthetic.heartbeat import SAMPLING_RATE_HZ, record_heart
 from trainer.rates import REFERENCE_RATE_BPM, at_reference_rate, heart_rates
 
 

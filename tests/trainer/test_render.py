@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from shared_preproc.layout import EDAN_3X4_R1
 from shared_preproc.leads import Lead
 from shared_preproc.page import decode_page
-from trainer.geometry import PageGeometry
-from trainer.render import SIGNAL_LEADS, Header, Signals, render_page
+from synthetic.geometry import PageGeometry
+from synthetic.render import SIGNAL_LEADS, Header, Signals, render_page
 
 RATE_HZ = 500.0
 SAMPLES = 5000
@@ -72,7 +72,7 @@ def test_columns_show_the_seconds_one_after_another() -> None:
         assert abs(300 + stroke(column)[0] - GEOMETRY.y_px(Lead.I, 0.4 + time_s / 10)) <= 1
 
 
-def test_the_strip_runs_on_for_ten_seconds_in_the_lead_that_the_header_names() -> None:
+def test_strip_shows_ten_seconds_of_the_headers_lead() -> None:
     signals_mv = levels_mv()
     for lead in (Lead.II, Lead.III):
         page_ink = ink(signals_mv, Header("SYN-000001", "Male", 60, HEADER.recorded_at, lead))
@@ -138,7 +138,7 @@ def test_a_page_is_a_page_of_its_layout() -> None:
     assert page.dtype == np.uint8
 
 
-def test_the_printed_voltage_does_not_depend_on_the_sampling_rate() -> None:
+def test_printed_voltage_is_independent_of_sampling_rate() -> None:
     def wave(rate_hz: float) -> Signals:
         time_s = np.arange(int(10 * rate_hz) + 1) / rate_hz
         return Signals(np.sin(2 * np.pi * time_s) * np.ones((len(SIGNAL_LEADS), 1)), rate_hz)

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from synthetic.heartbeat import record_heart
 from tests.trainer.signal_files import write_record
 from trainer.classes import CLASS_NAMES
 from trainer.errors import DatasetError
-from trainer.heartbeat import record_heart
 from trainer.site_signals import read_mapping, read_site_signals
 
 MAPPING = """

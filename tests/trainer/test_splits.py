@@ -89,7 +89,7 @@ def test_real_pages_leak_free(published_pages: Path, shared_dir: Path) -> None:
         assert {page.class_name for page in parts[split]} == set(CLASS_NAMES)
 
 
-def test_real_pages_published_split_scores_copies_of_training_pages(published_pages: Path) -> None:
+def test_published_split_scores_copies_of_training_pages(published_pages: Path) -> None:
     parts = split_pages(read_pages(published_pages), "published", 0)
     trained = {page.sha256 for page in parts["train"]}
     infarctions = [page for page in parts["validation"] if page.class_name == "myocardial_infarction"]

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from model_registry.policy import SitePolicy
+from synthetic.heartbeat import record_heart
 from tests.trainer.four_outputs import FINDINGS, policy, publish
 from tests.trainer.signal_files import write_ptbxl, write_record
 from trainer.__main__ import main
-from trainer.heartbeat import record_heart
 from trainer.site_signals import read_mapping
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "validation.md"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from shared_preproc.leads import Lead
 from shared_preproc.recording import Recording, recording_tensor
 from shared_preproc.spec import TRACES_50_HZ
-from trainer.synth import synth_signals
+from synthetic.pages import synth_signals
 from trainer.views import BANDS_HZ, RATE_HZ, ViewSettings, band_passed, draw_views
 
 FIRST_BAND = (1.0, 0.0, 0.0, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""A real Chromium, and a person's way through the page. Knows neither what a section shows nor what it should."""
+"""A real Chromium, and a person's way through the page."""
 
 import json
 import shutil

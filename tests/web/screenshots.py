@@ -1,6 +1,6 @@
-"""The page's four states as pictures for the documentation: `python -m tests.web.screenshots`. All pages are drawn.
+"""Draw the pictures of the documentation: ``python -m tests.web.screenshots``. All pages are synthetic.
 
-With a folder as argument also by phone, in the dark, and with everything open, to be looked at.
+With a folder as argument, draw every state there instead: wide, dark and by phone, with all sections open.
 """
 
 import sys
@@ -17,6 +17,12 @@ from tests.service.process import environment, running
 from tests.web.browser import SECTIONS, Visit, chromium, visit
 
 IMAGES = REPOSITORY / "docs" / "images"
+PICTURES = {
+    "page-referred": ("referred", "body"),
+    "answer": ("reported", "#answer"),
+    "leads": ("reported", "#section-page"),
+}
+"""File names in docs/images, with the state and the element that each one shows."""
 WIDE = {"viewport": {"width": 1120, "height": 800}}
 FORMS: dict[str, dict[str, Any]] = {
     "wide": WIDE,
@@ -43,24 +49,33 @@ def _reach(one: Visit, state: str) -> None:
         assert found is (shown == state), f"{state} is wanted, {shown} is {'' if found else 'not '}shown"
 
 
-def _save(one: Visit, path: Path) -> None:
-    one.page.screenshot(path=path, full_page=True)
+def _save(one: Visit, path: Path, element: str = "body") -> None:
+    if element == "body":
+        one.page.screenshot(path=path, full_page=True)
+    else:
+        one.page.locator(element).screenshot(path=path)
     # A third of the bytes; by this method no colour is off by more than 13 of 255 levels.
     few = Image.open(path).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
 
 
 def main(looked_at: Path | None) -> None:
-    """Draw the four states into docs/images, or every form of them, all open, into a folder to be looked at."""
+    """Draw docs/images, or every state in every form into a folder to be looked at."""
     folder = looked_at or IMAGES
     folder.mkdir(parents=True, exist_ok=True)
     with running(environment(REPOSITORY / "models")) as process, chromium() as browser:
-        for state, (name, form) in product(STATES, FORMS.items() if looked_at else [("page", WIDE)]):
-            with visit(browser, str(process.url), **form) as one:
+        if looked_at:
+            for state, (name, form) in product(STATES, FORMS.items()):
+                with visit(browser, str(process.url), **form) as one:
+                    _reach(one, state)
+                    if one.page.locator("#answers").is_visible():
+                        one.open(*SECTIONS)
+                    _save(one, folder / f"{name}-{state}.png")
+            return
+        for name, (state, element) in PICTURES.items():
+            with visit(browser, str(process.url), **WIDE) as one:
                 _reach(one, state)
-                if looked_at and one.page.locator("#answers").is_visible():
-                    one.open(*SECTIONS)
-                _save(one, folder / f"{name}-{state}.png")
+                _save(one, folder / f"{name}.png", element)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from service.keys import new_key
+from service.auth.keys import new_key
 from tests.factories import page_jpeg
 from tests.service.process import environment, running
 from tests.web.browser import Visit

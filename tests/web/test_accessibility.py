@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.factories import blank_png, gif, page_jpeg
+from tests.factories import blank_png, heic, page_jpeg
 from tests.web.browser import SECTIONS, Visit
 from tests.web.conftest import Visiting
 
-pytestmark = pytest.mark.parametrize("scheme", ["light", "dark"])
+campaign = pytest.mark.campaign
+both_schemes = pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=campaign)])
 
 
 def everything_open(visit: Visit) -> None:
@@ -20,12 +21,21 @@ def everything_open(visit: Visit) -> None:
     visit.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
 
 
+@both_schemes
 def test_empty(visiting: Visiting, scheme: str) -> None:
     visit = visiting(color_scheme=scheme)
     assert visit.violations() == []
 
 
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 360),
+        ("dark", 1280),
+        pytest.param("light", 1280, marks=campaign),
+        pytest.param("dark", 360, marks=campaign),
+    ],
+)
 def test_answered_with_everything_open(visiting: Visiting, scheme: str, width: int) -> None:
     visit = visiting(color_scheme=scheme, viewport={"width": width, "height": 900})
     visit.page.select_option("#other", "crnn/1")
@@ -36,13 +46,15 @@ def test_answered_with_everything_open(visiting: Visiting, scheme: str, width: i
     assert visit.complaints == []
 
 
-@pytest.mark.parametrize("content", [gif(), blank_png()], ids=["no-page", "page-without-leads"])
+@both_schemes
+@pytest.mark.parametrize("content", [heic(), blank_png()], ids=["no-page", "page-without-leads"])
 def test_refused(visiting: Visiting, scheme: str, content: bytes) -> None:
     visit = visiting(color_scheme=scheme)
     visit.choose(content)
     assert visit.violations() == []
 
 
+@both_schemes
 def test_busy(visiting: Visiting, scheme: str) -> None:
     visit = visiting(color_scheme=scheme)
     visit.page.route("**/classify*", lambda _: None)  # never answered
@@ -51,6 +63,7 @@ def test_busy(visiting: Visiting, scheme: str) -> None:
     assert visit.violations() == []
 
 
+@both_schemes
 def test_signing_in(visiting: Visiting, scheme: str) -> None:
     visit = visiting(color_scheme=scheme)
     refusal = {"code": "unauthorized", "title": "a", "found": "b", "expected": "c", "remedy": "d", "request_id": "e"}
@@ -60,6 +73,7 @@ def test_signing_in(visiting: Visiting, scheme: str) -> None:
     assert visit.violations() == []
 
 
+@both_schemes
 def test_the_page_for_programs(visiting: Visiting, scheme: str) -> None:
     visit = visiting(color_scheme=scheme)
     visit.page.click("nav a:has-text('For programs')")

@@ -14,7 +14,7 @@ SVG = "http://www.w3.org/2000/svg"
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_pages_load_nothing_from_elsewhere_and_everything_they_name(client: httpx.Client, path: str) -> None:
+def test_pages_load_what_they_name_and_only_from_here(client: httpx.Client, path: str) -> None:
     response = client.get(path)
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     for address in re.findall(r'(?:src|href)="([^"]*)"', response.text):
@@ -50,7 +50,7 @@ def test_modules_import_files_that_are_there(client: httpx.Client) -> None:
             assert response.headers["content-type"].partition(";")[0] == "text/javascript"
 
 
-def test_the_intended_use_is_stated_on_the_page_and_in_the_interface(client: httpx.Client) -> None:
+def test_intended_use_is_on_the_page_and_in_the_api(client: httpx.Client) -> None:
     assert INTENDED_USE == "Decision support for research; not a certified medical device."
     assert INTENDED_USE in client.get("/").text
     assert client.get("/openapi.json").json()["info"]["description"] == INTENDED_USE

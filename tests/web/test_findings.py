@@ -157,8 +157,15 @@ def test_findings_fit_on_one_page_of_a4(visited: Visit, client: httpx.Client, ot
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 360),
+        ("dark", 1280),
+        pytest.param("light", 1280, marks=pytest.mark.campaign),
+        pytest.param("dark", 360, marks=pytest.mark.campaign),
+    ],
+)
 def test_findings_are_accessible(visiting: Visiting, scheme: str, width: int) -> None:
     visit = visiting(color_scheme=scheme, viewport={"width": width, "height": 900})
     visit.choose(FAST)

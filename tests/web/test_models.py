@@ -17,7 +17,7 @@ def test_the_chosen_bundle_or_alias_answers(visited: Visit, client: httpx.Client
     assert (shown["model"], shown["probabilities"]) == (expected["model"], expected["probabilities"])
 
 
-def test_another_model_answers_for_the_same_page_and_the_focus_stays(visited: Visit) -> None:
+def test_other_model_answers_and_the_focus_stays(visited: Visit) -> None:
     visited.choose(page_jpeg())
     visited.page.focus("#model")
     visited.page.select_option("#model", "crnn/1")

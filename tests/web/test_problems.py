@@ -12,9 +12,9 @@ from tests.service.serving import file_form
 from tests.web.browser import Visit
 
 UPLOADS: dict[str, tuple[Callable[[], bytes], bool]] = {
-    "unsupported_format": (factories.gif, True),
+    "unsupported_format": (factories.heic, True),
     "undecodable_image": (factories.truncated_png, False),
-    "unsuitable_dimensions": (lambda: factories.resized_png(1100, 780), True),
+    "unsuitable_dimensions": (lambda: factories.resized_png(300, 213), True),
     "not_an_ecg_page": (factories.blank_png, True),
     "unreadable_leads": (lambda: factories.page_without_leads_png(*Lead), True),
     "missing_file": (lambda: b"", False),
@@ -66,14 +66,14 @@ def test_what_an_upload_is_refused_for_is_told_beside_it(visited: Visit, client:
 
 
 @pytest.mark.parametrize("code", ["not_an_ecg_page", "unreadable_leads"])
-def test_a_page_that_is_refused_for_what_it_shows_can_be_looked_at(visited: Visit, code: str) -> None:
+def test_refused_page_can_be_looked_at(visited: Visit, code: str) -> None:
     visited.choose(UPLOADS[code][0]())
     visited.open("page", "preprocessed")
     assert visited.page.locator("#section-page .boxes a").count() == 13
     assert visited.page.locator("#section-preprocessed .chart").count() == 13
 
 
-def test_a_file_that_is_too_large_is_explained_even_where_its_upload_is_cut_off(visited: Visit) -> None:
+def test_too_large_file_is_explained(visited: Visit) -> None:
     visited.choose(bytes(14_000_000))
     title = visited.page.locator("#refusal h3").inner_text()
     assert title in {"The upload is too large", "No answer of the service arrived"}
@@ -101,7 +101,7 @@ def test_a_fault_of_the_page_is_not_blamed_on_the_service(visited: Visit) -> Non
     assert visited.complaints, "it has to reach the browser's console"
 
 
-def test_a_fault_behind_an_answer_leaves_nothing_of_it_half_shown(visited: Visit) -> None:
+def test_fault_in_an_answer_shows_none_of_it(visited: Visit) -> None:
     visited.page.route("**/reading*", lambda route: route.fulfill(json={"leads": []}))
     visited.start(factories.page_jpeg())
     visited.page.wait_for_selector("#refusal h3:has-text('This page failed')")
@@ -126,7 +126,7 @@ def test_an_explanation_that_does_not_come_takes_no_class_away(visited: Visit) -
     assert told.inner_text() == "The explanation cannot be shown"
 
 
-def test_models_that_cannot_be_listed_are_told_and_the_default_answers(visited: Visit) -> None:
+def test_without_a_model_list_the_default_answers(visited: Visit) -> None:
     visited.page.route("**/models", lambda route: route.abort())
     visited.page.reload()
     visited.page.wait_for_selector("#status:has-text('The models cannot be listed')")
@@ -134,7 +134,7 @@ def test_models_that_cannot_be_listed_are_told_and_the_default_answers(visited: 
     assert visited.page.locator("#answer").is_visible()
 
 
-def test_a_refusal_whose_picture_comes_late_takes_nothing_from_the_next_answer(visited: Visit) -> None:
+def test_late_picture_of_a_refusal_leaves_the_next_answer(visited: Visit) -> None:
     visited.page.evaluate(HOLD_THE_FIRST_PICTURE)
     visited.start(factories.blank_png())
     visited.page.wait_for_selector("body[data-state=refused]")

@@ -51,7 +51,7 @@ def pixels_of(visit: Visit, selector: str) -> list[NDArray[np.uint8]]:
     return [np.asarray(Image.open(io.BytesIO(content)).convert("RGB")) for content in files]
 
 
-def test_the_whole_page_is_drawn_with_every_lead_named_in_its_box(answered: Visit) -> None:
+def test_page_is_drawn_with_every_lead_named(answered: Visit) -> None:
     (drawn,) = pixels_of(answered, "#section-page canvas")
     np.testing.assert_array_equal(drawn, page_array())
     boxes = answered.page.locator("#section-page .boxes a").all()
@@ -128,7 +128,7 @@ def test_the_curve_lies_on_the_ink(answered: Visit) -> None:
     assert (crop[rows, x[inside].astype(int)[:, None]].min(axis=1) < 128).mean() > 0.95
 
 
-def test_a_lead_that_is_pointed_at_is_marked_wherever_it_is_shown(answered: Visit) -> None:
+def test_pointing_at_a_lead_marks_it_everywhere(answered: Visit) -> None:
     answered.open("divided")
     marked = answered.page.locator(".pointed")
     answered.page.hover("#section-leads tr[data-lead=V3] td >> nth=0")
@@ -150,7 +150,7 @@ def test_a_box_leads_to_its_leads_probabilities_and_back(answered: Visit) -> Non
     assert answered.page.evaluate(IN_VIEW, "box-V2")
 
 
-def test_a_link_opens_the_section_that_it_leads_into_even_one_that_was_never_drawn(answered: Visit) -> None:
+def test_link_opens_its_section(answered: Visit) -> None:
     for section in ("page", "leads"):
         answered.page.click(f"#section-{section} > summary")
     with answered.page.expect_response("**/reading*"):

@@ -65,7 +65,7 @@ def test_card_without_them_calls_thresholds_in_sample(
     assert words.endswith("Expect worse on other pages.")
 
 
-def test_thresholds_that_reported_nothing_elsewhere_have_no_accuracy(visited: Visit, card: dict[str, Any]) -> None:
+def test_thresholds_without_reports_show_no_accuracy(visited: Visit, card: dict[str, Any]) -> None:
     changed = json.loads(json.dumps(card))
     none = {"reported": 0, "accuracy": None, "accuracy_ci95": None, "coverage": 0.0, "coverage_ci95": None}
     changed["card"]["decision_figures"]["cross_fitted"] |= none
@@ -90,7 +90,7 @@ def test_an_answer_tells_both_and_which_is_which(visited: Visit, card: dict[str,
     assert len(asked) == 1, "a bundle never changes"
 
 
-def test_what_is_known_for_one_sensitivity_is_not_told_of_another(visited: Visit, client: httpx.Client) -> None:
+def test_figures_are_shown_for_their_sensitivity_only(visited: Visit, client: httpx.Client) -> None:
     answer = client.post("/classify", **file_form(page_jpeg())).json()
     answer["operating_point"] |= {"target": 0.8, "sensitivity": 0.8}
     visited.page.route("**/classify*", lambda route: route.fulfill(json=answer))
@@ -102,14 +102,14 @@ def test_what_is_known_for_one_sensitivity_is_not_told_of_another(visited: Visit
 
 
 @pytest.mark.parametrize("status", [404, 429])
-def test_without_the_card_an_answer_still_says_where_its_threshold_was_chosen(visiting: Visiting, status: int) -> None:
+def test_answer_names_its_threshold_source_without_a_card(visiting: Visiting, status: int) -> None:
     visit = visiting()
     visit.page.route(f"**{CARD}", lambda route: route.fulfill(status=status, json={"found": "a", "remedy": "b"}))
     visit.choose(page_jpeg())
     assert "Expect worse on other pages." in visit.page.locator("#answer").inner_text()
 
 
-def test_nothing_claims_that_thresholds_were_judged_on_unseen_pages(visited: Visit, client: httpx.Client) -> None:
+def test_in_sample_thresholds_are_not_called_unseen(visited: Visit, client: httpx.Client) -> None:
     visited.choose(page_jpeg())
     decision(visited)
     described = client.get("/openapi.json").json()

@@ -76,7 +76,7 @@ def test_a_synthetic_page_that_does_not_arrive_is_told(visited: Visit, fails: Ca
     assert not any(request.method == "POST" for request in visited.requests)
 
 
-def test_a_synthetic_page_that_is_late_does_not_take_the_place_of_the_chosen_one(visited: Visit) -> None:
+def test_late_sample_does_not_replace_the_chosen_page(visited: Visit) -> None:
     visited.page.route("**/sample.jpg", lambda _: None)  # never answered
     with visited.page.expect_request("**/sample.jpg"):
         visited.page.click("#sample")
@@ -87,7 +87,7 @@ def test_a_synthetic_page_that_is_late_does_not_take_the_place_of_the_chosen_one
     assert "did not arrive" not in visited.page.locator("#status").inner_text()
 
 
-def test_models_that_are_listed_late_leave_what_is_told_of_the_page(visited: Visit) -> None:
+def test_late_model_list_leaves_the_answer(visited: Visit) -> None:
     visited.page.add_init_script(
         "{ const get = window.fetch; const held = new Promise((go) => (window.release = go));"
         "  window.fetch = async (...what) => { await held; return get(...what); }; }"

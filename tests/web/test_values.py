@@ -72,7 +72,7 @@ def test_no_probability_is_printed_as_certain(visited: Visit) -> None:
     assert shown == ["0.0%", "< 0.1%", "0.1%", "50.0%", "99.9%", "> 99.9%", "> 99.9%"]
 
 
-def test_an_answer_to_a_page_of_the_training_says_so_at_the_decision(visited: Visit, client: httpx.Client) -> None:
+def test_answer_to_a_training_page_says_so(visited: Visit, client: httpx.Client) -> None:
     answer = {**client.post("/classify", **file_form(page_jpeg())).json(), "seen_in_training": True}
     visited.page.route("**/classify*", lambda route: route.fulfill(json=answer))
     visited.choose(page_jpeg())

@@ -1,4 +1,4 @@
-"""The seam between the evaluation and what it evaluates. Knows no framework."""
+"""The seam between the evaluation and what it evaluates."""
 
 from dataclasses import dataclass
 from typing import Protocol

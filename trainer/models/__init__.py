@@ -1,4 +1,4 @@
-"""The published lead-image networks, as Keras models. Knows no data and no training.
+"""The published lead-image networks, as Keras models.
 
 Each takes one lead image, uint8 (images, height_px, width_px, 1) with values 0 and 255, and gives the probabilities of
 the classes, float32 (images, classes).

@@ -1,0 +1,1 @@
+"""Bundles, loaded and ready to answer."""

@@ -1,0 +1,85 @@
+"""Logging to stderr, one line a record, as ``key=value`` pairs or JSON.
+
+The message is a fixed word; ``extra={"fields": {...}}`` holds the rest.
+"""
+
+import json
+import logging
+import logging.config
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from service.settings import LogFormat, LogLevel
+
+__all__ = ["JsonFormatter", "LineFormatter", "configure_logging"]
+
+_BARE = re.compile(r"[A-Za-z0-9_./:+{}-]+")
+
+
+class LineFormatter(logging.Formatter):
+    """``time=… level=… event=… key=value …``; a value that is not a plain word is quoted as in JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the record as one line, whatever its values hold."""
+        facts = _facts(self, record)
+        words = [f"{value:.2f}" if isinstance(value, float) else str(value) for value in facts.values()]
+        if not (all(words) and _BARE.fullmatch("".join(words))):  # one look for all, as hardly a line needs quotes
+            words = [word if _BARE.fullmatch(word) else json.dumps(word) for word in words]
+        return " ".join(map("=".join, zip(facts, words, strict=True)))
+
+
+class JsonFormatter(logging.Formatter):
+    """The same facts as one JSON object; numbers stay numbers."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the record as one line, whatever its values hold."""
+        facts = _facts(self, record)
+        return json.dumps({key: round(value, 2) if isinstance(value, float) else value for key, value in facts.items()})
+
+
+_FORMATTERS: Mapping[LogFormat, type[logging.Formatter]] = {"line": LineFormatter, "json": JsonFormatter}
+
+
+def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
+    """Send every logger of the process to stderr, in the format that is asked for."""
+    # No format of ours says any of it (https://docs.python.org/3/howto/logging.html#optimization).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - the same page names it: who called is not looked for
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"chosen": {"()": _FORMATTERS[log_format]}},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "chosen"}},
+            "root": {"handlers": ["stderr"], "level": level.upper()},
+            "loggers": {
+                # It quotes bytes of the body that it cannot parse.
+                "python_multipart": {"level": "CRITICAL"},
+                # It repeats with each batch that the collector is down; `service.telemetry.tracing` logs it once.
+                "opentelemetry": {"level": "CRITICAL"},
+                # It quotes the text of EXIF tags, at the level debug.
+                "PIL": {"level": "CRITICAL"},
+            },
+        }
+    )
+
+
+def _facts(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, Any]:
+    facts = {
+        "time": f"{_second(int(record.created))}.{int(record.msecs):03}+00:00",
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "event": record.getMessage(),
+        **getattr(record, "fields", {}),
+    }
+    if record.exc_info:
+        facts["traceback"] = formatter.formatException(record.exc_info)
+    return facts
+
+
+@lru_cache(maxsize=1)  # of all that a line takes, the calendar takes the most
+def _second(epoch_s: int) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).replace(tzinfo=None).isoformat()

@@ -1,0 +1,1 @@
+"""Bytes as hospitals send them to a page image or a recording."""

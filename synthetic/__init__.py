@@ -1,0 +1,1 @@
+"""Draw report pages of made-up hearts: recordings, the printed form, curves, JPEG."""

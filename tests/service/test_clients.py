@@ -1,0 +1,58 @@
+"""Clients that generators make of the OpenAPI description: generated, imported, called."""
+
+import importlib
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.problems import KINDS
+from tests.factories import blank_png, page_jpeg
+
+PACKAGE = "ecg_report_classifier_client"
+
+
+@pytest.fixture(scope="module")
+def generated(client: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a Python client that openapi-python-client makes."""
+    folder = tmp_path_factory.mktemp("client")
+    (folder / "openapi.json").write_text(client.get("/openapi.json").text)
+    command = [sys.executable, "-m", "openapi_python_client", "generate", "--path", "openapi.json", "--meta", "none"]
+    subprocess.run(
+        [*command, "--output-path", PACKAGE], cwd=folder, check=True, capture_output=True, text=True, timeout=120
+    )
+    return folder
+
+
+@pytest.fixture
+def module(generated: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(generated)
+    return lambda name: importlib.import_module(f"{PACKAGE}.{name}")
+
+
+def classified(module: Any, client: httpx.Client, page: bytes) -> Any:
+    body = module("models").ClassifyFilesBody(file=module("types").File(payload=BytesIO(page), file_name="page"))
+    with module("client").Client(base_url=str(client.base_url)) as connection:
+        return module("api.classification.classify").sync(client=connection, body=body)
+
+
+def test_generated_client_reads_an_answer(module: Any, client: httpx.Client) -> None:
+    answer = classified(module, client, page_jpeg())
+    assert sum(answer.probabilities.additional_properties.values()) == pytest.approx(1, abs=1e-3)
+    assert len(answer.leads) == 13
+
+
+def test_generated_client_reads_a_problem(module: Any, client: httpx.Client) -> None:
+    problem = classified(module, client, blank_png())
+    assert problem.code is module("models").ProblemCode.NOT_AN_ECG_PAGE
+    assert problem.remedy
+
+
+def test_description_names_every_code_once(client: httpx.Client) -> None:
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    assert schemas["Problem"]["properties"]["code"]["enum"] == sorted(kind.code for kind in KINDS.values())
+    assert {"uncertain", "leads_disagree"} <= set(schemas["Reason"]["properties"]["code"]["enum"])
