@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,9 +12,12 @@ import pytest
 
 from batch.__main__ import main
 from batch.pages import PageReader
+from batch.run import open_run
+from model_registry.policy import SitePolicy
 from service.problems import KINDS
 from shared_preproc.errors import PreprocError
 from tests.batch.archive import LIMIT_S, Program, rows_of
+from tests.bundles import policy
 from tests.conftest import REPOSITORY
 from tests.factories import blank_png, page_jpeg
 from tests.service.small_disk import require_namespaces
@@ -124,9 +128,16 @@ def test_another_model_does_not_mix(
 
 
 def test_other_thresholds_do_not_mix(
-    finished: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished: Path,
+    archive: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("ECG_CRITICAL_SENSITIVITY", "0.99")
+    sha256, thresholds = open_run(str(finished)).model.sha256, policy(report_from=0.1)
+    site = SitePolicy(site="x", created_at=datetime.now(UTC), model_sha256=sha256, decision=thresholds, figures={})
+    (tmp_path / "policy.json").write_text(site.model_dump_json())
+    monkeypatch.setenv("ECG_SITE_POLICY", str(tmp_path / "policy.json"))
     assert main(["classify", str(archive), str(finished)]) == 4
     assert "thresholds of that run" in complaint(capsys)
 
