@@ -14,7 +14,7 @@ from typing import Any
 
 import cv2
 
-from batch.errors import InputError
+from batch.errors import InputError, WorkerError
 from model_registry.manifest import BundleManifest
 from model_registry.registry import Registry
 from service.classify import ClassificationResult, LoadedModel, classify
@@ -103,11 +103,17 @@ class PageReader:
         """How many threads should call `read`, to share runs on a GPU."""
 
     def read(self, data: bytes) -> Answer:
-        """Classify one page; a refusal is an answer too."""
+        """Classify one page; a refusal is an answer too.
+
+        Raises:
+            WorkerError: the model does not work any more.
+        """
         try:
             return _answer(classify(data, self._loaded))
         except PreprocError as error:
             return refused(_code(type(error)), self.model.ref, hashlib.sha256(data).hexdigest())
+        except ModelError as error:  # the GPU failed, and would in every page
+            raise WorkerError(str(error)) from error
         except MemoryError:
             raise
         except Exception:  # a fault of ours in one page, which the service answers with 500

@@ -27,6 +27,7 @@ COPY LICENSE pyproject.toml /app/
 COPY shared_preproc /app/shared_preproc
 RUN /opt/compiler/bin/python /app/shared_preproc/native.py
 COPY model_registry /app/model_registry
+COPY sources /app/sources
 COPY service /app/service
 COPY batch /app/batch
 COPY models /registry
@@ -49,7 +50,7 @@ COPY --from=build /app /app
 # A new named volume takes its owner and its content from here.
 COPY --from=build --chown=10001:10001 /registry /registry
 COPY --from=build --chown=10001:10001 /rows /rows
-ENV PATH=/opt/venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
+ENV PATH=/opt/venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1 HOME=/tmp \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt ECG_MODELS_DIR=/registry
 WORKDIR /app
 USER 10001:10001
