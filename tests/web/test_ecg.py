@@ -167,7 +167,9 @@ def test_wheel_zooms_at_the_pointer_and_traps_nobody(answered: Visit) -> None:
     answered.page.locator("#ecg .ecg-frame").focus()
     answered.page.mouse.move(box["x"] + 100, box["y"] + 100)
     answered.page.mouse.wheel(0, -200)
-    answered.page.wait_for_function("w => +document.querySelector('#ecg svg').getAttribute('viewBox').split(' ')[2] < w", arg=whole[2] - 1)
+    answered.page.wait_for_function(
+        "w => +document.querySelector('#ecg svg').getAttribute('viewBox').split(' ')[2] < w", arg=whole[2] - 1
+    )
 
 
 def test_o_shows_the_original_page_and_b_hides_its_boxes(answered: Visit) -> None:

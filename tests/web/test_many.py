@@ -105,7 +105,8 @@ def test_two_pages_stand_side_by_side_and_move_together(filled: Visit) -> None:
     one, other = (views.nth(at).get_attribute("viewBox") for at in (0, 1))
     assert one == other
     zeros = filled.page.eval_on_selector_all(
-        ".sides svg.ecg-svg", "all => all.map((one) => [...one.querySelectorAll('.pulse')].map((p) => p.getAttribute('d')))"
+        ".sides svg.ecg-svg",
+        "all => all.map((one) => [...one.querySelectorAll('.pulse')].map((p) => p.getAttribute('d')))",
     )
     assert zeros[0] == zeros[1], "rows at the same heights"
     table = filled.page.locator("#side table").inner_text()
