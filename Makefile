@@ -138,8 +138,8 @@ lock: $(DEV)
 	@echo "lock: requirements/*.txt from pyproject.toml"
 	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra trainer --extra dev pyproject.toml -o requirements/dev.txt
 	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra trainer -c requirements/dev.txt pyproject.toml -o requirements/trainer.txt
-	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra otel -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
-	@$(UV_COMPILE) $(UPGRADE) --extra gpu --extra otel -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
+	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra dicom --extra otel --extra pdf -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
+	@$(UV_COMPILE) $(UPGRADE) --extra gpu --extra dicom --extra otel --extra pdf -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
 	@$(UV_COMPILE) --group batch-image -c requirements/dev.txt -o requirements/batch.txt
 	@$(UV_COMPILE) $(UPGRADE) --group sbom -o requirements/sbom.txt
 	@$(UV_COMPILE) $(UPGRADE) --group compiler -o requirements/compiler.txt

@@ -17,8 +17,11 @@ import { modelRef } from "./words.js";
 
 const many = new ManyView({ modelOf: () => chosenModels()[0], open, list, beside });
 let pair = null; // The two pages that stand side by side.
+let reading = new AbortController(); // ends their reading
 
 function closeSide() {
+  reading.abort();
+  reading = new AbortController();
   byId("side").hidden = true;
   byId("side").replaceChildren();
   pair?.forEach(({ done }) => done());
@@ -39,15 +42,20 @@ function list() {
 }
 
 // What two entries need to stand side by side: their curves, which are read again.
-async function withReading(entry) {
-  const { ok, content } = await send("reading", entry.file, { model: modelRef(entry.answer.model) }, { signal: new AbortController().signal });
+async function withReading(entry, signal) {
+  const { ok, content } = await send("reading", entry.file, { model: modelRef(entry.answer.model) }, { signal });
   return { ...entry, reading: ok ? content : null, ...addressOfPicture(entry.file, await decoded(entry.file)) };
 }
 
 async function beside(entries) {
-  const read = await Promise.all(entries.map(withReading));
   closeSide();
-  pair = read;
+  const { signal } = reading;
+  try {
+    pair = await Promise.all(entries.map((entry) => withReading(entry, signal)));
+  } catch (fault) {
+    if (signal.aborted) return; // Something else was opened meanwhile.
+    throw fault;
+  }
   showSide();
 }
 

@@ -5,6 +5,10 @@ import { text } from "./texts.js";
 import { number } from "./words.js";
 
 const GRAB_PX = 16;
+const LABEL_PX = 14;
+const LABEL_WIDTH_PX = 200;
+const GAP_PX = 6;
+const BEGIN_S = 0.2;
 const FINE_MM = 0.1;
 const COARSE_MM = 1;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -26,6 +30,7 @@ export class Calipers {
   #say;
   #ends = null; // Two places in mm; the second one moves.
   #held = null;
+  active = false;
 
   constructor(svg, viewport, say) {
     this.#viewport = viewport;
@@ -34,8 +39,6 @@ export class Calipers {
     svg.addEventListener("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => (this.#held = null));
   }
-
-  active = false;
 
   get group() {
     return this.#group;
@@ -58,7 +61,7 @@ export class Calipers {
   #begin() {
     const { x, y, width, height } = this.#viewport.seen;
     const from = { x: Math.round(x + width / 2), y: Math.round(y + height / 2) };
-    this.#ends = [from, { x: from.x + this.#scale.speed / 5, y: from.y - this.#scale.gain }];
+    this.#ends = [from, { x: from.x + this.#scale.speed * BEGIN_S, y: from.y - this.#scale.gain }];
   }
 
   key({ key, shiftKey }) {
@@ -99,15 +102,20 @@ export class Calipers {
     const words = inWords(between(one, other, this.#scale));
     const right = Math.max(one.x, other.x);
     const top = Math.min(one.y, other.y);
-    const outside = right + 180 * px > x + width;
-    const label = { x: outside ? right - 6 * px : right + 6 * px, y: Math.max(y + 18 * px, top - 6 * px) };
+    const across = Math.abs(one.x - other.x);
+    const inside = right + LABEL_WIDTH_PX * px < x + width;
+    const label = {
+      x: right + (inside ? GAP_PX : -GAP_PX) * px,
+      y: Math.max(y + (LABEL_PX + GAP_PX) * px, top - GAP_PX * px),
+      "text-anchor": inside ? "start" : "end",
+    };
     this.#group.append(
       drawn("path", { class: "span", d: `M${one.x} ${y}v${height}M${other.x} ${y}v${height}` }),
       drawn("path", { class: "level", d: `M${x} ${one.y}h${width}M${x} ${other.y}h${width}` }),
-      drawn("rect", { class: "between", x: Math.min(one.x, other.x), y: top, width: Math.abs(one.x - other.x), height: Math.abs(one.y - other.y) }),
+      drawn("rect", { class: "between", x: right - across, y: top, width: across, height: Math.abs(one.y - other.y) }),
       drawn("circle", { class: "end", cx: one.x, cy: one.y, r: 4 * px }),
       drawn("circle", { class: "end moving", cx: other.x, cy: other.y, r: 6 * px }),
-      drawn("text", { class: "reads", ...label, "font-size": 14 * px, "text-anchor": outside ? "end" : "start" }, words),
+      drawn("text", { class: "reads", ...label, "font-size": LABEL_PX * px }, words),
     );
     this.#say(words);
   }

@@ -30,6 +30,7 @@ export class EcgView {
   #scale = USUAL;
   #original = false;
   #buttons = {};
+  #scales;
   #linked = null;
   #following = false;
   element;
@@ -91,8 +92,6 @@ export class EcgView {
     this.#scales = scales;
     return element("div", parts, { class: "tools", role: "toolbar", "aria-label": text("ecg.tools") });
   }
-
-  #scales;
 
   #rescale(change) {
     this.#scale = { ...this.#scale, ...change };

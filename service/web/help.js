@@ -1,6 +1,6 @@
 // Help in the page: what it is, what it is not, how to read it, and the keys.
 
-import { byId, element } from "./elements.js";
+import { byId, definitions, element } from "./elements.js";
 import { text, whenLanguageChanges } from "./texts.js";
 
 const PARTS = ["is", "is_not", "verdicts", "ecg", "many", "privacy"];
@@ -13,10 +13,8 @@ function content() {
       .split("\n")
       .map((line) => element("p", line)),
   ]);
-  const rows = KEYS.map((key) =>
-    element("div", [element("dt", element("kbd", text(`help.key.${key}`))), element("dd", text(`help.key.${key}.does`))]),
-  );
-  return [...parts, element("h3", text("help.keys")), element("p", text("help.keys.where")), element("dl", rows)];
+  const rows = KEYS.map((key) => [element("kbd", text(`help.key.${key}`)), text(`help.key.${key}.does`)]);
+  return [...parts, element("h3", text("help.keys")), element("p", text("help.keys.where")), definitions(rows)];
 }
 
 export function offerHelp() {

@@ -22,6 +22,7 @@ function found({ findings }) {
 
 async function asText(answer) {
   const { probabilities, decision, reasons, quality, measurements, model, image, request_id } = answer;
+  const mv = number(quality.einthoven_residual_mv, 3);
   return [
     ...inLines(answer),
     ...Object.entries(probabilities).map(([name, value]) => `${className(name)}: ${probability(value)}`),
@@ -31,7 +32,7 @@ async function asText(answer) {
     `${text("details.decision")}: ${text(`decision.${decision}`)}`,
     ...reasons.map(({ message }) => `- ${message}`),
     ...(readersInWords(answer) ?? []).map(([name, words]) => `${name}: ${words}`),
-    `${text("measured.consistency")}: ${text("measured.consistency.off", { mv: number(quality.einthoven_residual_mv, 3) })}`,
+    `${text("measured.consistency")}: ${text("measured.consistency.off", { mv })}`,
     await watch(answer),
     ...(answer.policy === "site" ? [`${text("details.thresholds")}: ${text("details.site")}`] : []),
     `${text("details.model")}: ${modelName(model)}, SHA-256 ${model.sha256}`,

@@ -70,9 +70,8 @@ export class ManyTable {
       const sort = button(text(`many.${key}`), () => this.#sort(key));
       return element("th", sort, { scope: "col", "data-key": key });
     });
-    const plain = (words) => element("th", element("span", words, { class: "spoken" }), { scope: "col" });
-    const [file, ...others] = this.#heads;
-    const head = element("tr", [plain(text("many.beside")), plain(text("many.page")), file, ...others, plain(text("many.open"))]);
+    const plain = (key) => element("th", element("span", text(key), { class: "spoken" }), { scope: "col" });
+    const head = element("tr", [plain("many.beside"), plain("many.page"), ...this.#heads, plain("many.open")]);
     const caption = element("caption", text("many.caption"), { class: "spoken" });
     this.element = element("table", [caption, element("thead", head), this.#body], { class: "many" });
     this.#mark();
@@ -94,8 +93,8 @@ export class ManyTable {
     cells[4].textContent = mostProbable(entry);
     cells[5].replaceChildren(reasons(entry));
     cells[6].textContent = entry.answer ? heartRate(entry.answer.quality) : "";
-    for (const control of [cells[0].firstChild, cells[7].firstChild]) control.disabled = !(entry.answer || entry.problem);
-    if (!entry.answer) cells[0].firstChild.disabled = true;
+    cells[0].firstChild.disabled = !entry.answer;
+    cells[7].firstChild.disabled = !entry.answer && !entry.problem;
     this.#rows.get(entry).hidden = !this.#shown(entry);
     if (this.#sorted.key !== "file") this.#arrange();
   }

@@ -67,10 +67,12 @@ export class ManyView {
       open: (entry) => this.open(entry),
       choose: (chosen) => (this.#parts.beside.disabled = chosen.length < 2),
     });
-    const named = (name, listener, attributes) => (this.#parts[name] = button(text(`many.do.${name}`), listener, attributes));
+    const named = (name, listener, attributes) =>
+      (this.#parts[name] = button(text(`many.do.${name}`), listener, attributes));
     const kinds = KINDS.map((kind) => element("option", text(`many.kind.${kind}`), { value: kind }));
     const kind = element("select", kinds, { "aria-label": text("many.kind"), id: "many-kind" });
-    const words = element("input", [], { type: "search", id: "many-words", placeholder: text("many.words"), "aria-label": text("many.words") });
+    const find = { placeholder: text("many.words"), "aria-label": text("many.words") };
+    const words = element("input", [], { type: "search", id: "many-words", ...find });
     const filter = () => this.#table.filter(kind.value, words.value);
     kind.addEventListener("change", filter);
     words.addEventListener("input", filter);
@@ -115,7 +117,8 @@ export class ManyView {
   #tell() {
     const count = (state) => this.#many.count(state);
     const all = this.entries.length;
-    const counts = { all, answered: count("answered"), failed: count("failed"), waiting: count("waiting") + count("reading") };
+    const [answered, failed] = [count("answered"), count("failed")];
+    const counts = { all, answered, failed, waiting: all - answered - failed };
     const { bar, told, stop, again, way } = this.#parts;
     bar.max = all || 1;
     bar.value = counts.answered + counts.failed;

@@ -42,7 +42,8 @@ let listed = { default: {}, models: [] };
 function offerOthers() {
   const chosen = refOf(byId("model").value, listed);
   const others = listed.models.filter((model) => modelRef(model) !== chosen);
-  fill(byId("other"), [option(text("model.none"), ""), ...others.map((model) => option(named(model), modelRef(model)))]);
+  const options = others.map((model) => option(named(model), modelRef(model)));
+  fill(byId("other"), [option(text("model.none"), ""), ...options]);
 }
 
 // What a protocol makes of an accuracy, by its name in the bundle.

@@ -64,7 +64,8 @@ function alike(rows, others) {
   }));
 }
 
-// `like`: leads that stand beside these. `tall_mm`: a height that is there. Rows move apart to fill it; with `squeeze` also together, and tall curves may cross.
+// `like`: leads that stand beside these. `tall_mm`: a height that is there. Rows move apart to fill it; with `squeeze`
+// also together, and tall curves may cross.
 function placed(leads, scale, { tall_mm = 0, squeeze = false, like = [] }) {
   const rows = alike(rowHeights(leads, scale), rowHeights(like, scale));
   const needed = rows.reduce((sum, { up, down }) => sum + up + down, 0);

@@ -1,4 +1,4 @@
-// Two pages side by side, such as an earlier one and the one of now: their verdicts, their ECGs moved together, what changed.
+// Two pages side by side, an earlier one and the one of now: verdicts, ECGs that move together, and what changed.
 
 import { answerCard, inOrder } from "./answer.js";
 import { change } from "./compare.js";

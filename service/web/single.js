@@ -1,4 +1,4 @@
-// One page on the screen: it is sent, models answer, and what was read is shown. One piece of work at a time; the next ends it.
+// One page on the screen: it is sent, models answer, and what was read is shown. The next page ends the work on it.
 
 import { answerCard } from "./answer.js";
 import { comparison } from "./compare.js";

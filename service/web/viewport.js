@@ -25,7 +25,8 @@ export class Viewport {
     svg.addEventListener("pointerdown", (event) => this.#down(event, drags));
     svg.addEventListener("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, (event) => this.#up(event));
-    // With Ctrl (also a pinch on a touchpad) always; the plain wheel only where the ECG has the focus, so that it traps nobody.
+    // With Ctrl, as a pinch on a touchpad sends it, always. The plain wheel only while the ECG has the focus: the page
+    // can be scrolled over it.
     svg.addEventListener(
       "wheel",
       (event) => {
@@ -66,6 +67,7 @@ export class Viewport {
   pan(dx_px, dy_px) {
     this.x += dx_px / this.scale;
     this.y += dy_px / this.scale;
+    this.fitted = false;
     this.#show();
   }
 
@@ -117,7 +119,7 @@ export class Viewport {
     const [across, down] = [width / this.scale, height / this.scale];
     const inside = (at, seen, size) => (seen >= size ? (size - seen) / 2 : clamp(at, 0, size - seen));
     this.x = inside(this.x, across, this.#size.width);
-    this.y = Math.max(0, inside(this.y, down, this.#size.height)); // A sheet that is lower than the window stands at its top.
+    this.y = Math.max(0, inside(this.y, down, this.#size.height)); // A low sheet stands at the top.
     this.#svg.setAttribute("viewBox", `${this.x} ${this.y} ${across} ${down}`);
     // A finger scrolls the page up and down as long as there is nothing below to pan to.
     this.#svg.classList.toggle("tall", down < this.#size.height - 1);

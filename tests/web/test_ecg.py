@@ -168,8 +168,7 @@ def test_wheel_zooms_at_the_pointer_and_traps_nobody(answered: Visit) -> None:
     answered.page.mouse.move(box["x"] + 100, box["y"] + 100)
     answered.page.mouse.wheel(0, -200)
     answered.page.wait_for_function(
-        "w => +document.querySelector('#ecg svg').getAttribute('viewBox').split(' ')[2] < w",
-        arg=whole[2] - 1,
+        "w => +document.querySelector('#ecg svg').getAttribute('viewBox').split(' ')[2] < w", arg=whole[2] - 1
     )
 
 

@@ -47,7 +47,7 @@ def check(visit: Visit, answer: dict[str, Any]) -> None:
     assert all(reason["message"] in text for reason in answer["reasons"])
     assert {"reported": "Reported", "referred": "Referred to a person"}[answer["decision"]] in text
     rate = answer["quality"]["heart_rate_bpm"]
-    assert ("not measured" if rate is None else f"{rate:.0f}/min") in text
+    assert ("not measured" if rate is None else f"{int(rate + 0.5)}/min") in text
     assert ("Tachycardia" in text) is (answer["quality"]["rate"] == "fast")
     assert ("Bradycardia" in text) is (answer["quality"]["rate"] == "slow")
     assert {True: "/min, regular", False: "/min, irregular"}[answer["quality"]["regular"]] in text
