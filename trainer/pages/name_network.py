@@ -1,0 +1,169 @@
+"""The network that finds names on a flat page: its layers, its training, and its graph as ONNX."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+import tensorflow as tf
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from digitize.names import TOKENS
+from trainer.pages.name_patches import Patches
+
+__all__ = ["name_graph", "train_names"]
+
+_STEM = ((12, 2), (16, 1), (32, 2))  # channels, stride
+_WIDTH = 40
+_DILATIONS = (1, 2, 4, 4, 2, 1)
+_BATCH = 24
+_FOCUS = 2.0
+_BOX_SHARE = 0.15
+_ANYTHING = 255
+_OPSET = 17
+
+
+def train_names(
+    patches: Patches, epochs: int, seed: int, after_epoch: Callable[[keras.Model], None] = lambda _: None
+) -> keras.Model:
+    """Train the detector: focal loss over cells (Lin et al. 2017), and the box where a name stands."""
+    keras.utils.set_random_seed(seed)
+    model = _build()
+    steps = len(patches.ink) // _BATCH
+    schedule = keras.optimizers.schedules.CosineDecay(1e-4, epochs * steps, warmup_target=3e-3, warmup_steps=steps // 4)
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-3)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(ink: tf.Tensor, token: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = _loss(model(ink, training=True), token, box)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    random = np.random.default_rng(seed)
+    for epoch in range(epochs):
+        order, losses = random.permutation(len(patches.ink)), []
+        for at in range(0, steps * _BATCH, _BATCH):
+            chosen = order[at : at + _BATCH]
+            ink = patches.ink[chosen].astype(np.float32)[..., np.newaxis] / 255
+            losses.append(float(step(ink, patches.token[chosen].astype(np.int32), patches.box[chosen])))
+        print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f}", flush=True)
+        after_epoch(model)
+    return model
+
+
+def _build() -> keras.Model:
+    layers = keras.layers
+    ink = keras.Input((None, None, 1))
+    x = ink
+    for channels, stride in _STEM:
+        x = layers.Conv2D(channels, 3, stride, "same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.Conv2D(_WIDTH, 1, use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    for dilation in _DILATIONS:
+        y = layers.DepthwiseConv2D(3, padding="same", dilation_rate=dilation, use_bias=False)(x)
+        y = layers.ReLU()(layers.BatchNormalization()(y))
+        y = layers.BatchNormalization()(layers.Conv2D(_WIDTH, 1, use_bias=False)(y))
+        x = layers.ReLU()(layers.Add()([x, y]))
+    start = np.zeros(len(TOKENS) + 1, np.float32)
+    start[0] = 5.0
+    logits = layers.Conv2D(len(TOKENS) + 1, 1, bias_initializer=keras.initializers.Constant(start))(x)
+    box = layers.Conv2D(4, 1)(x)
+    return keras.Model(ink, [logits, box])
+
+
+def _loss(answer: Any, token: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
+    logits, boxes = answer
+    counted = tf.cast(token != _ANYTHING, tf.float32)
+    named = tf.cast((token > 0) & (token != _ANYTHING), tf.float32)
+    truth = tf.where(token == _ANYTHING, 0, token)
+    cross = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits)
+    focal = cross * (1 - tf.exp(-cross)) ** _FOCUS
+    names = tf.reduce_sum(named) + 1.0
+    off = tf.reduce_sum(tf.abs(boxes - box), axis=-1)
+    return tf.reduce_sum(focal * counted) / names + _BOX_SHARE * tf.reduce_sum(off * named) / names
+
+
+def name_graph(model: keras.Model) -> bytes:
+    """Write the network as ONNX, batch normalisation folded: ink (1, 1, rows, columns) to probabilities and boxes."""
+    graph = _Graph()
+    layers = [layer for layer in model.layers if layer.weights]
+    at = "ink"
+    for index, (_, stride) in enumerate(_STEM):
+        at = graph.convolve(at, layers[2 * index], layers[2 * index + 1], stride=stride, relu=True)
+    rest = layers[2 * len(_STEM) :]
+    at = graph.convolve(at, rest[0], rest[1], relu=True)
+    for index, dilation in enumerate(_DILATIONS):
+        depth, depth_norm, point, point_norm = rest[2 + 4 * index : 6 + 4 * index]
+        inner = graph.convolve(at, depth, depth_norm, dilation=dilation, relu=True)
+        at = graph.relu(graph.node("Add", [at, graph.convolve(inner, point, point_norm)]))
+    logits, box = rest[-2:]
+    tokens = graph.node("Softmax", [graph.convolve(at, logits, None)], axis=1)
+    graph.node("Concat", [tokens, graph.convolve(at, box, None)], axis=1, output="cells")
+    return graph.bytes()
+
+
+class _Graph:
+    """Nodes and weights of an ONNX graph in the making."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._weights: list[onnx.TensorProto] = []
+
+    def node(self, kind: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
+        output = output or f"{kind.lower()}{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def relu(self, source: str) -> str:
+        return self.node("Relu", [source])
+
+    def convolve(
+        self, source: str, layer: Any, norm: Any, *, stride: int = 1, dilation: int = 1, relu: bool = False
+    ) -> str:
+        weights = [np.asarray(weight) for weight in layer.get_weights()]
+        kernel = weights[0]
+        groups = 1
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            kernel, groups = kernel.transpose(2, 3, 0, 1), kernel.shape[2]
+        else:
+            kernel = kernel.transpose(3, 2, 0, 1)
+        bias = weights[1] if len(weights) > 1 else np.zeros(len(kernel), np.float32)
+        if norm is not None:
+            gamma, beta, mean, variance = (np.asarray(weight) for weight in norm.get_weights())
+            scale = gamma / np.sqrt(variance + norm.epsilon)
+            kernel, bias = kernel * scale[:, np.newaxis, np.newaxis, np.newaxis], beta + (bias - mean) * scale
+        reach = dilation * (kernel.shape[2] // 2)
+        before = 0 if stride > 1 else reach  # as Keras pads even sizes
+        number = len(self._weights)
+        for suffix, values in (("kernel", kernel), ("bias", bias)):
+            self._weights.append(numpy_helper.from_array(values.astype(np.float32), f"{suffix}{number}"))
+        answer = self.node(
+            "Conv",
+            [source, f"kernel{number}", f"bias{number}"],
+            kernel_shape=list(kernel.shape[2:]),
+            strides=[stride, stride],
+            dilations=[dilation, dilation],
+            group=groups,
+            pads=[before, before, reach, reach],
+        )
+        return self.relu(answer) if relu else answer
+
+    def bytes(self) -> bytes:
+        size = ["rows", "columns"]
+        graph = helper.make_graph(
+            self._nodes,
+            "names",
+            [helper.make_tensor_value_info("ink", TensorProto.FLOAT, [1, 1, *size])],
+            [helper.make_tensor_value_info("cells", TensorProto.FLOAT, [1, len(TOKENS) + 5, "cell_rows", "cell_columns"])],
+            self._weights,
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
+        onnx.checker.check_model(model)
+        serialized: bytes = model.SerializeToString()
+        return serialized
