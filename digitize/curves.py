@@ -45,6 +45,7 @@ class Curve:
     Attributes:
         middle: the curve.
         top, bottom: edges of the band in which it lies, the pen undone.
+        inked: columns in which ink was met, before gaps were bridged.
         pen_px: width of the pen.
     """
 
@@ -52,6 +53,7 @@ class Curve:
     middle: Floats
     top: Floats
     bottom: Floats
+    inked: NDArray[np.bool_]
     pen_px: float
 
 
@@ -72,7 +74,7 @@ def _undone(window: NDArray[np.uint8], first: int, left: int, top: NDArray[np.in
     columns = np.flatnonzero(found)
     if len(columns) < 2:  # noqa: PLR2004 - nothing to interpolate
         empty = np.full(len(top), np.nan)
-        return Curve(left, empty, empty, empty, 0.0)
+        return Curve(left, empty, empty, empty, found, 0.0)
     height = window.shape[0]
 
     def ink_at(rows: NDArray[np.int32]) -> Floats:
@@ -95,7 +97,7 @@ def _undone(window: NDArray[np.uint8], first: int, left: int, top: NDArray[np.in
     known &= (every >= columns[0]) & (every <= columns[-1])
     # Rows count pixels' edges so far; a pixel's centre is half a row on.
     middle, high, low = (np.where(known, first + edge - 0.5, np.nan) for edge in (middle, high, low))
-    return Curve(left, middle, np.minimum(high, low), np.maximum(high, low), pen_px)
+    return Curve(left, middle, np.minimum(high, low), np.maximum(high, low), found, pen_px)
 
 
 def _at_extremes(high: Floats, low: Floats, beside: int) -> Floats:

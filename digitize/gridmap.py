@@ -23,8 +23,11 @@ _TILT_DEG = 14.0
 _LEAST_CONTRAST = 1.5  # gray levels, of a tile that has any print
 _HARMONICS = 10
 _ALIKE = (41, 13)  # pitches of the two axes differ by 12 % at most, their tilts by 3 degrees
-_LEAST_SCORE = 0.2
+_LEAST_SCORE = 0.32
+_LEAST_FINE = 0.5
 _REACH = 2.0  # periods of 5 mm over which the phase is averaged
+_BETTER = 0.6
+_AFFINE, _RIDGE = 3, 0.002  # terms that are free; how much the others must explain
 _START = 0.15  # of half the picture, around its middle: where the phase is followed from
 _DRIFT = 0.004  # 1 mm lines whose pitch differs more from the 5 mm lines' do not belong to them
 _WORSE = 0.004  # periods
@@ -155,10 +158,13 @@ def find_grid(gray: NDArray[np.uint8]) -> GridMap | None:
     tiles = _tiles(dark)
     if not tiles:
         return None
-    found = _pitches(np.mean([tile.levels for tile in tiles], axis=0))
+    levels = np.mean([tile.levels for tile in tiles], axis=0)
+    found, fine = _pitches(levels), False
+    if found is None:
+        found, fine = _pitches(levels, fine=True), True
     if found is None:
         return None
-    phases = [_follow(dark, tiles, axis, coarse) for axis, coarse in enumerate(found)]
+    phases = [_follow(dark, tiles, axis, coarse, fine=fine) for axis, coarse in enumerate(found)]
     if phases[0] is None or phases[1] is None:
         return None
     (across, residual_x, cover_x), (down, residual_y, cover_y) = phases
@@ -207,7 +213,9 @@ def _levels_at(levels: Plane, fx: Floats, fy: Floats) -> Floats:
     return np.where(beyond, np.nan, sampled)
 
 
-def _comb(levels: Plane, axis: int, pitch_px: Floats, tilt: Floats, most: float) -> tuple[Floats, Floats]:
+def _comb(
+    levels: Plane, axis: int, pitch_px: Floats, tilt: Floats, most: float, *, fine: bool = False
+) -> tuple[Floats, Floats]:
     """Mean level of the harmonics of 5 mm, and of those of a pitch that is five times longer. Shapes (pitch, tilt)."""
     f = 1 / pitch_px[:, np.newaxis]
     cos, sin = np.cos(tilt)[np.newaxis], np.sin(tilt)[np.newaxis]
@@ -216,6 +224,10 @@ def _comb(levels: Plane, axis: int, pitch_px: Floats, tilt: Floats, most: float)
     def level(multiple: float) -> Floats:
         return np.clip(_levels_at(levels, multiple * f * direction[0], multiple * f * direction[1]), -0.5, most)
 
+    if fine:  # a grid of 1 mm lines alone
+        steps = (1, 2, 3, 4, 6, 7, 8, 9)
+        series = (level(5.0) + np.nan_to_num(level(10.0))) / 2 - sum(np.nan_to_num(level(k)) for k in steps) / len(steps)
+        return series, series
     lines = np.array([level(k) for k in range(1, _HARMONICS + 1)])
     between = np.array([level(k + 0.5) for k in range(_HARMONICS)])
     valid = np.isfinite(lines)
@@ -226,18 +238,19 @@ def _comb(levels: Plane, axis: int, pitch_px: Floats, tilt: Floats, most: float)
     return series - doubt, series
 
 
-def _pitches(levels: Plane) -> tuple[tuple[float, float], tuple[float, float]] | None:
+def _pitches(levels: Plane, *, fine: bool = False) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """Pitch of 5 mm in pixels and tilt in radian, of both axes, chosen together."""
-    pitches = _LEAST_PX * np.exp(np.arange(0, np.log(_MOST_PX / _LEAST_PX), 0.006))
+    least_px = 5 * _LEAST_LINE_PX if fine else _LEAST_PX
+    pitches = least_px * np.exp(np.arange(0, np.log(_MOST_PX / least_px), 0.006))
     tilts = np.radians(np.arange(-_TILT_DEG, _TILT_DEG + 0.1, 0.5))
-    across, down = (_comb(levels, axis, pitches, tilts, 2.5)[0].astype(np.float32) for axis in (0, 1))
+    across, down = (_comb(levels, axis, pitches, tilts, 2.5, fine=fine)[0].astype(np.float32) for axis in (0, 1))
     together = across + cv2.dilate(down, np.ones(_ALIKE, np.uint8))
     row, column = np.unravel_index(int(together.argmax()), together.shape)
     half_row, half_column = _ALIKE[0] // 2, _ALIKE[1] // 2
     top, left = max(0, int(row) - half_row), max(0, int(column) - half_column)
     near = down[top : int(row) + half_row + 1, left : int(column) + half_column + 1]
     other_row, other_column = np.unravel_index(int(near.argmax()), near.shape)
-    if min(float(across[row, column]), float(near.max())) < _LEAST_SCORE:
+    if min(float(across[row, column]), float(near.max())) < (_LEAST_FINE if fine else _LEAST_SCORE):
         return None
     return (
         (float(pitches[row]), float(tilts[column])),
@@ -246,26 +259,32 @@ def _pitches(levels: Plane) -> tuple[tuple[float, float], tuple[float, float]] |
 
 
 def _follow(
-    dark: Plane, tiles: list[_Tile], axis: int, coarse: tuple[float, float]
+    dark: Plane, tiles: list[_Tile], axis: int, coarse: tuple[float, float], *, fine: bool
 ) -> tuple[_Phase, float, float] | None:
     """Fit the grid's phase along one axis: the phase, its residual in periods, the share of the picture with grid."""
     height, width = dark.shape
-    size = (width, height)
     start = np.zeros(10)
-    start[:6] = _carrier(tiles, axis, *coarse, size)
-    heavy = _refine(dark, _Phase(start, 3, size, None), coarse[0], 1)
-    heavy = heavy and _refine(dark, heavy[0], coarse[0], 1)
+    start[:6] = _carrier(tiles, axis, *coarse, (width, height), fine=fine)
+    phase = _Phase(start, 3, (width, height), None)
+    if fine:
+        first = _refine(dark, phase, coarse[0], 5, grow=True)
+        return first and (_refine(dark, first[0], coarse[0], 5) or first)
+    heavy = _refine(dark, phase, coarse[0], 1, grow=True)
+    heavy = heavy and _refine(dark, heavy[0], coarse[0], 1, grow=True)
     if heavy is None:
         return None
-    fine = _refine(dark, heavy[0], coarse[0], 5)
-    if fine is not None:
-        change = np.hypot(*fine[0].slope) / np.hypot(*heavy[0].slope) - 1
-        if abs(change) < _DRIFT and fine[1] < heavy[1] + _WORSE:
-            return fine
+    light = _refine(dark, heavy[0], coarse[0], 5)
+    light = light and _refine(dark, light[0], coarse[0], 5)
+    if light is not None:
+        change = np.hypot(*light[0].slope) / np.hypot(*heavy[0].slope) - 1
+        if (abs(change) < _DRIFT and light[1] < heavy[1] + _WORSE) or light[1] < _BETTER * heavy[1]:
+            return light
     return heavy
 
 
-def _refine(dark: Plane, phase: _Phase, pitch_px: float, harmonic: int) -> tuple[_Phase, float, float] | None:
+def _refine(
+    dark: Plane, phase: _Phase, pitch_px: float, harmonic: int, *, grow: bool = False
+) -> tuple[_Phase, float, float] | None:
     """Fit the phase anew to one harmonic of the grid, from an approximation that is right within half its period."""
     height, width = dark.shape
     period_px = pitch_px / harmonic
@@ -293,20 +312,24 @@ def _refine(dark: Plane, phase: _Phase, pitch_px: float, harmonic: int) -> tuple
 
     def rest() -> Floats:
         off = (total - terms @ coefficients) * harmonic
-        return (off - np.round(off)) / harmonic if harmonic == 1 else off / harmonic
+        return (off - np.round(off)) / harmonic if grow else off / harmonic
 
-    if harmonic == 1:
+    if grow:
         near = good & (centre < _START)
-        turn = np.sum(weight[near] * np.exp(2j * np.pi * (total - terms @ coefficients)[near]))
-        coefficients[0] += np.angle(turn) / (2 * np.pi)
+        turn = np.sum(weight[near] * np.exp(2j * np.pi * harmonic * (total - terms @ coefficients)[near]))
+        coefficients[0] += np.angle(turn) / (2 * np.pi * harmonic)
     for reach_share, count in ((0.35, 3), (0.6, 6), (0.9, 6), (1.5, 10), (1.5, 10), (1.5, 10)):
-        inside = good & (centre < (reach_share if harmonic == 1 else 2.0))
+        inside = good & (centre < (reach_share if grow else 2.0))
         if inside.sum() < 3 * count:
             continue
         off = rest()[inside]
         pull = weight[inside] / (1 + (off / 0.04) ** 2)
-        change, *_ = np.linalg.lstsq(terms[inside][:, :count] * pull[:, np.newaxis], off * pull, rcond=None)
-        coefficients[:count] += change
+        a = terms[inside][:, :count]
+        ridge = np.where(np.arange(count) < _AFFINE, 0.0, _RIDGE * pull.sum())
+        pulled = a.T * pull
+        coefficients[:count] += np.linalg.solve(
+            pulled @ a + np.diag(ridge + 1e-9), pulled @ off - ridge * coefficients[:count]
+        )
     off = rest()
     residual = float(np.sqrt(np.average(np.minimum(off[good] ** 2, 0.04), weights=weight[good])))
     bend = _bend(off, weight * good * (np.abs(off) < 0.25))
@@ -323,7 +346,9 @@ def _wrapped(periods: Floats) -> Floats:
     return periods - np.round(periods)
 
 
-def _carrier(tiles: list[_Tile], axis: int, pitch_px: float, tilt: float, size: tuple[int, int]) -> Floats:
+def _carrier(
+    tiles: list[_Tile], axis: int, pitch_px: float, tilt: float, size: tuple[int, int], *, fine: bool
+) -> Floats:
     """Quadratic phase whose slope agrees with the pitch and tilt of each tile."""
     pitches = pitch_px * np.exp(np.arange(-0.2, 0.201, 0.004))
     tilts = tilt + np.radians(np.arange(-6, 6.1, 0.5))
@@ -331,7 +356,7 @@ def _carrier(tiles: list[_Tile], axis: int, pitch_px: float, tilt: float, size: 
     width, height = size
     half = max(width, height) / 2
     for tile in tiles:
-        score, series = _comb(tile.levels, axis, pitches, tilts, 10.0)
+        score, series = _comb(tile.levels, axis, pitches, tilts, 10.0, fine=fine)
         best = np.unravel_index(int(series.argmax()), series.shape)
         f, angle = half / pitches[best[0]], tilts[best[1]]
         slope = (f * np.cos(angle), f * np.sin(angle)) if axis == 0 else (-f * np.sin(angle), f * np.cos(angle))

@@ -1,6 +1,6 @@
-"""Lead names and the printed speed and gain, found on the flat page by a small network.
+"""Lead names and the printed speed and gain, found on the flat page by two small networks.
 
-The network answers for cells of 1 mm. It runs in OpenCV.
+The first says where a text may stand, for cells of 1 mm; the second reads what stands there. Both run in OpenCV.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from digitize.flat import PX_PER_MM, FlatPage
 
-__all__ = ["CELL_PX", "NAMES", "SCALE_PX_PER_MM", "TOKENS", "Token", "find_tokens"]
+__all__ = ["CELL_PX", "CROP_PX", "NAMES", "SCALE_PX_PER_MM", "TOKENS", "Token", "crop", "find_tokens"]
 
 NAMES = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 TOKENS = (*NAMES, "25mm/s", "50mm/s", "5mm/mV", "10mm/mV", "20mm/mV")
@@ -22,8 +22,13 @@ TOKENS = (*NAMES, "25mm/s", "50mm/s", "5mm/mV", "10mm/mV", "20mm/mV")
 
 SCALE_PX_PER_MM = 4.0
 CELL_PX = 4
-_MODEL = Path(__file__).parent / "names.onnx"
-_LEAST = 0.3
+CROP_PX = (32, 112)
+"""Rows and columns of what the second network reads."""
+
+_FINDER, _READER = (Path(__file__).parent / name for name in ("name-finder.onnx", "name-reader.onnx"))
+_LEAST = 0.15
+_READ_MOST = 160
+_LEAST_READ = 0.3
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def find_tokens(page: FlatPage) -> list[Token]:
     factor = int(PX_PER_MM / SCALE_PX_PER_MM)
     rows, columns = (extent // factor // 16 * 16 for extent in page.ink.shape)
     small = cv2.resize(page.ink[: rows * factor, : columns * factor], (columns, rows), interpolation=cv2.INTER_AREA)
-    answer = _run(small)
+    answer = _run(_FINDER, small[np.newaxis, np.newaxis])[0]
     probability, box = answer[: len(TOKENS) + 1], answer[len(TOKENS) + 1 :]
     cell = CELL_PX * factor
     best = probability[1:].max(axis=0)
@@ -72,10 +77,37 @@ def find_tokens(page: FlatPage) -> list[Token]:
         found.append(Token(TOKENS[kind], float(best[row, column]), *map(float, (at_x + left, at_y + top, at_x + right, at_y + bottom))))
     found.sort(key=lambda token: -token.score)
     kept: list[Token] = []
-    for token in found:
+    for token in _read_again(page.ink, found[:_READ_MOST]):
         if all(not _overlap(token, other) for other in kept):
             kept.append(token)
     return kept
+
+
+def _read_again(ink: NDArray[np.float32], found: list[Token]) -> list[Token]:
+    """What the second network reads at each place, best first."""
+    if not found:
+        return []
+    crops = np.stack([crop(ink, token.left, token.top, token.right, token.bottom) for token in found])
+    answers = _run(_READER, crops[:, np.newaxis]).reshape(len(found), -1)
+    read = []
+    for token, answer in zip(found, answers, strict=True):
+        kind = int(answer[1:].argmax())
+        if answer[1 + kind] > _LEAST_READ:
+            read.append(Token(TOKENS[kind], float(answer[1 + kind]), token.left, token.top, token.right, token.bottom))
+    return sorted(read, key=lambda token: -token.score)
+
+
+def crop(ink: NDArray[np.float32], left: float, top: float, right: float, bottom: float) -> NDArray[np.float32]:
+    """Cut a text and what follows it out of the ink, its height brought to 20 of 32 rows: float32 `CROP_PX`."""
+    rows, columns = CROP_PX
+    scale = _TEXT_PX / max(bottom - top, _LEAST_TEXT_PX)
+    middle = (top + bottom) / 2
+    matrix = np.array([[scale, 0, _INDENT_PX - left * scale], [0, scale, rows / 2 - middle * scale]])
+    return cv2.warpAffine(ink, matrix, (columns, rows), flags=cv2.INTER_LINEAR if scale > _COARSE else cv2.INTER_AREA)
+
+
+_TEXT_PX, _LEAST_TEXT_PX, _INDENT_PX = 20.0, 8.0, 8.0
+_COARSE = 0.75
 
 
 def _overlap(one: Token, other: Token) -> bool:
@@ -91,15 +123,15 @@ def _overlap(one: Token, other: Token) -> bool:
 _LOCK = Lock()
 
 
-@lru_cache(maxsize=1)
-def _network() -> cv2.dnn.Net:
-    return cv2.dnn.readNetFromONNX(str(_MODEL))
+@lru_cache(maxsize=2)
+def _network(path: Path) -> cv2.dnn.Net:
+    return cv2.dnn.readNetFromONNX(str(path))
 
 
-def _run(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Answer of the network, float32 (classes + 4, rows, columns); one page at a time."""
+def _run(path: Path, ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Answer of a network for a batch, one call at a time."""
     with _LOCK:
-        network = _network()
-        network.setInput(np.ascontiguousarray(ink[np.newaxis, np.newaxis]))
-        answer: NDArray[np.float32] = network.forward()[0]
+        network = _network(path)
+        network.setInput(np.ascontiguousarray(ink))
+        answer: NDArray[np.float32] = network.forward()
     return answer

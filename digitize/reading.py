@@ -1,6 +1,5 @@
 """A gray picture of an ECG page to a digitized recording, or the reason why not."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -14,6 +13,7 @@ from digitize.digitized import Digitized, LeadFacts, Scale, Source, Strip
 from digitize.errors import UndigitizedPageError
 from digitize.flat import PX_PER_MM, FlatPage, flatten
 from digitize.gridmap import Floats, find_grid
+from digitize.layouts import Layout
 from digitize.names import NAMES, Token, find_tokens
 from digitize.rows import Pulse, Row, erase_tokens, find_pulse, find_rows
 from shared_preproc.recording import RECORDED_LEADS
@@ -27,10 +27,12 @@ _SURE = 0.6  # score from which a speed or gain counts as read
 _LEAST_NAMES = 6
 _RUNNER_UP = 0.75
 _MARGIN_MM = 22.0  # beside the rows, where pulses stand
-_LENGTH_MM = 5.0  # by which a row may be shorter or longer than the layout says
+_LENGTH_MM = 4.0  # by which a row may be shorter or longer than the layout says
 _PULSE_AGREES = 0.06
 _LEAST_COVERAGE = 0.8
 _LINE_PX = 7  # a grid line that was taken out of the ink of a stroke is no thicker
+_LEAST_GAP_PX = 5  # wider than a grid line's trace in the ink
+_GAP_REACH_MM = 6.0  # from a pulse
 _GAP_PX = 20  # a wider one ends a row
 _EDGE_PX = 9  # beside a column's edge, where a separator may cross the curve
 _BAR_PX = 16  # height from which a stroke there counts as one
@@ -108,16 +110,16 @@ class _Followed:
 def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, tokens: list[Token]) -> Digitized:
     layout = arrangement.layout
     printed_speed, printed_gain = _printed(tokens, "mm/s"), _printed(tokens, "mm/mV")
-    length_px = layout.page_s * (printed_speed or 25.0) * PX_PER_MM
-    rows = find_rows(ink, arrangement, tokens, length_px)
-    followed = [_follow(ink, row, arrangement, length_px, rows) for row in rows]
+    longest_px = max(layout.columns_s) * layout.columns * (printed_speed or 25.0) * PX_PER_MM
+    rows = find_rows(ink, arrangement, tokens)
+    followed = [_follow(ink, row, arrangement, longest_px) for row in rows]
     pulses = [each.pulse for each in followed if each.pulse]
     speed, speed_source = _speed(printed_speed, pulses)
     gain, gain_source, pulse_mm = _gain(printed_gain, pulses)
     px_per_s = speed * PX_PER_MM
-    start = _start(followed, layout.page_s * px_per_s)
+    start, column_s = _timing(followed, layout, px_per_s)
     strips = [each for each in followed if each.row.strip]
-    samples = round(layout.page_s * RATE_HZ)
+    samples = round(column_s * layout.columns * RATE_HZ)
     clock = np.arange(samples) / RATE_HZ
     bands = np.full((3, len(NAMES), samples), np.nan, np.float32)
     places = np.full((2, len(NAMES), samples), np.nan, np.float32)
@@ -126,7 +128,7 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
         if each.row.strip:
             continue
         for column, lead in enumerate(each.row.leads):
-            first, last = column * layout.column_s, (column + 1) * layout.column_s
+            first, last = column * column_s, (column + 1) * column_s
             inside = (clock >= first) & (clock < last)
             sign = -1.0 if lead in layout.inverted else 1.0
             index = NAMES.index(lead)
@@ -181,22 +183,21 @@ def _printed(tokens: list[Token], unit: str) -> float | None:
     return float(read.pop().removesuffix(unit)) if read else None
 
 
-def _follow(ink: NDArray[np.uint8], row: Row, arrangement: Arrangement, length_px: float, rows: Sequence[Row]) -> _Followed:
+def _follow(ink: NDArray[np.uint8], row: Row, arrangement: Arrangement, longest_px: float) -> _Followed:
     margin = _MARGIN_MM * PX_PER_MM
     left = max(0, int(arrangement.first_x - margin))
-    right = min(ink.shape[1], int(arrangement.first_x + length_px + margin))
-    apart = arrangement.row_px
-    reach = min(1.4 * apart, 40 * PX_PER_MM)
+    right = min(ink.shape[1], int(arrangement.first_x + longest_px + margin))
+    reach = min(1.4 * arrangement.row_px, 40 * PX_PER_MM)
     curve = follow(ink, left, right, row.baseline, (reach, reach))
-    first = arrangement.first_x
-    pulse = find_pulse(ink, row.baseline, left, int(first + 9 * PX_PER_MM))
     start, end = _extent(curve)
+    pulse = find_pulse(ink, row.baseline, left, int(arrangement.first_x + 9 * PX_PER_MM))
     if pulse is not None:
-        start = _after_gap(curve, pulse.right)
-    else:
-        pulse = find_pulse(ink, row.baseline, int(first + 0.8 * length_px), right)
-        if pulse is not None:
-            end = min(end, pulse.left)
+        return _Followed(row, curve, pulse, _after_gap(curve, pulse.right), end)
+    known = np.flatnonzero(np.isfinite(curve.middle))
+    last = left + int(known[-1]) if len(known) else right
+    pulse = find_pulse(ink, row.baseline, int(last - margin), min(right, last + 8))
+    if pulse is not None:
+        end = _before_gap(curve, pulse.left)
     return _Followed(row, curve, pulse, start, end)
 
 
@@ -211,15 +212,26 @@ def _extent(curve: Curve) -> tuple[float, float]:
 
 
 def _after_gap(curve: Curve, stroke: float) -> float:
-    """Where the lead starts after a pulse: behind a gap, if there is one near."""
-    at = int(stroke) - curve.left + 3
-    ahead = np.isfinite(curve.middle[at : at + int(6 * PX_PER_MM)])
-    gaps = np.flatnonzero(~ahead)
-    if len(gaps):
-        later = np.flatnonzero(ahead[gaps[0] :])
-        if len(later):
-            return float(curve.left + at + gaps[0] + later[0]) + curve.pen_px / 2
-    return stroke
+    """Where the lead starts after a pulse: behind a gap; NaN where the pulse runs into the lead."""
+    first = int(stroke) - curve.left + 3
+    gap = _gap(curve.inked[first : first + int(_GAP_REACH_MM * PX_PER_MM)])
+    return np.nan if gap is None else curve.left + first + gap[1] + curve.pen_px / 2
+
+
+def _before_gap(curve: Curve, stroke: float) -> float:
+    """Where the lead ends before a pulse: ahead of a gap; NaN where it runs into the pulse."""
+    last = int(stroke) - curve.left - 3
+    gap = _gap(curve.inked[max(0, last - int(_GAP_REACH_MM * PX_PER_MM)) : last][::-1])
+    return np.nan if gap is None else curve.left + last - 1 - gap[1] - curve.pen_px / 2
+
+
+def _gap(inked: NDArray[np.bool_]) -> tuple[int, int] | None:
+    """First stretch without ink that is wider than a grid line and ends: its start and end."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], inked, [False]]).astype(np.int8)))
+    for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=False):
+        if end - start >= _LEAST_GAP_PX and end < len(inked):
+            return start, end
+    return None
 
 
 def _speed(printed: float | None, pulses: list[Pulse]) -> tuple[float, Source]:
@@ -261,20 +273,41 @@ def _gain(printed: float | None, pulses: list[Pulse]) -> tuple[float, Source, fl
     return by_pulse, "pulse", height
 
 
-def _start(followed: list[_Followed], length_px: float) -> float:
-    """Column of t = 0: where rows start, if they are as long as the layout says."""
-    starts = np.array([each.start for each in followed])
-    ends = np.array([each.end for each in followed])
-    start, end = float(np.nanmedian(starts)), float(np.nanmedian(ends))
-    off_mm = (end - start - length_px) / PX_PER_MM
-    if not abs(off_mm) <= _LENGTH_MM:
+def _timing(followed: list[_Followed], layout: Layout, px_per_s: float) -> tuple[float, float]:
+    """Column of t = 0 and seconds in a column: rows must be as long as the layout says.
+
+    Raises:
+        UndigitizedPageError: they are not.
+    """
+    start, end = (_median([getattr(each, side) for each in followed]) for side in ("start", "end"))
+    known = end - start if np.isfinite(end - start) else np.inf
+    column_s = min(layout.columns_s, key=lambda each: abs(known - each * layout.columns * px_per_s))
+    length_px = column_s * layout.columns * px_per_s
+    if np.isnan(start) and np.isfinite(end):
+        # A pulse runs into the lead: its end tells when it started, if the pulse is no farther away.
+        strokes = [each.pulse.right for each in followed if each.pulse]
+        for each_s in layout.columns_s:
+            candidate = end - each_s * layout.columns * px_per_s
+            if abs(candidate - _median(strokes)) < _LENGTH_MM * PX_PER_MM:
+                return candidate, each_s
+    if np.isnan(end) and np.isfinite(start):
+        strokes = [each.pulse.left for each in followed if each.pulse]
+        for each_s in layout.columns_s:
+            if abs(start + each_s * layout.columns * px_per_s - _median(strokes)) < _LENGTH_MM * PX_PER_MM:
+                return start, each_s
+    if not abs(known - length_px) <= _LENGTH_MM * PX_PER_MM:
         raise UndigitizedPageError(
             "timing",
-            found=f"rows of {(end - start) / PX_PER_MM:.0f} mm",
+            found=f"rows of {known / PX_PER_MM:.0f} mm",
             expected=f"{length_px / PX_PER_MM:.0f} mm, as the layout and the speed say",
             remedy="Send the whole page, not cropped at the sides. " + _EXPORT,
         )
-    return start
+    return start, column_s
+
+
+def _median(values: list[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.median(known)) if 2 * len(known) >= len(values) > 0 else np.nan
 
 
 def _sampled(

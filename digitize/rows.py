@@ -75,18 +75,19 @@ def erase_tokens(ink: Ink, tokens: list[Token]) -> Ink:
     return rest
 
 
-def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token], length_px: float) -> list[Row]:
+def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[Row]:
     """Baselines of the layout's rows, then of the strips below.
 
     Args:
         ink: the flat page without texts.
         arrangement: the layout in its place.
         tokens: for the names of strips.
-        length_px: of a row.
     """
+    columns = arrangement.layout.columns
+    length_px = columns * arrangement.column_px if columns > 1 else float(ink.shape[1])
     left, right = max(0, int(arrangement.first_x)), min(ink.shape[1], int(arrangement.first_x + length_px))
     profile = (ink[:, left:right] > 90).mean(axis=1)  # noqa: PLR2004
-    profile = cv2.GaussianBlur(profile[:, np.newaxis], (1, 0), 0.01, sigmaY=5.0)[:, 0] if False else _smooth(profile, 5.0)
+    profile = _smooth(profile, 5.0)
     layout, row_px = arrangement.layout, arrangement.row_px
     names_y = arrangement.first_y + row_px * np.arange(len(layout.rows))
     offsets = np.arange(-0.75 * row_px, 0.75 * row_px)

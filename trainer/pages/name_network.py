@@ -10,10 +10,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from digitize.names import TOKENS
-from trainer.pages.name_patches import Patches
+from digitize.names import CROP_PX, TOKENS
+from trainer.pages.name_patches import Crops, Patches
 
-__all__ = ["name_graph", "train_names"]
+__all__ = ["finder_graph", "reader_graph", "train_finder", "train_reader"]
 
 _STEM = ((12, 2), (16, 1), (32, 2))  # channels, stride
 _WIDTH = 40
@@ -25,12 +25,12 @@ _ANYTHING = 255
 _OPSET = 17
 
 
-def train_names(
+def train_finder(
     patches: Patches, epochs: int, seed: int, after_epoch: Callable[[keras.Model], None] = lambda _: None
 ) -> keras.Model:
     """Train the detector: focal loss over cells (Lin et al. 2017), and the box where a name stands."""
     keras.utils.set_random_seed(seed)
-    model = _build()
+    model = _finder()
     steps = len(patches.ink) // _BATCH
     schedule = keras.optimizers.schedules.CosineDecay(1e-4, epochs * steps, warmup_target=3e-3, warmup_steps=steps // 4)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-3)
@@ -56,7 +56,7 @@ def train_names(
     return model
 
 
-def _build() -> keras.Model:
+def _finder() -> keras.Model:
     layers = keras.layers
     ink = keras.Input((None, None, 1))
     x = ink
@@ -89,7 +89,7 @@ def _loss(answer: Any, token: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(focal * counted) / names + _BOX_SHARE * tf.reduce_sum(off * named) / names
 
 
-def name_graph(model: keras.Model) -> bytes:
+def finder_graph(model: keras.Model) -> bytes:
     """Write the network as ONNX, batch normalisation folded: ink (1, 1, rows, columns) to probabilities and boxes."""
     graph = _Graph()
     layers = [layer for layer in model.layers if layer.weights]
@@ -105,7 +105,60 @@ def name_graph(model: keras.Model) -> bytes:
     logits, box = rest[-2:]
     tokens = graph.node("Softmax", [graph.convolve(at, logits, None)], axis=1)
     graph.node("Concat", [tokens, graph.convolve(at, box, None)], axis=1, output="cells")
-    return graph.bytes()
+    size: list[int | str] = ["rows", "columns"]
+    return graph.bytes([1, 1, *size], "cells", [1, len(TOKENS) + 5, "cell_rows", "cell_columns"])
+
+
+def train_reader(
+    crops: Crops, epochs: int, seed: int, after_epoch: Callable[[keras.Model], None] = lambda _: None
+) -> keras.Model:
+    """Train the network that reads a crop."""
+    keras.utils.set_random_seed(seed)
+    model = _reader()
+    steps = len(crops.ink) // _READER_BATCH
+    schedule = keras.optimizers.schedules.CosineDecay(1e-4, epochs * steps, warmup_target=2e-3, warmup_steps=steps // 4)
+    model.compile(
+        keras.optimizers.AdamW(schedule, weight_decay=1e-3),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    ink = crops.ink[..., np.newaxis].astype(np.float32) / 255
+    for epoch in range(epochs):
+        history = model.fit(ink, crops.token.astype(np.int32), batch_size=_READER_BATCH, epochs=epoch + 1, initial_epoch=epoch, verbose=0)
+        print(f"epoch {epoch + 1}: " + ", ".join(f"{name} {values[-1]:.4f}" for name, values in history.history.items()), flush=True)
+        after_epoch(model)
+    return model
+
+
+_READER_BATCH = 64
+_READER_STEM = ((16, 5, 2), (32, 3, 1), (48, 3, 1), (64, 3, 1))  # channels, kernel, stride; pooled after all but the first
+
+
+def _reader() -> keras.Model:
+    layers = keras.layers
+    ink = keras.Input((*CROP_PX, 1))
+    x = ink
+    for index, (channels, kernel, stride) in enumerate(_READER_STEM):
+        x = layers.Conv2D(channels, kernel, stride, "same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+        if index:
+            x = layers.MaxPooling2D(2)(x)
+    x = layers.Dropout(0.3)(x)
+    x = layers.Conv2D(len(TOKENS) + 1, x.shape[1:3])(x)
+    return keras.Model(ink, layers.Flatten()(x))
+
+
+def reader_graph(model: keras.Model) -> bytes:
+    """Write the reading network as ONNX: crops (any, 1, *CROP_PX) to probabilities (any, tokens + 1, 1, 1)."""
+    graph = _Graph()
+    layers = [layer for layer in model.layers if layer.weights]
+    at = "ink"
+    for index, (_, kernel, stride) in enumerate(_READER_STEM):
+        at = graph.convolve(at, layers[2 * index], layers[2 * index + 1], stride=stride, relu=True)
+        if index:
+            at = graph.node("MaxPool", [at], kernel_shape=[2, 2], strides=[2, 2])
+    graph.node("Softmax", [graph.convolve(at, layers[-1], None, valid=True)], axis=1, output="tokens")
+    return graph.bytes(["crops", 1, *CROP_PX], "tokens", ["crops", len(TOKENS) + 1, 1, 1])
 
 
 class _Graph:
@@ -124,7 +177,7 @@ class _Graph:
         return self.node("Relu", [source])
 
     def convolve(
-        self, source: str, layer: Any, norm: Any, *, stride: int = 1, dilation: int = 1, relu: bool = False
+        self, source: str, layer: Any, norm: Any, *, stride: int = 1, dilation: int = 1, relu: bool = False, valid: bool = False
     ) -> str:
         weights = [np.asarray(weight) for weight in layer.get_weights()]
         kernel = weights[0]
@@ -138,8 +191,8 @@ class _Graph:
             gamma, beta, mean, variance = (np.asarray(weight) for weight in norm.get_weights())
             scale = gamma / np.sqrt(variance + norm.epsilon)
             kernel, bias = kernel * scale[:, np.newaxis, np.newaxis, np.newaxis], beta + (bias - mean) * scale
-        reach = dilation * (kernel.shape[2] // 2)
-        before = 0 if stride > 1 else reach  # as Keras pads even sizes
+        reach = 0 if valid else dilation * (kernel.shape[2] // 2)
+        before = reach - 1 if stride > 1 else reach  # as Keras pads even sizes
         number = len(self._weights)
         for suffix, values in (("kernel", kernel), ("bias", bias)):
             self._weights.append(numpy_helper.from_array(values.astype(np.float32), f"{suffix}{number}"))
@@ -154,13 +207,12 @@ class _Graph:
         )
         return self.relu(answer) if relu else answer
 
-    def bytes(self) -> bytes:
-        size = ["rows", "columns"]
+    def bytes(self, shape: list[int | str], output: str, output_shape: list[int | str]) -> bytes:
         graph = helper.make_graph(
             self._nodes,
             "names",
-            [helper.make_tensor_value_info("ink", TensorProto.FLOAT, [1, 1, *size])],
-            [helper.make_tensor_value_info("cells", TensorProto.FLOAT, [1, len(TOKENS) + 5, "cell_rows", "cell_columns"])],
+            [helper.make_tensor_value_info("ink", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, output_shape)],
             self._weights,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)

@@ -6,14 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitize.names import CELL_PX, SCALE_PX_PER_MM, TOKENS
+from digitize.names import CELL_PX, CROP_PX, SCALE_PX_PER_MM, TOKENS, crop
 from trainer.pages.typefaces import draw_text, typefaces
 
-__all__ = ["HEIGHT_PX", "WIDTH_PX", "Patches", "draw_patches"]
+__all__ = ["HEIGHT_PX", "WIDTH_PX", "Crops", "Patches", "draw_crops", "draw_patches"]
 
 HEIGHT_PX, WIDTH_PX = 64, 96  # at SCALE_PX_PER_MM
 _FINE = 2  # drawn at twice the scale
 _MM = SCALE_PX_PER_MM * _FINE
+_CUT = -2
 _SPELLINGS = {"aVR": ("aVR", "AVR"), "aVL": ("aVL", "AVL"), "aVF": ("aVF", "AVF")}
 _WORDS = (
     *("ID", "Name", "Age", "Sex", "Male", "Female", "Vent. rate", "bpm", "BPM", "PR interval", "QRS duration", "ms"),
@@ -46,13 +47,62 @@ def draw_patches(count: int, signals_mv: NDArray[np.float32], seed: int, *, held
     token = np.zeros((count, rows, columns), np.uint8)
     box = np.zeros((count, rows, columns, 4), np.float32)
     for index in range(count):
-        ink[index], token[index], box[index] = _patch(random, signals_mv, typefaces(held_out))
+        canvas, boxes = _patch(random, signals_mv, typefaces(held_out))
+        ink[index] = cv2.resize(canvas, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+        token[index], box[index] = _targets(boxes)
     return Patches(ink, token, box)
+
+
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """Training data of the second look.
+
+    Attributes:
+        ink: uint8 (crops, *CROP_PX).
+        token: uint8 (crops,): 0 nothing, 1 + index into `TOKENS`.
+    """
+
+    ink: NDArray[np.uint8]
+    token: NDArray[np.uint8]
+
+
+def draw_crops(patches: int, signals_mv: NDArray[np.float32], seed: int, *, held_out: bool = False) -> Crops:
+    """Cut texts, and places with other ink, out of drawn patches; boxes are off as a detector's are."""
+    random = np.random.default_rng(seed)
+    inks, tokens = [], []
+    for _ in range(patches):
+        canvas, boxes = _patch(random, signals_mv, typefaces(held_out))
+        plane = canvas.astype(np.float32) / 255
+        for index, (left, top, right, bottom) in [*boxes, *_elsewhere(canvas, boxes, random)]:
+            if index == _CUT:
+                continue
+            height = bottom - top
+            shaken = random.normal(0, 0.09, 4) * height
+            inks.append(np.rint(crop(plane, left + shaken[0], top + shaken[1], right + shaken[2], bottom + shaken[3]) * 255))
+            tokens.append(index + 1)
+    return Crops(np.array(inks, np.uint8).reshape(-1, *CROP_PX), np.array(tokens, np.uint8))
+
+
+def _elsewhere(
+    canvas: NDArray[np.uint8], boxes: list[tuple[int, tuple[int, int, int, int]]], random: np.random.Generator
+) -> list[tuple[int, tuple[int, int, int, int]]]:
+    """Boxes around ink that is no text."""
+    rows, columns = np.nonzero(canvas > 128)  # noqa: PLR2004
+    found = []
+    for _ in range(2 if len(rows) else 0):
+        at = random.integers(len(rows))
+        height, width = int(random.integers(14, 38)), int(random.integers(5, 50))
+        left, top = int(columns[at] - width // 2), int(rows[at] - height * random.uniform(0.2, 0.8))
+        this = (left, top, left + width, top + height)
+        if all(this[0] > other[2] or this[2] < other[0] or this[1] > other[3] or this[3] < other[1] for _, other in boxes):
+            found.append((-1, this))
+    return found
 
 
 def _patch(
     random: np.random.Generator, signals_mv: NDArray[np.float32], faces: tuple[str, ...]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+) -> tuple[NDArray[np.uint8], list[tuple[int, tuple[int, int, int, int]]]]:
+    """Ink at twice the scale, and what stands where: index into `TOKENS`, -1 other text, `_CUT` a token cut off."""
     canvas = np.zeros((HEIGHT_PX * _FINE, WIDTH_PX * _FINE), np.uint8)
     boxes: list[tuple[int, tuple[int, int, int, int]]] = []
     face = faces[random.integers(len(faces))]
@@ -73,9 +123,7 @@ def _patch(
     if not footer or random.random() < 0.3:
         _draw_curves(canvas, random, signals_mv)
         _draw_marks(canvas, boxes, random)
-    canvas = _print_quality(canvas, random)
-    token, box = _targets(boxes)
-    return cv2.resize(canvas, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA), token, box
+    return _print_quality(canvas, random), boxes
 
 
 def _any_word(random: np.random.Generator) -> str:
@@ -133,7 +181,7 @@ def _print(
     whole = (y1 - y0) * (x1 - x0) > 0.97 * height * width
     index = -1 if token is None else token
     if token is not None and not whole:
-        index = -2  # cut by the edge: neither wanted nor unwanted
+        index = _CUT  # cut by the edge: neither wanted nor unwanted
     boxes.append((index, (left, top, left + (box_width or width), top + height)))
     if box_width is not None:
         boxes.append((-1, (left + box_width + 1, top, left + width, top + height)))
@@ -228,13 +276,13 @@ def _targets(boxes: list[tuple[int, tuple[int, int, int, int]]]) -> tuple[NDArra
         for row in range(max(0, int(np.floor(centre_y)) - 1), min(rows, int(np.ceil(centre_y)) + 2)):
             for column in range(max(0, int(np.floor(centre_x)) - 1), min(columns, int(np.ceil(centre_x)) + 2)):
                 distance = max(abs(row - centre_y), abs(column - centre_x))
-                if index == -2 or distance > 0.95:
+                if index == _CUT or distance > 0.95:
                     token[row, column] = token[row, column] or 255
                 else:
                     token[row, column] = index + 1
                     at_x, at_y = (column + 0.5) * cell, (row + 0.5) * cell
                     box[row, column] = ((left - at_x) / cell, (top - at_y) / cell, (right - at_x) / cell, (bottom - at_y) / cell)
-        if index == -2:
+        if index == _CUT:
             y0, y1 = max(0, top // cell), min(rows, bottom // cell + 1)
             x0, x1 = max(0, left // cell), min(columns, right // cell + 1)
             part = token[y0:y1, x0:x1]
