@@ -16,6 +16,7 @@ __all__ = ["Pulse", "Row", "erase_tokens", "find_pulse", "find_rows"]
 Ink = NDArray[np.uint8]
 
 _MOST_STRIPS = 3
+_LEAST_FILLED = 0.4  # fourth power of the share of columns with ink
 _PULSE_MV_MM = (5.0, 10.0, 20.0)
 _STROKE_MM = 4.3
 _PULSE_WIDTH_MM = (1.5, 11.0)
@@ -86,18 +87,25 @@ def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[R
     columns = arrangement.layout.columns
     length_px = columns * arrangement.column_px if columns > 1 else float(ink.shape[1])
     left, right = max(0, int(arrangement.first_x)), min(ink.shape[1], int(arrangement.first_x + length_px))
-    profile = (ink[:, left:right] > 90).mean(axis=1)  # noqa: PLR2004
-    profile = _smooth(profile, 5.0)
+    mask = (ink[:, left:right:2] > 90).astype(np.uint8)  # noqa: PLR2004
+    profile = _smooth(mask.mean(axis=1), 5.0)
     layout, row_px = arrangement.layout, arrangement.row_px
     names_y = arrangement.first_y + row_px * np.arange(len(layout.rows))
-    offsets = np.arange(-0.75 * row_px, 0.75 * row_px)
-    wide = _running_most(profile, max(1, int(0.08 * row_px)))
+    # A row of curves has ink near its baseline in nearly every column, a line of text has not.
+    filled = cv2.dilate(mask, np.ones((2 * int(0.15 * row_px) + 1, 1), np.uint8)).mean(axis=1) ** 4
+    rest = profile / max(float(profile.max()), 1e-6)
+    offsets = np.arange(-0.85 * row_px, 0.85 * row_px)
 
-    def at(rows: Floats) -> Floats:
-        return np.where((rows >= 0) & (rows < len(wide)), wide[np.clip(rows.astype(int), 0, len(wide) - 1)], 0.0)
+    def at(strength: Floats, rows: Floats) -> Floats:
+        return np.where((rows >= 0) & (rows < len(strength)), strength[np.clip(rows.astype(int), 0, len(strength) - 1)], 0.0)
 
-    gains = np.array([at(names_y + offset).sum() - at(np.array([names_y[0] + offset - row_px])).sum() for offset in offsets])
-    gains -= 0.05 * gains.max() * np.abs(offsets) / row_px
+    gains = np.array(
+        [
+            at(filled, names_y + offset).sum() + 0.5 * at(rest, names_y + offset).sum() - at(filled, names_y[:1] + offset - row_px)[0]
+            for offset in offsets
+        ]
+    )
+    gains -= 0.3 * np.abs(offsets) / row_px
     offset = float(offsets[gains.argmax()])
     baselines = [_peak(profile, y + offset, 0.2 * row_px) for y in names_y]
     rows = [Row(baseline, leads) for baseline, leads in zip(baselines, layout.rows, strict=True)]
@@ -106,6 +114,9 @@ def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[R
     start = int(baselines[-1] + 0.45 * row_px)
     taken = profile[start:].copy()
     while len(strips) < _MOST_STRIPS and len(taken) and taken.max() > strong:
+        if filled[start + int(taken.argmax())] < _LEAST_FILLED:
+            taken[int(taken.argmax())] = 0.0
+            continue
         place = int(taken.argmax())
         baseline = float(start + place)
         near = 0.45 * row_px
@@ -119,10 +130,6 @@ def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[R
 
 def _smooth(profile: Floats, sigma: float) -> Floats:
     return cv2.GaussianBlur(profile.reshape(-1, 1).astype(np.float32), (1, 2 * int(3 * sigma) + 1), sigmaX=1.0, sigmaY=sigma)[:, 0]
-
-
-def _running_most(profile: Floats, reach: int) -> Floats:
-    return cv2.dilate(profile.reshape(-1, 1).astype(np.float32), np.ones((2 * reach + 1, 1), np.uint8))[:, 0]
 
 
 def _peak(profile: Floats, near: float, reach: float) -> float:
