@@ -78,13 +78,17 @@ def _fit(layout: Layout, names: list[Token]) -> Arrangement | None:
     first_x = lefts[one] - columns[one] * column_px
     first_y = centres[one] - rows[one] * row_px
     off_x = np.abs(first_x[:, np.newaxis] + columns * column_px[:, np.newaxis] - lefts) / (_OFF_MM * PX_PER_MM)
-    off_y = np.abs(first_y[:, np.newaxis] + rows * row_px[:, np.newaxis] - centres) / (_OFF_ROWS * row_px[:, np.newaxis])
+    off_y = np.abs(first_y[:, np.newaxis] + rows * row_px[:, np.newaxis] - centres) / (
+        _OFF_ROWS * row_px[:, np.newaxis]
+    )
     inside = (off_x < 1) & (off_y < 1)
     # Each lead counts once.
     leads = np.array([NAMES.index(token.text) for token in names])
     got = np.zeros((len(one), len(NAMES)))
     for lead in np.unique(leads):
-        got[:, lead] = np.where(inside[:, leads == lead], scores[leads == lead] - 0.1 * off_x[:, leads == lead], 0.0).max(axis=1)
+        got[:, lead] = np.where(
+            inside[:, leads == lead], scores[leads == lead] - 0.1 * off_x[:, leads == lead], 0.0
+        ).max(axis=1)
     best = int(got.sum(axis=1).argmax())
     chosen = np.flatnonzero(inside[best])
     return _least_squares(layout, names, cells, chosen, float(row_px[best]))
@@ -118,4 +122,6 @@ def _least_squares(
             if near_x and near_y and lead != token.text:
                 against.append(token)
     score = sum(token.score for token in read.values()) - sum(token.score for token in against)
-    return Arrangement(layout, float(first_x), float(slope_x), float(first_y), float(slope_y), read, tuple(against), score)
+    return Arrangement(
+        layout, float(first_x), float(slope_x), float(first_y), float(slope_y), read, tuple(against), score
+    )

@@ -59,7 +59,11 @@ def check(signal_mv: Signal, strips: list[Strip], layout: Layout, rate_hz: float
             expected="columns that run on from one another over the rhythm strip",
             remedy="Print the page with consecutive columns.",
         )
-    doubts = [f"{equation} is missed by {missed:.0%}." for equation, missed in measured.items() if missed is not None and missed > _DOUBTED]
+    doubts = [
+        f"{equation} is missed by {missed:.0%}."
+        for equation, missed in measured.items()
+        if missed is not None and missed > _DOUBTED
+    ]
     if clock is None and layout.columns > 1:
         doubts.append("No rhythm strip shows that the columns follow one another in time.")
     return Checks(einthoven, goldberger, strip, clock), doubts

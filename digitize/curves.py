@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitize.gridmap import Floats, Plane
+from digitize.gridmap import Floats
 from shared_preproc.native import NATIVE
 
 __all__ = ["Curve", "follow"]
@@ -69,7 +69,9 @@ def follow(ink: NDArray[np.uint8], left: int, right: int, level: float, reach: t
     return _undone(window, first, left, top, bottom)
 
 
-def _undone(window: NDArray[np.uint8], first: int, left: int, top: NDArray[np.int32], bottom: NDArray[np.int32]) -> Curve:
+def _undone(
+    window: NDArray[np.uint8], first: int, left: int, top: NDArray[np.int32], bottom: NDArray[np.int32]
+) -> Curve:
     found = top >= 0
     columns = np.flatnonzero(found)
     if len(columns) < 2:  # noqa: PLR2004 - nothing to interpolate
@@ -91,7 +93,10 @@ def _undone(window: NDArray[np.uint8], first: int, left: int, top: NDArray[np.in
     high = cv2.dilate((upper_all + pen_px / 2)[np.newaxis].astype(np.float32), reach)[0]
     low = cv2.erode((lower_all - pen_px / 2)[np.newaxis].astype(np.float32), reach)[0]
     middle = _at_extremes(high.astype(np.float64), low.astype(np.float64), max(2, round(pen_px) + 1))
-    nearest = np.abs(every[:, np.newaxis] - columns[np.clip(np.searchsorted(columns, every)[:, np.newaxis] + [-1, 0], 0, len(columns) - 1)])
+    nearest = np.abs(
+        every[:, np.newaxis]
+        - columns[np.clip(np.searchsorted(columns, every)[:, np.newaxis] + [-1, 0], 0, len(columns) - 1)]
+    )
     known = nearest.sum(axis=1) <= _BRIDGED_PX
     known[[0, -1]] = found[[0, -1]]
     known &= (every >= columns[0]) & (every <= columns[-1])

@@ -40,7 +40,9 @@ class FlatPage:
     origin_mm: tuple[float, float]
     grid: GridMap
 
-    def page_pixels(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def page_pixels(
+        self, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Pixels of the picture that flat pixels came from."""
         return self.grid.pixels(self.origin_mm[0] + x / PX_PER_MM, self.origin_mm[1] + y / PX_PER_MM)
 
@@ -55,14 +57,23 @@ def flatten(gray: NDArray[np.uint8], grid: GridMap) -> FlatPage:
     middle = grid.millimetres(np.array(width / 2), np.array(height / 2))
     spans = []
     for places, centre in zip((across, down), middle, strict=True):
-        first, last = max(float(places.min()), float(centre) - _MOST_MM / 2), min(float(places.max()), float(centre) + _MOST_MM / 2)
+        first, last = (
+            max(float(places.min()), float(centre) - _MOST_MM / 2),
+            min(float(places.max()), float(centre) + _MOST_MM / 2),
+        )
         spans.append((np.floor(first / 5) * 5, np.ceil(last / 5) * 5))
     (left, right), (top, bottom) = spans
     size = round((right - left) * PX_PER_MM), round((bottom - top) * PX_PER_MM)
     map_x, map_y = _maps(grid, (left, top), size)
-    flat = cv2.remap(gray, map_x, map_y, cv2.INTER_CUBIC if grid.pitch_px[0] < 5 * PX_PER_MM else cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    flat = cv2.remap(
+        gray,
+        map_x,
+        map_y,
+        cv2.INTER_CUBIC if grid.pitch_px[0] < 5 * PX_PER_MM else cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     outside = (map_x < 0) | (map_y < 0) | (map_x > width - 1) | (map_y > height - 1)
-    return FlatPage(_ink(flat, outside), (left, top), grid)
+    return FlatPage(_ink(np.asarray(flat, np.uint8), outside), (left, top), grid)
 
 
 def _maps(grid: GridMap, origin_mm: tuple[float, float], size: tuple[int, int]) -> tuple[Plane, Plane]:
@@ -76,7 +87,8 @@ def _maps(grid: GridMap, origin_mm: tuple[float, float], size: tuple[int, int]) 
     at_x = (np.arange(width, dtype=np.float32) / _COARSE_PX)[np.newaxis]
     at_y = (np.arange(height, dtype=np.float32) / _COARSE_PX)[:, np.newaxis]
     at = np.repeat(at_x, height, 0), np.repeat(at_y, width, 1)
-    return tuple(cv2.remap(node.astype(np.float32), *at, cv2.INTER_LINEAR) for node in nodes)  # type: ignore[return-value]
+    map_x, map_y = (np.asarray(cv2.remap(node.astype(np.float32), *at, cv2.INTER_LINEAR), np.float32) for node in nodes)
+    return map_x, map_y
 
 
 def _ink(flat: NDArray[np.uint8], outside: NDArray[np.bool_]) -> Plane:
@@ -87,13 +99,14 @@ def _ink(flat: NDArray[np.uint8], outside: NDArray[np.bool_]) -> Plane:
     paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     paper = cv2.blur(paper, (reach, reach), borderType=cv2.BORDER_REPLICATE)
     paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    dark = np.clip(1.0 - flat.astype(np.float32) / np.maximum(paper, 1.0), 0.0, 1.0)
+    dark: Plane = np.clip(1.0 - flat.astype(np.float32) / np.maximum(paper, 1.0), 0.0, 1.0).astype(np.float32)
     dark[outside] = 0.0
     grid = _OVER * cv2.dilate(_grid_darkness(dark), np.ones((3, 3), np.uint8)) + _NOISE
     rest = dark - grid
     inked = dark[::2, ::2][rest[::2, ::2] > _FAINT]
     pen = max(_LEAST_PEN, float(np.percentile(inked, _PEN_PERCENTILE))) if len(inked) else 1.0
-    return np.clip(rest / np.maximum(pen - grid, _LEAST_SHARE * pen), 0.0, 1.0).astype(np.float32)
+    ink: Plane = np.clip(rest / np.maximum(pen - grid, _LEAST_SHARE * pen), 0.0, 1.0).astype(np.float32)
+    return ink
 
 
 def _grid_darkness(dark: Plane) -> Plane:

@@ -22,6 +22,10 @@ _TILES = (6, 5)  # across, down
 _TILT_DEG = 14.0
 _LEAST_CONTRAST = 1.5  # gray levels, of a tile that has any print
 _HARMONICS = 10
+_HIGHEST = 0.49  # cycles a pixel
+_FINEST_PX = 2.3  # period that is followed
+_FEWEST = 30  # places where the grid must be seen
+_TRUSTED = 0.25  # periods from the fit beyond which a place is not trusted
 _ALIKE = (41, 13)  # pitches of the two axes differ by 12 % at most, their tilts by 3 degrees
 _LEAST_SCORE = 0.32
 _LEAST_FINE = 0.5
@@ -111,10 +115,10 @@ class _Phase:
         y = (((np.arange(rows) + 0.5) * height / rows - 0.5 - height / 2) / half).astype(np.float32)[:, np.newaxis]
         one, x1, y1, xx, xy, yy, xxx, xxy, xyy, yyy = self.coefficients.astype(np.float32)
         along = (one + x * (x1 + x * (xx + x * xxx)))[np.newaxis]
-        periods = along + y * ((y1 + x * (xy + x * xxy))[...] + y * (yy + x * xyy + y * yyy))
+        periods = along + y * ((y1 + x * (xy + x * xxy)) + y * (yy + x * xyy + y * yyy))
         if self.bend is not None:
             periods += cv2.resize(self.bend, (columns, rows), interpolation=cv2.INTER_LINEAR)
-        return periods.astype(np.float32)
+        return np.asarray(periods, np.float32)
 
     @property
     def slope(self) -> tuple[float, float]:
@@ -164,14 +168,14 @@ def find_grid(gray: NDArray[np.uint8]) -> GridMap | None:
         found, fine = _pitches(levels, fine=True), True
     if found is None:
         return None
-    phases = [_follow(dark, tiles, axis, coarse, fine=fine) for axis, coarse in enumerate(found)]
-    if phases[0] is None or phases[1] is None:
+    first, second = (_follow(dark, tiles, axis, coarse, fine=fine) for axis, coarse in enumerate(found))
+    if first is None or second is None:
         return None
-    (across, residual_x, cover_x), (down, residual_y, cover_y) = phases
-    pitch = tuple(1 / float(np.hypot(*phase.slope)) for phase in (across, down))
+    (across, residual_x, cover_x), (down, residual_y, cover_y) = first, second
+    pitch = 1 / float(np.hypot(*across.slope)), 1 / float(np.hypot(*down.slope))
     residual_mm = HEAVY_MM * max(residual_x, residual_y)
     tilt_deg = float(np.degrees(np.arctan2(-down.slope[0], down.slope[1])))
-    return GridMap(pitch, residual_mm, tilt_deg, min(cover_x, cover_y), (width, height), across, down)  # type: ignore[arg-type]
+    return GridMap(pitch, residual_mm, tilt_deg, min(cover_x, cover_y), (width, height), across, down)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +183,7 @@ class _Tile:
     x_px: float
     y_px: float
     levels: Plane
-    """Log spectrum over its surroundings, frequencies -1/2 to 1/2 down and 0 to 1/2 across... both axes shifted."""
+    """Log spectrum over its surroundings: frequencies -1/2 to 1/2 cycles a pixel down, 0 to 1/2 across."""
 
 
 def _tiles(dark: Plane) -> list[_Tile]:
@@ -188,7 +192,9 @@ def _tiles(dark: Plane) -> list[_Tile]:
     if min(height, width) < size:
         return []
     window = np.outer(np.hanning(size), np.hanning(size)).astype(np.float32)
-    across, down = (np.linspace(0, extent - size, count).astype(int) for extent, count in zip((width, height), _TILES, strict=True))
+    across, down = (
+        np.linspace(0, extent - size, count).astype(int) for extent, count in zip((width, height), _TILES, strict=True)
+    )
     tiles = []
     for top in down:
         for left in across:
@@ -208,15 +214,24 @@ def _levels_at(levels: Plane, fx: Floats, fy: Floats) -> Floats:
     negative = fx < 0
     fx, fy = np.where(negative, -fx, fx), np.where(negative, -fy, fy)
     at_x, at_y = fx * _TILE_PX, fy * _TILE_PX + _TILE_PX // 2
-    beyond = (fx > 0.49) | (np.abs(fy) > 0.49)
+    beyond = (fx > _HIGHEST) | (np.abs(fy) > _HIGHEST)
     sampled = cv2.remap(levels, at_x.astype(np.float32), at_y.astype(np.float32), cv2.INTER_LINEAR)
     return np.where(beyond, np.nan, sampled)
 
 
 def _comb(
-    levels: Plane, axis: int, pitch_px: Floats, tilt: Floats, most: float, *, fine: bool = False
+    levels: Plane, axis: int, places: tuple[Floats, Floats], most: float, *, fine: bool = False
 ) -> tuple[Floats, Floats]:
-    """Mean level of the harmonics of 5 mm, and of those of a pitch that is five times longer. Shapes (pitch, tilt)."""
+    """How well a grid fits, and the mean level of its harmonics of 5 mm alone: shapes (pitch, tilt).
+
+    Args:
+        levels: of the spectrum.
+        axis: 0 across, 1 down.
+        places: pitches of 5 mm in pixels, and tilts in radian.
+        most: level from which a line counts no more.
+        fine: whether the grid has 1 mm lines alone.
+    """
+    pitch_px, tilt = places
     f = 1 / pitch_px[:, np.newaxis]
     cos, sin = np.cos(tilt)[np.newaxis], np.sin(tilt)[np.newaxis]
     direction = (cos, sin) if axis == 0 else (-sin, cos)
@@ -226,7 +241,9 @@ def _comb(
 
     if fine:  # a grid of 1 mm lines alone
         steps = (1, 2, 3, 4, 6, 7, 8, 9)
-        series = (level(5.0) + np.nan_to_num(level(10.0))) / 2 - sum(np.nan_to_num(level(k)) for k in steps) / len(steps)
+        series = (level(5.0) + np.nan_to_num(level(10.0))) / 2 - sum(np.nan_to_num(level(k)) for k in steps) / len(
+            steps
+        )
         return series, series
     lines = np.array([level(k) for k in range(1, _HARMONICS + 1)])
     between = np.array([level(k + 0.5) for k in range(_HARMONICS)])
@@ -243,7 +260,7 @@ def _pitches(levels: Plane, *, fine: bool = False) -> tuple[tuple[float, float],
     least_px = 5 * _LEAST_LINE_PX if fine else _LEAST_PX
     pitches = least_px * np.exp(np.arange(0, np.log(_MOST_PX / least_px), 0.006))
     tilts = np.radians(np.arange(-_TILT_DEG, _TILT_DEG + 0.1, 0.5))
-    across, down = (_comb(levels, axis, pitches, tilts, 2.5, fine=fine)[0].astype(np.float32) for axis in (0, 1))
+    across, down = (_comb(levels, axis, (pitches, tilts), 2.5, fine=fine)[0].astype(np.float32) for axis in (0, 1))
     together = across + cv2.dilate(down, np.ones(_ALIKE, np.uint8))
     row, column = np.unravel_index(int(together.argmax()), together.shape)
     half_row, half_column = _ALIKE[0] // 2, _ALIKE[1] // 2
@@ -264,7 +281,7 @@ def _follow(
     """Fit the grid's phase along one axis: the phase, its residual in periods, the share of the picture with grid."""
     height, width = dark.shape
     start = np.zeros(10)
-    start[:6] = _carrier(tiles, axis, *coarse, (width, height), fine=fine)
+    start[:6] = _carrier(tiles, axis, coarse, (width, height), fine=fine)
     phase = _Phase(start, 3, (width, height), None)
     if fine:
         first = _refine(dark, phase, coarse[0], 5, grow=True)
@@ -289,7 +306,7 @@ def _refine(
     height, width = dark.shape
     period_px = pitch_px / harmonic
     factor = max(1, int(period_px // (12 if harmonic == 1 else 2.6)))
-    if period_px / factor < 2.3:
+    if period_px / factor < _FINEST_PX:
         return None
     small = cv2.resize(dark, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
     carrier = phase.raster(small.shape)
@@ -297,14 +314,18 @@ def _refine(
     real, imaginary = cv2.polarToCart(small, angle)
     nodes = max(4, round(width / pitch_px)), max(4, round(height / pitch_px))
     level, real, imaginary = (
-        cv2.GaussianBlur(cv2.resize(plane, nodes, interpolation=cv2.INTER_AREA), (0, 0), _REACH, borderType=cv2.BORDER_REFLECT)
+        cv2.GaussianBlur(
+            cv2.resize(plane, nodes, interpolation=cv2.INTER_AREA), (0, 0), _REACH, borderType=cv2.BORDER_REFLECT
+        )
         for plane in (small, real, imaginary)
     )
     weight = np.hypot(real, imaginary) / (level + 2.0)
     good = weight > 0.35 * np.percentile(weight, 85)
-    if good.sum() < 30:
+    if good.sum() < _FEWEST:
         return None
-    x_px, y_px = np.meshgrid((np.arange(nodes[0]) + 0.5) * width / nodes[0] - 0.5, (np.arange(nodes[1]) + 0.5) * height / nodes[1] - 0.5)
+    x_px, y_px = np.meshgrid(
+        (np.arange(nodes[0]) + 0.5) * width / nodes[0] - 0.5, (np.arange(nodes[1]) + 0.5) * height / nodes[1] - 0.5
+    )
     total = phase.at(x_px, y_px) + np.arctan2(-imaginary, real) / (2 * np.pi * harmonic)
     terms = _terms(x_px, y_px, phase.size_px, 3)
     coefficients = phase.coefficients.copy()
@@ -332,7 +353,7 @@ def _refine(
         )
     off = rest()
     residual = float(np.sqrt(np.average(np.minimum(off[good] ** 2, 0.04), weights=weight[good])))
-    bend = _bend(off, weight * good * (np.abs(off) < 0.25))
+    bend = _bend(off, weight * good * (np.abs(off) < _TRUSTED))
     return _Phase(coefficients, 3, phase.size_px, bend), residual, float(good.mean())
 
 
@@ -347,16 +368,17 @@ def _wrapped(periods: Floats) -> Floats:
 
 
 def _carrier(
-    tiles: list[_Tile], axis: int, pitch_px: float, tilt: float, size: tuple[int, int], *, fine: bool
+    tiles: list[_Tile], axis: int, coarse: tuple[float, float], size: tuple[int, int], *, fine: bool
 ) -> Floats:
     """Quadratic phase whose slope agrees with the pitch and tilt of each tile."""
+    pitch_px, tilt = coarse
     pitches = pitch_px * np.exp(np.arange(-0.2, 0.201, 0.004))
     tilts = tilt + np.radians(np.arange(-6, 6.1, 0.5))
     rows, wanted, weights = [], [], []
     width, height = size
     half = max(width, height) / 2
     for tile in tiles:
-        score, series = _comb(tile.levels, axis, pitches, tilts, 10.0, fine=fine)
+        _, series = _comb(tile.levels, axis, (pitches, tilts), 10.0, fine=fine)
         best = np.unravel_index(int(series.argmax()), series.shape)
         f, angle = half / pitches[best[0]], tilts[best[1]]
         slope = (f * np.cos(angle), f * np.sin(angle)) if axis == 0 else (-f * np.sin(angle), f * np.cos(angle))
@@ -373,5 +395,7 @@ def _carrier(
     for _ in range(6):
         off = b - a @ slopes
         pull = w / (1 + (off / (0.03 * f)) ** 2)
-        slopes = slopes + np.linalg.solve(a.T @ (a * pull[:, np.newaxis]) + ridge * 0.05, a.T @ (off * pull) - 0.05 * ridge @ slopes * [0, 0, 1, 1, 1])
+        slopes = slopes + np.linalg.solve(
+            a.T @ (a * pull[:, np.newaxis]) + ridge * 0.05, a.T @ (off * pull) - 0.05 * ridge @ slopes * [0, 0, 1, 1, 1]
+        )
     return np.array([0.0, *slopes])

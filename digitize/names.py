@@ -64,7 +64,7 @@ def find_tokens(page: FlatPage) -> list[Token]:
     factor = int(PX_PER_MM / SCALE_PX_PER_MM)
     rows, columns = (extent // factor // 16 * 16 for extent in page.ink.shape)
     small = cv2.resize(page.ink[: rows * factor, : columns * factor], (columns, rows), interpolation=cv2.INTER_AREA)
-    answer = _run(_FINDER, small[np.newaxis, np.newaxis])[0]
+    answer = _run(_FINDER, np.asarray(small, np.float32)[np.newaxis, np.newaxis])[0]
     probability, box = answer[: len(TOKENS) + 1], answer[len(TOKENS) + 1 :]
     cell = CELL_PX * factor
     best = probability[1:].max(axis=0)
@@ -74,7 +74,13 @@ def find_tokens(page: FlatPage) -> list[Token]:
         kind = int(probability[1:, row, column].argmax())
         at_x, at_y = (column + 0.5) * cell, (row + 0.5) * cell
         left, top, right, bottom = box[:, row, column] * cell
-        found.append(Token(TOKENS[kind], float(best[row, column]), *map(float, (at_x + left, at_y + top, at_x + right, at_y + bottom))))
+        found.append(
+            Token(
+                TOKENS[kind],
+                float(best[row, column]),
+                *map(float, (at_x + left, at_y + top, at_x + right, at_y + bottom)),
+            )
+        )
     found.sort(key=lambda token: -token.score)
     kept: list[Token] = []
     for token in _read_again(page.ink, found[:_READ_MOST]):
@@ -87,7 +93,7 @@ def _read_again(ink: NDArray[np.float32], found: list[Token]) -> list[Token]:
     """What the second network reads at each place, best first."""
     if not found:
         return []
-    crops = np.stack([crop(ink, token.left, token.top, token.right, token.bottom) for token in found])
+    crops = np.stack([crop(ink, token.left, token.top, token.bottom) for token in found])
     answers = _run(_READER, crops[:, np.newaxis]).reshape(len(found), -1)
     read = []
     for token, answer in zip(found, answers, strict=True):
@@ -97,17 +103,16 @@ def _read_again(ink: NDArray[np.float32], found: list[Token]) -> list[Token]:
     return sorted(read, key=lambda token: -token.score)
 
 
-def crop(ink: NDArray[np.float32], left: float, top: float, right: float, bottom: float) -> NDArray[np.float32]:
+def crop(ink: NDArray[np.float32], left: float, top: float, bottom: float) -> NDArray[np.float32]:
     """Cut a text and what follows it out of the ink, its height brought to 20 of 32 rows: float32 `CROP_PX`."""
     rows, columns = CROP_PX
     scale = _TEXT_PX / max(bottom - top, _LEAST_TEXT_PX)
     middle = (top + bottom) / 2
     matrix = np.array([[scale, 0, _INDENT_PX - left * scale], [0, scale, rows / 2 - middle * scale]])
-    return cv2.warpAffine(ink, matrix, (columns, rows), flags=cv2.INTER_LINEAR if scale > _COARSE else cv2.INTER_AREA)
+    return np.asarray(cv2.warpAffine(ink, matrix, (columns, rows), flags=cv2.INTER_LINEAR), np.float32)
 
 
 _TEXT_PX, _LEAST_TEXT_PX, _INDENT_PX = 20.0, 8.0, 8.0
-_COARSE = 0.75
 
 
 def _overlap(one: Token, other: Token) -> bool:
@@ -133,5 +138,4 @@ def _run(path: Path, ink: NDArray[np.float32]) -> NDArray[np.float32]:
     with _LOCK:
         network = _network(path)
         network.setInput(np.ascontiguousarray(ink))
-        answer: NDArray[np.float32] = network.forward()
-    return answer
+        return np.asarray(network.forward(), np.float32)

@@ -62,7 +62,7 @@ def digitize(gray: NDArray[np.uint8]) -> Digitized:
     tokens = find_tokens(page)
     arrangement = _arrangement(tokens)
     ink = erase_tokens(np.rint(page.ink * 255).astype(np.uint8), tokens)
-    ink = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((_LINE_PX, 1), np.uint8))
+    ink = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((_LINE_PX, 1), np.uint8)), np.uint8)
     return _read(page, ink, arrangement, tokens)
 
 
@@ -70,7 +70,7 @@ def _sized(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     factor = _MOST_PX / max(gray.shape)
     if factor >= 1:
         return np.ascontiguousarray(gray)
-    return cv2.resize(gray, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return np.asarray(cv2.resize(gray, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _arrangement(tokens: list[Token]) -> Arrangement:
@@ -83,7 +83,12 @@ def _arrangement(tokens: list[Token]) -> Arrangement:
             expected=f"at least {_LEAST_NAMES} of the twelve lead names",
             remedy="Send the whole page with readable lead names, upright. " + _EXPORT,
         )
-    cells = [(row, column) for row, leads in enumerate(found.layout.rows) for column, lead in enumerate(leads) if lead in found.read]
+    cells = [
+        (row, column)
+        for row, leads in enumerate(found.layout.rows)
+        for column, lead in enumerate(leads)
+        if lead in found.read
+    ]
     rows, columns = {row for row, _ in cells}, {column for _, column in cells}
     alone = len(rows) < len(found.layout.rows) or len(columns) < found.layout.columns
     if alone or found.against or found.runner_up[1] > _RUNNER_UP * found.score:
@@ -95,6 +100,8 @@ def _arrangement(tokens: list[Token]) -> Arrangement:
             remedy="Send the whole page with readable lead names, upright. " + _EXPORT,
         )
     return found
+
+
 _BAR_SPREAD_PX = 5
 
 
@@ -105,6 +112,14 @@ class _Followed:
     pulse: Pulse | None
     start: float
     end: float
+
+
+@dataclass(frozen=True)
+class _Axes:
+    start: float
+    """Column of t = 0."""
+    px_per_s: float
+    px_per_mv: float
 
 
 def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, tokens: list[Token]) -> Digitized:
@@ -118,6 +133,7 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
     gain, gain_source, pulse_mm = _gain(printed_gain, pulses)
     px_per_s = speed * PX_PER_MM
     start, column_s = _timing(followed, layout, px_per_s)
+    axes = _Axes(start, px_per_s, gain * PX_PER_MM)
     strips = [each for each in followed if each.row.strip]
     samples = round(column_s * layout.columns * RATE_HZ)
     clock = np.arange(samples) / RATE_HZ
@@ -132,7 +148,7 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
             inside = (clock >= first) & (clock < last)
             sign = -1.0 if lead in layout.inverted else 1.0
             index = NAMES.index(lead)
-            band, place = _sampled(page, each, start, clock[inside], px_per_s, gain, inner=layout.columns > 1)
+            band, place = _sampled(page, each, axes, clock[inside], inner=layout.columns > 1)
             bands[:, index, inside] = band if sign > 0 else -band[[0, 2, 1]]
             places[:, index, inside] = place
             coverage = float(np.isfinite(band[0]).mean())
@@ -147,10 +163,10 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
         )
     strip_records = []
     for each in strips:
-        band, place = _sampled(page, each, start, clock, px_per_s, gain)
+        band, place = _sampled(page, each, axes, clock)
         coverage = float(np.isfinite(band[0]).mean())
         if each.row.name and coverage >= _LEAST_COVERAGE:
-            strip_records.append(Strip(each.row.leads[0], *band, *place, coverage))
+            strip_records.append(Strip(each.row.leads[0], band[0], band[1], band[2], place[0], place[1], coverage))
     checks, doubts = check(bands[0], strip_records, layout, RATE_HZ)
     if len(strips) > len(strip_records):
         doubts.append("A row below the leads has no readable name; it is left out.")
@@ -162,7 +178,21 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
     share = arrangement.runner_up[1] / arrangement.score
     leads = tuple(facts[str(lead)] for lead in RECORDED_LEADS)
     runner_up = (arrangement.runner_up[0], share)
-    return Digitized(*bands, *places, RATE_HZ, leads, tuple(strip_records), layout.name, runner_up, scale, checks, tuple(doubts))
+    return Digitized(
+        signal_mv=bands[0],
+        top_mv=bands[1],
+        bottom_mv=bands[2],
+        page_x=places[0],
+        page_y=places[1],
+        rate_hz=RATE_HZ,
+        leads=leads,
+        strips=tuple(strip_records),
+        layout=layout.name,
+        runner_up=runner_up,
+        scale=scale,
+        checks=checks,
+        doubts=tuple(doubts),
+    )
 
 
 def _printed(tokens: list[Token], unit: str) -> float | None:
@@ -311,17 +341,17 @@ def _median(values: list[float]) -> float:
 
 
 def _sampled(
-    page: FlatPage, each: _Followed, start: float, clock: Floats, px_per_s: float, gain: float, *, inner: bool = False
+    page: FlatPage, each: _Followed, axes: _Axes, clock: Floats, *, inner: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Curve and edges in millivolt, float32 (3, samples), and their pixels in the picture, float32 (2, samples)."""
     curve = each.curve
-    x = start + clock * px_per_s
+    x = axes.start + clock * axes.px_per_s
     zero = each.pulse.foot if each.pulse else each.row.baseline
     columns = curve.left + np.arange(len(curve.middle))
     rows = np.stack([_between(x, columns, edge) for edge in (curve.middle, curve.top, curve.bottom)])
     if inner:
         _hold_edges(rows, x)
-    band = ((zero - rows) / (PX_PER_MM * gain)).astype(np.float32)
+    band = ((zero - rows) / axes.px_per_mv).astype(np.float32)
     page_x, page_y = page.page_pixels(x, np.nan_to_num(rows[0], nan=zero))
     place = np.stack([page_x, page_y]).astype(np.float32)
     place[:, ~np.isfinite(band[0])] = np.nan

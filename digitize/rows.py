@@ -15,10 +15,12 @@ __all__ = ["Pulse", "Row", "erase_tokens", "find_pulse", "find_rows"]
 
 Ink = NDArray[np.uint8]
 
+_PEN = 80  # ink from here on is the pen's
 _MOST_STRIPS = 3
 _LEAST_FILLED = 0.4  # fourth power of the share of columns with ink
 _PULSE_MV_MM = (5.0, 10.0, 20.0)
 _STROKE_MM = 4.3
+_TOPS_PX, _FEET_PX = 4, 12  # by which a pulse's strokes may differ
 _PULSE_WIDTH_MM = (1.5, 11.0)
 
 
@@ -87,7 +89,7 @@ def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[R
     columns = arrangement.layout.columns
     length_px = columns * arrangement.column_px if columns > 1 else float(ink.shape[1])
     left, right = max(0, int(arrangement.first_x)), min(ink.shape[1], int(arrangement.first_x + length_px))
-    mask = (ink[:, left:right:2] > 90).astype(np.uint8)  # noqa: PLR2004
+    mask = (ink[:, left:right:2] > _PEN).astype(np.uint8)
     profile = _smooth(mask.mean(axis=1), 5.0)
     layout, row_px = arrangement.layout, arrangement.row_px
     names_y = arrangement.first_y + row_px * np.arange(len(layout.rows))
@@ -97,11 +99,15 @@ def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[R
     offsets = np.arange(-0.85 * row_px, 0.85 * row_px)
 
     def at(strength: Floats, rows: Floats) -> Floats:
-        return np.where((rows >= 0) & (rows < len(strength)), strength[np.clip(rows.astype(int), 0, len(strength) - 1)], 0.0)
+        return np.where(
+            (rows >= 0) & (rows < len(strength)), strength[np.clip(rows.astype(int), 0, len(strength) - 1)], 0.0
+        )
 
     gains = np.array(
         [
-            at(filled, names_y + offset).sum() + 0.5 * at(rest, names_y + offset).sum() - at(filled, names_y[:1] + offset - row_px)[0]
+            at(filled, names_y + offset).sum()
+            + 0.5 * at(rest, names_y + offset).sum()
+            - at(filled, names_y[:1] + offset - row_px)[0]
             for offset in offsets
         ]
     )
@@ -129,7 +135,9 @@ def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[R
 
 
 def _smooth(profile: Floats, sigma: float) -> Floats:
-    return cv2.GaussianBlur(profile.reshape(-1, 1).astype(np.float32), (1, 2 * int(3 * sigma) + 1), sigmaX=1.0, sigmaY=sigma)[:, 0]
+    size = (1, 2 * int(3 * sigma) + 1)
+    smooth = cv2.GaussianBlur(profile.reshape(-1, 1), size, sigmaX=1.0, sigmaY=sigma)
+    return np.asarray(smooth[:, 0], np.float64)
 
 
 def _peak(profile: Floats, near: float, reach: float) -> float:
@@ -156,14 +164,18 @@ def find_pulse(ink: Ink, baseline: float, left: int, right: int) -> Pulse | None
     left, right = max(0, left), min(ink.shape[1], right)
     if right - left < 2 * PX_PER_MM or end - first < 6 * PX_PER_MM:
         return None
-    mask = (ink[first:end, left:right] > 70).astype(np.uint8)  # noqa: PLR2004
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 1), np.uint8))
+    inked = (ink[first:end, left:right] > _PEN).astype(np.uint8)
+    mask = np.asarray(cv2.morphologyEx(inked, cv2.MORPH_CLOSE, np.ones((7, 1), np.uint8)), np.uint8)
     strokes = _strokes(mask)
     best: tuple[float, Pulse] | None = None
     for index, (x1, top1, bottom1) in enumerate(strokes):
         for x2, top2, bottom2 in strokes[index + 1 :]:
             width = (x2 - x1) / PX_PER_MM
-            if not _PULSE_WIDTH_MM[0] <= width <= _PULSE_WIDTH_MM[1] or abs(top1 - top2) > 4 or abs(bottom1 - bottom2) > 12:  # noqa: PLR2004
+            if (
+                not _PULSE_WIDTH_MM[0] <= width <= _PULSE_WIDTH_MM[1]
+                or abs(top1 - top2) > _TOPS_PX
+                or abs(bottom1 - bottom2) > _FEET_PX
+            ):
                 continue
             top = (top1 + top2) / 2
             inner = slice(int(x1) + 3, int(x2) - 2)
@@ -171,8 +183,11 @@ def find_pulse(ink: Ink, baseline: float, left: int, right: int) -> Pulse | None
             below = mask[int(top) + 9 : int(max(bottom1, bottom2)) - 6, inner].mean()
             if flat < 0.8 or below > 0.08:  # noqa: PLR2004
                 continue
-            pulse = _measure(ink[first:end, left:right], x1, x2, top, max(bottom1, bottom2), first, left)
-            if pulse is None or abs(pulse.foot - baseline) > 4 * PX_PER_MM:
+            measured = _measure(ink[first:end, left:right], x1, x2, top, max(bottom1, bottom2))
+            if measured is None:
+                continue
+            pulse = Pulse(left + x1, left + x2, first + measured[0], first + measured[1])
+            if abs(pulse.foot - baseline) > 4 * PX_PER_MM:
                 continue
             fit = min(abs(pulse.height_mm / height - 1) for height in _PULSE_MV_MM)
             if best is None or fit < best[0]:
@@ -200,8 +215,8 @@ def _strokes(mask: Ink) -> list[tuple[float, float, float]]:
     return strokes
 
 
-def _measure(ink: Ink, x1: float, x2: float, top: float, bottom: float, first: int, left: int) -> Pulse | None:
-    """Top and foot to parts of a pixel, from the ink between and beside the strokes."""
+def _measure(ink: Ink, x1: float, x2: float, top: float, bottom: float) -> tuple[float, float] | None:
+    """Foot and top to parts of a row, from the ink between and beside the strokes."""
     inner = ink[max(0, int(top) - 5) : int(top) + 9, int(x1) + 4 : int(x2) - 3].astype(np.float64)
     weight = inner.sum(axis=1)
     if not weight.sum():
@@ -219,5 +234,4 @@ def _measure(ink: Ink, x1: float, x2: float, top: float, bottom: float, first: i
             feet.append(at + float((level * np.arange(len(level))).sum() / level.sum()))
     if not feet:
         feet = [bottom - 1.0]
-    foot = max(feet)
-    return Pulse(left + x1, left + x2, first + foot, first + top_row)
+    return max(feet), top_row

@@ -1,5 +1,6 @@
 """A digitized page as JSON, CSV or WFDB: pure functions, without files."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -16,7 +17,7 @@ _INVALID = -32768  # WFDB's mark in format 16
 
 
 def to_json(page: Digitized, *, places: bool = False) -> dict[str, Any]:
-    """Make a JSON object: facts, and each lead's samples in millivolt from ``start_s`` to ``end_s``, ``null`` where unread.
+    """Make a JSON object: facts, and each lead's samples in millivolt from start to end, ``null`` where unread.
 
     Args:
         page: what was read.
@@ -30,7 +31,8 @@ def to_json(page: Digitized, *, places: bool = False) -> dict[str, Any]:
             lead |= {"x_px": _numbers(page.page_x[index, inside], 1), "y_px": _numbers(page.page_y[index, inside], 1)}
         leads.append(lead)
     strips = [
-        {"name": strip.name, "coverage": strip.coverage, "signal_mv": _numbers(strip.signal_mv, 3)} for strip in page.strips
+        {"name": strip.name, "coverage": strip.coverage, "signal_mv": _numbers(strip.signal_mv, 3)}
+        for strip in page.strips
     ]
     return {
         "layout": page.layout,
@@ -48,7 +50,8 @@ def to_csv(page: Digitized) -> str:
     """Make a table: seconds, then the twelve leads in millivolt; empty where nothing is printed or readable."""
     lines = [",".join(["time_s", *map(str, RECORDED_LEADS)])]
     for number, row in enumerate(page.signal_mv.T.tolist()):
-        lines.append(",".join([f"{number / page.rate_hz:.3f}", *("" if value != value else f"{value:.3f}" for value in row)]))  # noqa: PLR0124 - NaN
+        cells = ["" if math.isnan(value) else f"{value:.3f}" for value in row]
+        lines.append(",".join([f"{number / page.rate_hz:.3f}", *cells]))
     return "\n".join(lines) + "\n"
 
 
@@ -72,4 +75,4 @@ def to_wfdb(page: Digitized, name: str) -> dict[str, bytes]:
 
 
 def _numbers(values: NDArray[np.float32], digits: int) -> list[float | None]:
-    return [None if value != value else round(value, digits) for value in values.tolist()]  # noqa: PLR0124 - NaN
+    return [None if math.isnan(value) else round(value, digits) for value in values.tolist()]

@@ -16,8 +16,14 @@ Floats = NDArray[np.float64]
 def recompressed(page: DrawnPage, random: np.random.Generator) -> DrawnPage:
     """An export at another size, saved as JPEG."""
     factor = float(random.uniform(0.7, 1.25))
-    gray = cv2.resize(page.gray, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
-    return _moved(page, _jpeg(gray, int(random.integers(75, 98))), lambda x, y: ((x + 0.5) * factor - 0.5, (y + 0.5) * factor - 0.5))
+    gray = cv2.resize(
+        page.gray, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    )
+    return _moved(
+        page,
+        _jpeg(gray, int(random.integers(75, 98))),
+        lambda x, y: ((x + 0.5) * factor - 0.5, (y + 0.5) * factor - 0.5),
+    )
 
 
 def scanned(page: DrawnPage, random: np.random.Generator) -> DrawnPage:
@@ -32,7 +38,14 @@ def scanned(page: DrawnPage, random: np.random.Generator) -> DrawnPage:
     low, high = random.uniform(10, 60), random.uniform(205, 252)
     noisy = low + gray.astype(np.float32) / 255 * (high - low) + random.normal(0, random.uniform(1, 7), gray.shape)
     gray = np.rint(np.clip(noisy, 0, 255)).astype(np.uint8)
-    return _moved(page, _jpeg(gray, int(random.integers(60, 96))), lambda x, y: (matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2], matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]))
+    return _moved(
+        page,
+        _jpeg(gray, int(random.integers(60, 96))),
+        lambda x, y: (
+            matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2],
+            matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2],
+        ),
+    )
 
 
 def photographed(page: DrawnPage, random: np.random.Generator) -> DrawnPage:
@@ -44,7 +57,11 @@ def photographed(page: DrawnPage, random: np.random.Generator) -> DrawnPage:
     factor = float(random.uniform(0.8, 1.15))
     matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), (shaken * factor).astype(np.float32))
     size = round((width + 2 * margin) * factor), round((height + 2 * margin) * factor)
-    depth, wave, phase = float(random.uniform(0, 0.006)) * width, float(random.uniform(0.4, 1.2)), float(random.uniform(0, 2 * np.pi))
+    depth, wave, phase = (
+        float(random.uniform(0, 0.006)) * width,
+        float(random.uniform(0.4, 1.2)),
+        float(random.uniform(0, 2 * np.pi)),
+    )
 
     def bent(x: Floats, y: Floats) -> tuple[Floats, Floats]:
         lift = depth * np.sin(2 * np.pi * wave * x / width + phase)
@@ -65,10 +82,18 @@ def photographed(page: DrawnPage, random: np.random.Generator) -> DrawnPage:
     from_y = (inverse[1, 0] * at_x + inverse[1, 1] * at_y + inverse[1, 2]) / third
     from_y -= depth * np.sin(2 * np.pi * wave * from_x / width + phase)
     soft = cv2.GaussianBlur(page.gray, (0, 0), float(random.uniform(0.5, 1.1)))
-    gray = cv2.remap(soft, from_x.astype(np.float32), from_y.astype(np.float32), cv2.INTER_LINEAR, borderValue=int(random.integers(60, 160)))
+    gray = cv2.remap(
+        soft,
+        from_x.astype(np.float32),
+        from_y.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderValue=int(random.integers(60, 160)),
+    )
     small = random.uniform(0.55, 1.0, (3, 4)).astype(np.float32)
     light = cv2.resize(small, size, interpolation=cv2.INTER_CUBIC)
-    noisy = gray.astype(np.float32) * light * float(random.uniform(0.75, 0.98)) + random.normal(0, random.uniform(1, 5), gray.shape)
+    noisy = gray.astype(np.float32) * light * float(random.uniform(0.75, 0.98)) + random.normal(
+        0, random.uniform(1, 5), gray.shape
+    )
     return _moved(page, _jpeg(np.rint(np.clip(noisy, 0, 255)).astype(np.uint8), int(random.integers(60, 92))), forward)
 
 

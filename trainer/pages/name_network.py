@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import onnx
 import tensorflow as tf
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from digitize.names import CROP_PX, TOKENS
@@ -124,14 +123,29 @@ def train_reader(
     )
     ink = crops.ink[..., np.newaxis].astype(np.float32) / 255
     for epoch in range(epochs):
-        history = model.fit(ink, crops.token.astype(np.int32), batch_size=_READER_BATCH, epochs=epoch + 1, initial_epoch=epoch, verbose=0)
-        print(f"epoch {epoch + 1}: " + ", ".join(f"{name} {values[-1]:.4f}" for name, values in history.history.items()), flush=True)
+        history = model.fit(
+            ink,
+            crops.token.astype(np.int32),
+            batch_size=_READER_BATCH,
+            epochs=epoch + 1,
+            initial_epoch=epoch,
+            verbose=0,
+        )
+        print(
+            f"epoch {epoch + 1}: " + ", ".join(f"{name} {values[-1]:.4f}" for name, values in history.history.items()),
+            flush=True,
+        )
         after_epoch(model)
     return model
 
 
 _READER_BATCH = 64
-_READER_STEM = ((16, 5, 2), (32, 3, 1), (48, 3, 1), (64, 3, 1))  # channels, kernel, stride; pooled after all but the first
+_READER_STEM = (
+    (16, 5, 2),
+    (32, 3, 1),
+    (48, 3, 1),
+    (64, 3, 1),
+)  # channels, kernel, stride; pooled after all but the first
 
 
 def _reader() -> keras.Model:
@@ -177,7 +191,15 @@ class _Graph:
         return self.node("Relu", [source])
 
     def convolve(
-        self, source: str, layer: Any, norm: Any, *, stride: int = 1, dilation: int = 1, relu: bool = False, valid: bool = False
+        self,
+        source: str,
+        layer: Any,
+        norm: Any,
+        *,
+        stride: int = 1,
+        dilation: int = 1,
+        relu: bool = False,
+        valid: bool = False,
     ) -> str:
         weights = [np.asarray(weight) for weight in layer.get_weights()]
         kernel = weights[0]

@@ -20,7 +20,27 @@ _WORDS = (
     *("ID", "Name", "Age", "Sex", "Male", "Female", "Vent. rate", "bpm", "BPM", "PR interval", "QRS duration", "ms"),
     *("QT/QTc", "P-R-T axes", "ECG", "Sinus rhythm", "Normal", "Abnormal", "Unconfirmed", "Hz", "0.05-150 Hz", "AC50"),
     *("kg", "cm", "mmHg", "Dr.", "Room", "LP15", "V", "VF", "VT", "aV", "AV", "R", "L", "F", "STJ", "mm", "mV", "60~"),
-    *("150 Hz", "12SL", "MAC", "v250", "Speed:", "Limb:", "Chest:", "Gain", "/", "|", "-", "l", "i", "1", "2", "3", "II:", "T", "P"),
+    *(
+        "150 Hz",
+        "12SL",
+        "MAC",
+        "v250",
+        "Speed:",
+        "Limb:",
+        "Chest:",
+        "Gain",
+        "/",
+        "|",
+        "-",
+        "l",
+        "i",
+        "1",
+        "2",
+        "3",
+        "II:",
+        "T",
+        "P",
+    ),
 )
 
 
@@ -73,12 +93,12 @@ def draw_crops(patches: int, signals_mv: NDArray[np.float32], seed: int, *, held
     for _ in range(patches):
         canvas, boxes = _patch(random, signals_mv, typefaces(held_out))
         plane = canvas.astype(np.float32) / 255
-        for index, (left, top, right, bottom) in [*boxes, *_elsewhere(canvas, boxes, random)]:
+        for index, (left, top, _, bottom) in [*boxes, *_elsewhere(canvas, boxes, random)]:
             if index == _CUT:
                 continue
             height = bottom - top
             shaken = random.normal(0, 0.09, 4) * height
-            inks.append(np.rint(crop(plane, left + shaken[0], top + shaken[1], right + shaken[2], bottom + shaken[3]) * 255))
+            inks.append(np.rint(crop(plane, left + shaken[0], top + shaken[1], bottom + shaken[3]) * 255))
             tokens.append(index + 1)
     return Crops(np.array(inks, np.uint8).reshape(-1, *CROP_PX), np.array(tokens, np.uint8))
 
@@ -94,7 +114,9 @@ def _elsewhere(
         height, width = int(random.integers(14, 38)), int(random.integers(5, 50))
         left, top = int(columns[at] - width // 2), int(rows[at] - height * random.uniform(0.2, 0.8))
         this = (left, top, left + width, top + height)
-        if all(this[0] > other[2] or this[2] < other[0] or this[1] > other[3] or this[3] < other[1] for _, other in boxes):
+        if all(
+            this[0] > other[2] or this[2] < other[0] or this[1] > other[3] or this[3] < other[1] for _, other in boxes
+        ):
             found.append((-1, this))
     return found
 
@@ -107,23 +129,27 @@ def _patch(
     boxes: list[tuple[int, tuple[int, int, int, int]]] = []
     face = faces[random.integers(len(faces))]
     capital_px = round(float(random.uniform(1.7, 4.6)) * _MM * 2) / 2
-    footer = random.random() < 0.22
+    footer = _chance(random, 0.22)
     for _ in range(random.integers(1, 5)):
         if footer:
             _print_footer(canvas, boxes, random, face, max(13.0, min(capital_px, 3.2 * _MM)))
-        elif random.random() < 0.65:
+        elif _chance(random, 0.65):
             name = TOKENS[random.integers(12)]
             spelled = _SPELLINGS.get(name, (name,))
-            text = spelled[0] if random.random() < 0.93 else spelled[-1]
-            if name[0] == "V" and random.random() < 0.04:
+            text = spelled[0] if _chance(random, 0.93) else spelled[-1]
+            if name[0] == "V" and _chance(random, 0.04):
                 text = text.lower()
             _print(canvas, boxes, random, draw_text(text, face, capital_px), TOKENS.index(name))
         else:
             _print(canvas, boxes, random, draw_text(_any_word(random), face, capital_px), None)
-    if not footer or random.random() < 0.3:
+    if not footer or _chance(random, 0.3):
         _draw_curves(canvas, random, signals_mv)
         _draw_marks(canvas, boxes, random)
     return _print_quality(canvas, random), boxes
+
+
+def _chance(random: np.random.Generator, share: float) -> bool:
+    return bool(random.random() < share)
 
 
 def _any_word(random: np.random.Generator) -> str:
@@ -137,24 +163,31 @@ def _any_word(random: np.random.Generator) -> str:
 
 
 def _print_footer(
-    canvas: NDArray[np.uint8], boxes: list[tuple[int, tuple[int, int, int, int]]], random: np.random.Generator, face: str, capital_px: float
+    canvas: NDArray[np.uint8],
+    boxes: list[tuple[int, tuple[int, int, int, int]]],
+    random: np.random.Generator,
+    face: str,
+    capital_px: float,
 ) -> None:
     """A printed speed or gain, or what looks like one and is not."""
     number = str(random.choice(["25", "50", "5", "10", "20"]))
     unit = "mm/s" if number in ("25", "50") else "mm/mV"
-    wrong = random.random() < 0.25
+    wrong = _chance(random, 0.25)
     shown = number
     if wrong:
-        number, unit = str(random.choice(["12", "15", "40", "100", "0.5", "2.5", "35", "150", "30"])), str(random.choice(["mm/s", "mm/mV", "Hz", "mm", "ms", "mmHg"]))
+        number, unit = (
+            str(random.choice(["12", "15", "40", "100", "0.5", "2.5", "35", "150", "30"])),
+            str(random.choice(["mm/s", "mm/mV", "Hz", "mm", "ms", "mmHg"])),
+        )
         shown = number
-    elif random.random() < 0.35:
+    elif _chance(random, 0.35):
         shown = number + ".0"
     unit_text = unit
     if unit == "mm/s":
         unit_text = str(random.choice(["mm/s", "mm/s", "mm/sec", "mm/Sec"]))
     elif unit == "mm/mV":
         unit_text = str(random.choice(["mm/mV", "mm/mV", "mm/mv"]))
-    gap = " " if random.random() < 0.5 else ""
+    gap = " " if _chance(random, 0.5) else ""
     text = shown + gap + unit_text
     whole, part = draw_text(text, face, capital_px), draw_text(shown, face, capital_px)
     token = None if wrong else TOKENS.index(number + unit)
@@ -162,14 +195,22 @@ def _print_footer(
 
 
 def _print(
-    canvas: NDArray[np.uint8], boxes: list[tuple[int, tuple[int, int, int, int]]], random: np.random.Generator, word: NDArray[np.uint8], token: int | None, box_width: int | None = None
+    canvas: NDArray[np.uint8],
+    boxes: list[tuple[int, tuple[int, int, int, int]]],
+    random: np.random.Generator,
+    word: NDArray[np.uint8],
+    token: int | None,
+    box_width: int | None = None,
 ) -> None:
     height, width = word.shape
     rows, columns = canvas.shape
     for _ in range(12):
         top, left = int(random.integers(-4, rows - 4)), int(random.integers(-20, columns - 10))
         this = (left, top, left + width, top + height)
-        if all(this[0] > other[2] + 10 or this[2] < other[0] - 10 or this[1] > other[3] + 6 or this[3] < other[1] - 6 for _, other in boxes):
+        if all(
+            this[0] > other[2] + 10 or this[2] < other[0] - 10 or this[1] > other[3] + 6 or this[3] < other[1] - 6
+            for _, other in boxes
+        ):
             break
     else:
         return
@@ -191,37 +232,52 @@ def _draw_curves(canvas: NDArray[np.uint8], random: np.random.Generator, signals
     rows, columns = canvas.shape
     for _ in range(random.integers(0, 4)):
         curve = signals_mv[random.integers(len(signals_mv))]
-        speed, gain = 25 * _MM * float(random.choice([1.0, 1.0, 1.0, 2.0])), _MM * float(random.choice([10.0, 10.0, 5.0, 20.0]))
+        speed, gain = (
+            25 * _MM * float(random.choice([1.0, 1.0, 1.0, 2.0])),
+            _MM * float(random.choice([10.0, 10.0, 5.0, 20.0])),
+        )
         start = int(random.integers(0, 600))
         x = np.arange(int(columns / speed * 100) + 2) * speed / 100
-        if random.random() < 0.25:
+        if _chance(random, 0.25):
             x = x + random.integers(0, columns)
         y = random.uniform(-20, rows + 20) - curve[start : start + len(x)] * gain
         points = np.stack([x[: len(y)], y], axis=1)
-        cv2.polylines(canvas, [np.rint(points * 8).astype(np.int32)], isClosed=False, color=255, thickness=int(random.integers(1, 4)), lineType=cv2.LINE_AA, shift=3)
+        cv2.polylines(
+            canvas,
+            [np.rint(points * 8).astype(np.int32)],
+            isClosed=False,
+            color=255,
+            thickness=int(random.integers(1, 4)),
+            lineType=cv2.LINE_AA,
+            shift=3,
+        )
 
 
-def _draw_marks(canvas: NDArray[np.uint8], boxes: list[tuple[int, tuple[int, int, int, int]]], random: np.random.Generator) -> None:
+def _draw_marks(
+    canvas: NDArray[np.uint8], boxes: list[tuple[int, tuple[int, int, int, int]]], random: np.random.Generator
+) -> None:
     """Separators, ticks, arrows, pulses and frames."""
     rows, columns = canvas.shape
     kind = random.random()
     x, y = int(random.integers(0, columns)), int(random.integers(-20, rows))
-    if boxes and random.random() < 0.6:
-        left, top, right, bottom = boxes[random.integers(len(boxes))][1]
+    if boxes and _chance(random, 0.6):
+        left, top, _, _ = boxes[random.integers(len(boxes))][1]
         x = left - int(random.integers(2, 12))
         y = top - int(random.integers(-10, 50))
     thick = int(random.integers(1, 6))
     if kind < 0.25:
         cv2.line(canvas, (x, y), (x, y + int(random.uniform(5, 14) * _MM)), 255, thick)
     elif kind < 0.35:
-        for k in range(0, 30):
+        for k in range(30):
             cv2.line(canvas, (x, y + k * 8), (x, y + k * 8 + 4), 255, max(1, thick // 2))
     elif kind < 0.5:
         cv2.line(canvas, (x, y), (x, y + int(random.uniform(1.5, 4) * _MM)), 255, thick)
         cv2.line(canvas, (x, y + int(6 * _MM)), (x, y + int(random.uniform(7.5, 9.5) * _MM)), 255, thick)
     elif kind < 0.62:
         height, width = int(10 * _MM * random.choice([0.5, 1.0])), int(5 * _MM)
-        points = np.array([(x - 10, y), (x, y), (x, y - height), (x + width, y - height), (x + width, y), (x + width + 10, y)])
+        points = np.array(
+            [(x - 10, y), (x, y), (x, y - height), (x + width, y - height), (x + width, y), (x + width + 10, y)]
+        )
         cv2.polylines(canvas, [points], isClosed=False, color=255, thickness=min(3, thick))
     elif kind < 0.7:
         cv2.arrowedLine(canvas, (x, y), (x, y + int(2 * _MM)), 255, 1, cv2.LINE_AA, 0, 0.3)
@@ -234,32 +290,32 @@ def _print_quality(canvas: NDArray[np.uint8], random: np.random.Generator) -> ND
     ink = canvas.astype(np.float32) / 255
     rows, columns = ink.shape
     phase = random.integers(0, 40, 2)
-    if random.random() < 0.5:  # where lines of the grid ran, ink is thinner
+    if _chance(random, 0.5):  # where lines of the grid ran, ink is thinner
         keep = float(random.uniform(0.0, 1.0))
         ink[phase[0] :: 40] *= keep
         ink[:, phase[1] :: 40] *= keep
-        if random.random() < 0.5:
+        if _chance(random, 0.5):
             ink[(phase[0] + 1) :: 40] *= keep
             ink[:, (phase[1] + 1) :: 40] *= keep
-    if random.random() < 0.35:  # and what is left of them
+    if _chance(random, 0.35):  # and what is left of them
         strength = float(random.uniform(0.1, 0.9))
         period = int(random.choice([8, 40, 40]))
-        left = (random.random(rows) if random.random() < 0.5 else random.random((rows, columns)).max(axis=1) * 0 + 1)
+        left = random.random(rows) if _chance(random, 0.5) else random.random((rows, columns)).max(axis=1) * 0 + 1
         lines = np.zeros_like(ink)
         for start in range(int(phase[0]) % period, rows, period):
             lines[start] = strength * (random.random(columns) < random.uniform(0.1, 0.9)) * left[start]
         for start in range(int(phase[1]) % period, columns, period):
             lines[:, start] = strength * (random.random(rows) < random.uniform(0.1, 0.9))
         ink = np.maximum(ink, lines)
-    if random.random() < 0.75:
+    if _chance(random, 0.75):
         sigma = float(random.uniform(0.4, 1.7))
         ink = cv2.GaussianBlur(ink, (0, 0), sigma)
         ink *= float(random.uniform(1.0, 1.5))
-    if random.random() < 0.3:
+    if _chance(random, 0.3):
         ink = np.clip((ink - random.uniform(0.1, 0.4)) * 2.5, 0, 1)
-    if random.random() < 0.5:
+    if _chance(random, 0.5):
         ink = ink + random.normal(0, random.uniform(0.01, 0.12), ink.shape).astype(np.float32)
-    if random.random() < 0.3:
+    if _chance(random, 0.3):
         ink *= random.random(ink.shape) > random.uniform(0.0, 0.4)
     ink *= float(random.uniform(0.55, 1.15))
     return np.rint(np.clip(ink, 0, 1) * 255).astype(np.uint8)
@@ -281,7 +337,12 @@ def _targets(boxes: list[tuple[int, tuple[int, int, int, int]]]) -> tuple[NDArra
                 else:
                     token[row, column] = index + 1
                     at_x, at_y = (column + 0.5) * cell, (row + 0.5) * cell
-                    box[row, column] = ((left - at_x) / cell, (top - at_y) / cell, (right - at_x) / cell, (bottom - at_y) / cell)
+                    box[row, column] = (
+                        (left - at_x) / cell,
+                        (top - at_y) / cell,
+                        (right - at_x) / cell,
+                        (bottom - at_y) / cell,
+                    )
         if index == _CUT:
             y0, y1 = max(0, top // cell), min(rows, bottom // cell + 1)
             x0, x1 = max(0, left // cell), min(columns, right // cell + 1)

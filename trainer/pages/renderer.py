@@ -70,9 +70,17 @@ def draw_page(style: Style, signal_mv: Floats, rate_hz: float, seed: int = 0) ->
             sign = -1.0 if lead in layout.inverted and not strip else 1.0
             key = f"strip {lead}" if strip else lead
             spans[key] = first, last
-            places[key] = _curve(ink, style, sign * signal_mv[NAMES.index(lead)], rate_hz, (first, last), left_mm, zero_mm)
+            places[key] = _curve(
+                ink, style, sign * signal_mv[NAMES.index(lead)], rate_hz, (first, last), left_mm, zero_mm
+            )
             shown = f"-{lead}" if sign < 0 else lead
-            box = _text(ink, style, shown, (left_mm + first * style.speed_mm_s + style.name_at[0], zero_mm - style.name_at[1]), style.name_mm)
+            box = _text(
+                ink,
+                style,
+                shown,
+                (left_mm + first * style.speed_mm_s + style.name_at[0], zero_mm - style.name_at[1]),
+                style.name_mm,
+            )
             names.append((lead, box))
         if style.pulse != "none":
             _pulse(ink, style, left_mm - 9.0 if style.pulse == "left" else left_mm + length_mm + 3.0, zero_mm)
@@ -83,7 +91,18 @@ def draw_page(style: Style, signal_mv: Floats, rate_hz: float, seed: int = 0) ->
         _text(ink, style, style.printed, (left_mm + 20.0, height_mm - style.margin_mm[1]), 2.4)
     random = np.random.default_rng(seed)
     for line in range(style.header):
-        words = random.choice(["Vent. rate 71 bpm", "PR interval 162 ms", "QRS 88 ms", "ID 004711", "Sinus rhythm", "Age 54", "QT/QTc 398/421"], 3)
+        words = random.choice(
+            [
+                "Vent. rate 71 bpm",
+                "PR interval 162 ms",
+                "QRS 88 ms",
+                "ID 004711",
+                "Sinus rhythm",
+                "Age 54",
+                "QT/QTc 398/421",
+            ],
+            3,
+        )
         for place, word in enumerate(words):
             _text(ink, style, str(word), (left_mm + 70.0 * place, 8.0 + 5.0 * line), 2.4)
     gray = page.astype(np.float32) + (style.pen - page.astype(np.float32)) * (ink.astype(np.float32) / 255)
@@ -98,7 +117,9 @@ def _grid(style: Style, size: tuple[int, int]) -> NDArray[np.uint8]:
     if style.grid == "dotted":
         light = np.minimum(_lines(height, style, 1.0, 0.25)[:, np.newaxis], _lines(width, style, 1.0, 0.25)[np.newaxis])
         dots_x, dots_y = (_lines(extent, style, 1.0, 0.5) for extent in (width, height))
-        heavy = np.maximum(np.minimum(down[:, np.newaxis], dots_x[np.newaxis]), np.minimum(across[np.newaxis], dots_y[:, np.newaxis]))
+        heavy = np.maximum(
+            np.minimum(down[:, np.newaxis], dots_x[np.newaxis]), np.minimum(across[np.newaxis], dots_y[:, np.newaxis])
+        )
     elif style.grid == "fine":
         heavy = np.zeros_like(light)
     else:
@@ -116,7 +137,15 @@ def _lines(extent: int, style: Style, pitch_mm: float, width_mm: float) -> NDArr
     return covered.astype(np.float32)
 
 
-def _curve(ink: Gray, style: Style, signal_mv: Floats, rate_hz: float, span_s: tuple[float, float], left_mm: float, zero_mm: float) -> Floats:
+def _curve(
+    ink: Gray,
+    style: Style,
+    signal_mv: Floats,
+    rate_hz: float,
+    span_s: tuple[float, float],
+    left_mm: float,
+    zero_mm: float,
+) -> Floats:
     samples = np.arange(round(span_s[0] * rate_hz), min(round(span_s[1] * rate_hz), len(signal_mv)))
     x = (left_mm + samples / rate_hz * style.speed_mm_s) * style.px_per_mm
     y = (zero_mm - signal_mv[samples] * style.gain_mm_mv) * style.px_per_mm
@@ -136,12 +165,16 @@ def _stroke(ink: Gray, points: Floats, thick_px: float) -> None:
         return
     fine = np.zeros((height * 4, width * 4), np.uint8)
     at = np.rint(((points - first + 0.5) * 4 - 0.5) * 16).astype(np.int32)
-    cv2.polylines(fine, [at], isClosed=False, color=255, thickness=max(1, round(thick_px * 4)), lineType=cv2.LINE_8, shift=4)
+    cv2.polylines(
+        fine, [at], isClosed=False, color=255, thickness=max(1, round(thick_px * 4)), lineType=cv2.LINE_8, shift=4
+    )
     patch = ink[first[1] : last[1], first[0] : last[0]]
     np.maximum(patch, cv2.resize(fine, (int(width), int(height)), interpolation=cv2.INTER_AREA), out=patch)
 
 
-def _text(ink: Gray, style: Style, text: str, at_mm: tuple[float, float], capital_mm: float) -> tuple[int, int, int, int]:
+def _text(
+    ink: Gray, style: Style, text: str, at_mm: tuple[float, float], capital_mm: float
+) -> tuple[int, int, int, int]:
     """Write with the left edge and the baseline at a place."""
     word = draw_text(text, style.typeface, round(capital_mm * style.px_per_mm * 2) / 2)
     left, bottom = round(at_mm[0] * style.px_per_mm), round(at_mm[1] * style.px_per_mm)

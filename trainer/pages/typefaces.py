@@ -68,7 +68,9 @@ def draw_text(text: str, typeface: str, capital_px: float) -> NDArray[np.uint8]:
 @lru_cache(maxsize=512)
 def _font(typeface: str, capital_px: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     def load(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-        return ImageFont.load_default(size) if typeface == "pillow" else ImageFont.truetype(str(_files()[typeface]), size)
+        return (
+            ImageFont.load_default(size) if typeface == "pillow" else ImageFont.truetype(str(_files()[typeface]), size)
+        )
 
     probe = load(100.0)
     _, top, _, bottom = probe.getbbox("H")
