@@ -15,6 +15,7 @@ _ROW_MM = (7.0, 80.0)
 _OFF_MM = 5.0  # of a name from its place, across
 _OFF_ROWS = 0.3  # down
 _SURE = 0.6
+_STROKE = "I"  # any tick looks like it, so that it speaks against nothing
 _TAKEN = 48  # names that are looked at, the best ones
 
 
@@ -119,7 +120,8 @@ def _least_squares(
         for lead, (row, column) in cells.items():
             near_x = abs(token.left - first_x - column * slope_x) < _OFF_MM * PX_PER_MM
             near_y = abs(token.y - first_y - row * slope_y) < 0.5 * _OFF_ROWS * row_px
-            if near_x and near_y and lead != token.text:
+            better = lead in read and read[lead].score > token.score
+            if near_x and near_y and lead != token.text and not better and token.text != _STROKE:
                 against.append(token)
     score = sum(token.score for token in read.values()) - sum(token.score for token in against)
     return Arrangement(

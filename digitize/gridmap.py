@@ -17,6 +17,8 @@ Plane = NDArray[np.float32]
 
 HEAVY_MM = 5.0
 _LEAST_PX, _MOST_PX = 10.0, 100.0  # of 5 mm
+_NARROWEST_MM, _WIDEST_MM = 120.0, 450.0  # longer side of a picture; the narrowest where 1 mm and 5 mm look alike
+_SPAN = 1.3
 _TILE_PX = 256
 _TILES = (6, 5)  # across, down
 _TILT_DEG = 14.0
@@ -163,9 +165,12 @@ def find_grid(gray: NDArray[np.uint8]) -> GridMap | None:
     if not tiles:
         return None
     levels = np.mean([tile.levels for tile in tiles], axis=0)
-    found, fine = _pitches(levels), False
+    longest_px = max(height, width)
+    least_px, most_px = HEAVY_MM * longest_px / _WIDEST_MM, HEAVY_MM * longest_px / _NARROWEST_MM
+    found, fine = _pitches(levels, (max(_LEAST_PX, least_px), _MOST_PX), _LEAST_SCORE), False
     if found is None:
-        found, fine = _pitches(levels, fine=True), True
+        bounds = max(HEAVY_MM * _LEAST_LINE_PX, least_px), min(_MOST_PX, most_px)
+        found, fine = _pitches(levels, bounds, _LEAST_FINE, fine=True), True
     if found is None:
         return None
     first, second = (_follow(dark, tiles, axis, coarse, fine=fine) for axis, coarse in enumerate(found))
@@ -255,10 +260,13 @@ def _comb(
     return series - doubt, series
 
 
-def _pitches(levels: Plane, *, fine: bool = False) -> tuple[tuple[float, float], tuple[float, float]] | None:
+def _pitches(
+    levels: Plane, bounds_px: tuple[float, float], least_score: float, *, fine: bool = False
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """Pitch of 5 mm in pixels and tilt in radian, of both axes, chosen together."""
-    least_px = 5 * _LEAST_LINE_PX if fine else _LEAST_PX
-    pitches = least_px * np.exp(np.arange(0, np.log(_MOST_PX / least_px), 0.006))
+    if bounds_px[0] * _SPAN > bounds_px[1]:
+        return None
+    pitches = bounds_px[0] * np.exp(np.arange(0, np.log(bounds_px[1] / bounds_px[0]), 0.006))
     tilts = np.radians(np.arange(-_TILT_DEG, _TILT_DEG + 0.1, 0.5))
     across, down = (_comb(levels, axis, (pitches, tilts), 2.5, fine=fine)[0].astype(np.float32) for axis in (0, 1))
     together = across + cv2.dilate(down, np.ones(_ALIKE, np.uint8))
@@ -267,7 +275,7 @@ def _pitches(levels: Plane, *, fine: bool = False) -> tuple[tuple[float, float],
     top, left = max(0, int(row) - half_row), max(0, int(column) - half_column)
     near = down[top : int(row) + half_row + 1, left : int(column) + half_column + 1]
     other_row, other_column = np.unravel_index(int(near.argmax()), near.shape)
-    if min(float(across[row, column]), float(near.max())) < (_LEAST_FINE if fine else _LEAST_SCORE):
+    if min(float(across[row, column]), float(near.max())) < least_score:
         return None
     return (
         (float(pitches[row]), float(tilts[column])),

@@ -24,6 +24,9 @@ RATE_HZ = 500.0
 _MOST_PX = 5000  # of a side that is worked on
 _RESIDUAL_MM = 0.45
 _SURE = 0.6  # score from which a speed or gain counts as read
+_PROVEN = 0.9  # and from which it needs no pulse
+_LINE_MM = 2.5  # down, between texts of one line
+_WIDTH_AGREES = 0.12
 _LEAST_NAMES = 6
 _RUNNER_UP = 0.75
 _MARGIN_MM = 22.0  # beside the rows, where pulses stand
@@ -124,13 +127,14 @@ class _Axes:
 
 def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, tokens: list[Token]) -> Digitized:
     layout = arrangement.layout
-    printed_speed, printed_gain = _printed(tokens, "mm/s"), _printed(tokens, "mm/mV")
+    printed_speed, speed_alone = _printed(tokens, "mm/s")
+    printed_gain, gain_alone = _printed(tokens, "mm/mV")
     longest_px = max(layout.columns_s) * layout.columns * (printed_speed or 25.0) * PX_PER_MM
     rows = find_rows(ink, arrangement, tokens)
     followed = [_follow(ink, row, arrangement, longest_px) for row in rows]
     pulses = [each.pulse for each in followed if each.pulse]
-    speed, speed_source = _speed(printed_speed, pulses)
-    gain, gain_source, pulse_mm = _gain(printed_gain, pulses)
+    speed, speed_source = _speed(printed_speed, pulses, proven=speed_alone)
+    gain, gain_source, pulse_mm = _gain(printed_gain, pulses, proven=gain_alone)
     px_per_s = speed * PX_PER_MM
     start, column_s = _timing(followed, layout, px_per_s)
     axes = _Axes(start, px_per_s, gain * PX_PER_MM)
@@ -195,22 +199,38 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
     )
 
 
-def _printed(tokens: list[Token], unit: str) -> float | None:
-    """The number that stands before a unit; ``None`` where none was read, or two that differ.
+def _printed(tokens: list[Token], unit: str) -> tuple[float | None, bool]:
+    """The number that stands before a unit, ``None`` where none was read; whether it proves the scale alone.
+
+    Alone it does where speed and gain stand beside each other, both read surely, and nothing reads otherwise.
 
     Raises:
         UndigitizedPageError: two were read that differ.
     """
-    read = {token.text for token in tokens if token.text.endswith(unit) and token.score >= _SURE}
-    if len(read) > 1:
+    read = [token for token in tokens if token.text.endswith(unit)]
+    sure = {token.text for token in read if token.score >= _SURE}
+    if len(sure) > 1:
         kind = "speed" if unit == "mm/s" else "gain"
         raise UndigitizedPageError(
             kind,
-            found=f"{' and '.join(sorted(read))} on one page",
+            found=f"{' and '.join(sorted(sure))} on one page",
             expected=f"one {kind} for all leads",
             remedy="Print the page again with one speed and one gain.",
         )
-    return float(read.pop().removesuffix(unit)) if read else None
+    if not sure:
+        return None, False
+    text = sure.pop()
+    best = max((token for token in read if token.text == text), key=lambda token: token.score)
+    beside = any(
+        token.text.split("mm")[1] != best.text.split("mm")[1]
+        and token.text[0].isdigit()
+        and token.score >= _PROVEN
+        and abs(token.y - best.y) < _LINE_MM * PX_PER_MM
+        for token in tokens
+        if "mm/" in token.text
+    )
+    alone = best.score >= _PROVEN and beside and all(token.text == text for token in read)
+    return float(text.removesuffix(unit)), alone
 
 
 def _follow(ink: NDArray[np.uint8], row: Row, arrangement: Arrangement, longest_px: float) -> _Followed:
@@ -264,41 +284,41 @@ def _gap(inked: NDArray[np.bool_]) -> tuple[int, int] | None:
     return None
 
 
-def _speed(printed: float | None, pulses: list[Pulse]) -> tuple[float, Source]:
+def _speed(printed: float | None, pulses: list[Pulse], *, proven: bool) -> tuple[float, Source]:
     width = float(np.median([pulse.width_mm for pulse in pulses])) if pulses else np.nan
-    by_pulse = next((speed for speed in (25.0, 50.0) if abs(width / (0.2 * speed) - 1) < 0.12), None)  # noqa: PLR2004
-    if printed is not None:
-        return printed, "printed and pulse" if by_pulse == printed else "printed"
-    if by_pulse is None:
+    by_pulse = next((speed for speed in (25.0, 50.0) if abs(width / (0.2 * speed) - 1) < _WIDTH_AGREES), None)
+    if printed is not None and printed == by_pulse:
+        return printed, "printed and pulse"
+    if printed is not None and proven and not pulses:
+        return printed, "printed"
+    if by_pulse is None or printed is not None:
+        what = "no printed speed" if printed is None else f"{printed:g} mm/s, not surely read,"
         raise UndigitizedPageError(
             "speed",
-            found="no printed speed and no calibration pulse of 0.2 s",
+            found=f"{what} and no calibration pulse of 0.2 s that agrees",
             expected="25 mm/s or 50 mm/s, printed or proven by a calibration pulse",
             remedy="Send the whole page with its footer, where the paper's speed is printed.",
         )
     return by_pulse, "pulse"
 
 
-def _gain(printed: float | None, pulses: list[Pulse]) -> tuple[float, Source, float | None]:
+def _gain(printed: float | None, pulses: list[Pulse], *, proven: bool) -> tuple[float, Source, float | None]:
     height = float(np.median([pulse.height_mm for pulse in pulses])) if pulses else None
     by_pulse = None
     if height is not None:
         by_pulse = next((gain for gain in (5.0, 10.0, 20.0) if abs(height / gain - 1) < _PULSE_AGREES), None)
-    if printed is not None and by_pulse is not None and printed != by_pulse:
+    if printed is not None and printed == by_pulse:
+        return printed, "printed and pulse", height
+    if printed is not None and proven and height is None:
+        return printed, "printed", None
+    if by_pulse is None or printed is not None:
+        what = "no printed gain" if printed is None else f"{printed:g} mm/mV printed"
+        pulse = "no calibration pulse" if height is None else f"a calibration pulse of {height:.1f} mm"
         raise UndigitizedPageError(
             "gain",
-            found=f"{printed:g} mm/mV printed, but a calibration pulse of {height:.1f} mm",
-            expected="a pulse as high as the printed gain says",
-            remedy="Send the page unscaled, or print it again.",
-        )
-    if printed is not None:
-        return printed, "printed and pulse" if by_pulse else "printed", height
-    if by_pulse is None:
-        raise UndigitizedPageError(
-            "gain",
-            found="no printed gain and no calibration pulse of 5, 10 or 20 mm",
-            expected="a printed gain or a calibration pulse of 1 mV",
-            remedy="Send the whole page with its calibration pulses, or its footer, where the gain is printed.",
+            found=f"{what} and {pulse}",
+            expected="a printed gain, a calibration pulse of 1 mV of 5, 10 or 20 mm, or both that agree",
+            remedy="Send the whole page with its calibration pulses, and its footer, where the gain is printed.",
         )
     return by_pulse, "pulse", height
 

@@ -45,7 +45,12 @@ def _files() -> dict[str, Path]:
 
 @lru_cache(maxsize=4096)
 def draw_text(text: str, typeface: str, capital_px: float) -> NDArray[np.uint8]:
-    """Ink of a text, uint8 (rows, columns), 255 where drawn, cut to its ink; capitals are ``capital_px`` high."""
+    """Ink of a text, uint8 (rows, columns), 255 where drawn, cut to its ink; capitals are ``capital_px`` high.
+
+    The typeface ``none`` draws nothing.
+    """
+    if typeface == "none":
+        return np.zeros((1, 1), np.uint8)
     if typeface in _HERSHEY:
         face, thick = _HERSHEY[typeface]
         scale = capital_px / 21.0
