@@ -24,7 +24,8 @@ RATE_HZ = 500.0
 _MOST_PX = 5000  # of a side that is worked on
 _RESIDUAL_MM = 0.45
 _SURE = 0.6  # score from which a speed or gain counts as read
-_PROVEN = 0.9  # and from which it needs no pulse
+_PROVEN = 0.8  # and from which it needs no pulse
+_DOUBTFUL = 0.5  # from which another reading speaks against it
 _LINE_MM = 2.5  # down, between texts of one line
 _WIDTH_AGREES = 0.12
 _LEAST_NAMES = 6
@@ -229,7 +230,7 @@ def _printed(tokens: list[Token], unit: str) -> tuple[float | None, bool]:
         for token in tokens
         if "mm/" in token.text
     )
-    alone = best.score >= _PROVEN and beside and all(token.text == text for token in read)
+    alone = best.score >= _PROVEN and beside and all(token.text == text for token in read if token.score >= _DOUBTFUL)
     return float(text.removesuffix(unit)), alone
 
 

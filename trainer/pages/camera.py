@@ -1,5 +1,6 @@
 """What a scanner or a hand-held camera makes of a drawn page; places of samples go with it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -102,7 +103,9 @@ def _jpeg(gray: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def _moved(page: DrawnPage, gray: NDArray[np.uint8], forward) -> DrawnPage:  # type: ignore[no-untyped-def]
+def _moved(
+    page: DrawnPage, gray: NDArray[np.uint8], forward: Callable[[Floats, Floats], tuple[Floats, Floats]]
+) -> DrawnPage:
     places = {lead: np.stack(forward(points[:, 0], points[:, 1]), axis=1) for lead, points in page.places.items()}
     boxes = []
     for lead, (left, top, right, bottom) in page.names:

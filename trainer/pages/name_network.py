@@ -1,7 +1,6 @@
 """The network that finds names on a flat page: its layers, its training, and its graph as ONNX."""
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -76,7 +75,7 @@ def _finder() -> keras.Model:
     return keras.Model(ink, [logits, box])
 
 
-def _loss(answer: Any, token: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
+def _loss(answer: tuple[tf.Tensor, tf.Tensor], token: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
     logits, boxes = answer
     counted = tf.cast(token != _ANYTHING, tf.float32)
     named = tf.cast((token > 0) & (token != _ANYTHING), tf.float32)
@@ -93,13 +92,13 @@ def finder_graph(model: keras.Model) -> bytes:
     graph = _Graph()
     layers = [layer for layer in model.layers if layer.weights]
     at = "ink"
-    for index, (_, stride) in enumerate(_STEM):
-        at = graph.convolve(at, layers[2 * index], layers[2 * index + 1], stride=stride, relu=True)
+    for index in range(len(_STEM)):
+        at = graph.convolve(at, layers[2 * index], layers[2 * index + 1], relu=True)
     rest = layers[2 * len(_STEM) :]
     at = graph.convolve(at, rest[0], rest[1], relu=True)
-    for index, dilation in enumerate(_DILATIONS):
+    for index in range(len(_DILATIONS)):
         depth, depth_norm, point, point_norm = rest[2 + 4 * index : 6 + 4 * index]
-        inner = graph.convolve(at, depth, depth_norm, dilation=dilation, relu=True)
+        inner = graph.convolve(at, depth, depth_norm, relu=True)
         at = graph.relu(graph.node("Add", [at, graph.convolve(inner, point, point_norm)]))
     logits, box = rest[-2:]
     tokens = graph.node("Softmax", [graph.convolve(at, logits, None)], axis=1)
@@ -167,11 +166,11 @@ def reader_graph(model: keras.Model) -> bytes:
     graph = _Graph()
     layers = [layer for layer in model.layers if layer.weights]
     at = "ink"
-    for index, (_, kernel, stride) in enumerate(_READER_STEM):
-        at = graph.convolve(at, layers[2 * index], layers[2 * index + 1], stride=stride, relu=True)
+    for index in range(len(_READER_STEM)):
+        at = graph.convolve(at, layers[2 * index], layers[2 * index + 1], relu=True)
         if index:
             at = graph.node("MaxPool", [at], kernel_shape=[2, 2], strides=[2, 2])
-    graph.node("Softmax", [graph.convolve(at, layers[-1], None, valid=True)], axis=1, output="tokens")
+    graph.node("Softmax", [graph.convolve(at, layers[-1], None)], axis=1, output="tokens")
     return graph.bytes(["crops", 1, *CROP_PX], "tokens", ["crops", len(TOKENS) + 1, 1, 1])
 
 
@@ -182,7 +181,7 @@ class _Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
 
-    def node(self, kind: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
+    def node(self, kind: str, inputs: list[str], output: str = "", **attributes: int | list[int]) -> str:
         output = output or f"{kind.lower()}{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
         return output
@@ -190,17 +189,9 @@ class _Graph:
     def relu(self, source: str) -> str:
         return self.node("Relu", [source])
 
-    def convolve(
-        self,
-        source: str,
-        layer: Any,
-        norm: Any,
-        *,
-        stride: int = 1,
-        dilation: int = 1,
-        relu: bool = False,
-        valid: bool = False,
-    ) -> str:
+    def convolve(self, source: str, layer: keras.Layer, norm: keras.Layer | None, *, relu: bool = False) -> str:
+        """Add a convolution with its normalisation folded in."""
+        stride, dilation = layer.strides[0], layer.dilation_rate[0]
         weights = [np.asarray(weight) for weight in layer.get_weights()]
         kernel = weights[0]
         groups = 1
@@ -213,7 +204,7 @@ class _Graph:
             gamma, beta, mean, variance = (np.asarray(weight) for weight in norm.get_weights())
             scale = gamma / np.sqrt(variance + norm.epsilon)
             kernel, bias = kernel * scale[:, np.newaxis, np.newaxis, np.newaxis], beta + (bias - mean) * scale
-        reach = 0 if valid else dilation * (kernel.shape[2] // 2)
+        reach = 0 if layer.padding == "valid" else dilation * (kernel.shape[2] // 2)
         before = reach - 1 if stride > 1 else reach  # as Keras pads even sizes
         number = len(self._weights)
         for suffix, values in (("kernel", kernel), ("bias", bias)):

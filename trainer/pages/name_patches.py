@@ -1,6 +1,7 @@
 """Patches of drawn flat pages, to train the detector of names: what it sees, and what stands there."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,6 +16,11 @@ HEIGHT_PX, WIDTH_PX = 64, 96  # at SCALE_PX_PER_MM
 _FINE = 2  # drawn at twice the scale
 _MM = SCALE_PX_PER_MM * _FINE
 _CUT = -2
+_MARKS = ("bar", "dashes", "ticks", "pulse", "arrow", "rule", "none")
+_MARK_SHARES = (0.25, 0.1, 0.15, 0.12, 0.08, 0.06, 0.24)
+_HIT_CELLS = 0.95  # from a text's middle within which a cell must name it
+_Box = tuple[int, int, int, int]
+_Boxes = list[tuple[int, _Box]]
 _SPELLINGS = {"aVR": ("aVR", "AVR"), "aVL": ("aVL", "AVL"), "aVF": ("aVF", "AVF")}
 _WORDS = (
     *("ID", "Name", "Age", "Sex", "Male", "Female", "Vent. rate", "bpm", "BPM", "PR interval", "QRS duration", "ms"),
@@ -103,9 +109,7 @@ def draw_crops(patches: int, signals_mv: NDArray[np.float32], seed: int, *, held
     return Crops(np.array(inks, np.uint8).reshape(-1, *CROP_PX), np.array(tokens, np.uint8))
 
 
-def _elsewhere(
-    canvas: NDArray[np.uint8], boxes: list[tuple[int, tuple[int, int, int, int]]], random: np.random.Generator
-) -> list[tuple[int, tuple[int, int, int, int]]]:
+def _elsewhere(canvas: NDArray[np.uint8], boxes: _Boxes, random: np.random.Generator) -> _Boxes:
     """Boxes around ink that is no text."""
     rows, columns = np.nonzero(canvas > 128)  # noqa: PLR2004
     found = []
@@ -123,29 +127,38 @@ def _elsewhere(
 
 def _patch(
     random: np.random.Generator, signals_mv: NDArray[np.float32], faces: tuple[str, ...]
-) -> tuple[NDArray[np.uint8], list[tuple[int, tuple[int, int, int, int]]]]:
+) -> tuple[NDArray[np.uint8], _Boxes]:
     """Ink at twice the scale, and what stands where: index into `TOKENS`, -1 other text, `_CUT` a token cut off."""
     canvas = np.zeros((HEIGHT_PX * _FINE, WIDTH_PX * _FINE), np.uint8)
-    boxes: list[tuple[int, tuple[int, int, int, int]]] = []
+    boxes: _Boxes = []
+    sheet = _Sheet(canvas, boxes, random)
     face = faces[random.integers(len(faces))]
     capital_px = round(float(random.uniform(1.7, 4.6)) * _MM * 2) / 2
     footer = _chance(random, 0.22)
     for _ in range(random.integers(1, 5)):
         if footer:
-            _print_footer(canvas, boxes, random, face, max(13.0, min(capital_px, 3.2 * _MM)))
+            _print_footer(sheet, face, max(13.0, min(capital_px, 3.2 * _MM)))
         elif _chance(random, 0.65):
             name = TOKENS[random.integers(12)]
             spelled = _SPELLINGS.get(name, (name,))
             text = spelled[0] if _chance(random, 0.93) else spelled[-1]
             if name[0] == "V" and _chance(random, 0.04):
                 text = text.lower()
-            _print(canvas, boxes, random, draw_text(text, face, capital_px), TOKENS.index(name))
+            _print(sheet, draw_text(text, face, capital_px), TOKENS.index(name))
         else:
-            _print(canvas, boxes, random, draw_text(_any_word(random), face, capital_px), None)
+            _print(sheet, draw_text(_any_word(random), face, capital_px), None)
     if not footer or _chance(random, 0.3):
         _draw_curves(canvas, random, signals_mv)
         _draw_marks(canvas, boxes, random)
     return _print_quality(canvas, random), boxes
+
+
+class _Sheet(NamedTuple):
+    """What is drawn on, and what stands there."""
+
+    ink: NDArray[np.uint8]
+    boxes: _Boxes
+    random: np.random.Generator
 
 
 def _chance(random: np.random.Generator, share: float) -> bool:
@@ -153,23 +166,17 @@ def _chance(random: np.random.Generator, share: float) -> bool:
 
 
 def _any_word(random: np.random.Generator) -> str:
-    kind = random.random()
-    if kind < 0.55:
+    if _chance(random, 0.55):
         return str(_WORDS[random.integers(len(_WORDS))])
-    if kind < 0.8:
+    if _chance(random, 0.55):
         return str(round(float(random.uniform(0, 400)), int(random.integers(0, 3))))
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./:-"
     return "".join(letters[k] for k in random.integers(0, len(letters), random.integers(2, 9)))
 
 
-def _print_footer(
-    canvas: NDArray[np.uint8],
-    boxes: list[tuple[int, tuple[int, int, int, int]]],
-    random: np.random.Generator,
-    face: str,
-    capital_px: float,
-) -> None:
+def _print_footer(sheet: _Sheet, face: str, capital_px: float) -> None:
     """A printed speed or gain, or what looks like one and is not."""
+    random = sheet.random
     number = str(random.choice(["25", "50", "5", "10", "20"]))
     unit = "mm/s" if number in ("25", "50") else "mm/mV"
     wrong = _chance(random, 0.25)
@@ -191,17 +198,12 @@ def _print_footer(
     text = shown + gap + unit_text
     whole, part = draw_text(text, face, capital_px), draw_text(shown, face, capital_px)
     token = None if wrong else TOKENS.index(number + unit)
-    _print(canvas, boxes, random, whole, token, part.shape[1])
+    _print(sheet, whole, token, part.shape[1])
 
 
-def _print(
-    canvas: NDArray[np.uint8],
-    boxes: list[tuple[int, tuple[int, int, int, int]]],
-    random: np.random.Generator,
-    word: NDArray[np.uint8],
-    token: int | None,
-    box_width: int | None = None,
-) -> None:
+def _print(sheet: _Sheet, word: NDArray[np.uint8], token: int | None, box_width: int | None = None) -> None:
+    """Print a word where there is room."""
+    canvas, boxes, random = sheet
     height, width = word.shape
     rows, columns = canvas.shape
     for _ in range(12):
@@ -253,35 +255,33 @@ def _draw_curves(canvas: NDArray[np.uint8], random: np.random.Generator, signals
         )
 
 
-def _draw_marks(
-    canvas: NDArray[np.uint8], boxes: list[tuple[int, tuple[int, int, int, int]]], random: np.random.Generator
-) -> None:
+def _draw_marks(canvas: NDArray[np.uint8], boxes: _Boxes, random: np.random.Generator) -> None:
     """Separators, ticks, arrows, pulses and frames."""
     rows, columns = canvas.shape
-    kind = random.random()
+    kind = str(random.choice(_MARKS, p=_MARK_SHARES))
     x, y = int(random.integers(0, columns)), int(random.integers(-20, rows))
     if boxes and _chance(random, 0.6):
         left, top, _, _ = boxes[random.integers(len(boxes))][1]
         x = left - int(random.integers(2, 12))
         y = top - int(random.integers(-10, 50))
     thick = int(random.integers(1, 6))
-    if kind < 0.25:
+    if kind == "bar":
         cv2.line(canvas, (x, y), (x, y + int(random.uniform(5, 14) * _MM)), 255, thick)
-    elif kind < 0.35:
+    elif kind == "dashes":
         for k in range(30):
             cv2.line(canvas, (x, y + k * 8), (x, y + k * 8 + 4), 255, max(1, thick // 2))
-    elif kind < 0.5:
+    elif kind == "ticks":
         cv2.line(canvas, (x, y), (x, y + int(random.uniform(1.5, 4) * _MM)), 255, thick)
         cv2.line(canvas, (x, y + int(6 * _MM)), (x, y + int(random.uniform(7.5, 9.5) * _MM)), 255, thick)
-    elif kind < 0.62:
+    elif kind == "pulse":
         height, width = int(10 * _MM * random.choice([0.5, 1.0])), int(5 * _MM)
         points = np.array(
             [(x - 10, y), (x, y), (x, y - height), (x + width, y - height), (x + width, y), (x + width + 10, y)]
         )
         cv2.polylines(canvas, [points], isClosed=False, color=255, thickness=min(3, thick))
-    elif kind < 0.7:
+    elif kind == "arrow":
         cv2.arrowedLine(canvas, (x, y), (x, y + int(2 * _MM)), 255, 1, cv2.LINE_AA, 0, 0.3)
-    elif kind < 0.76:
+    elif kind == "rule":
         cv2.line(canvas, (0, y), (columns, y), 255, min(3, thick))
 
 
@@ -321,7 +321,7 @@ def _print_quality(canvas: NDArray[np.uint8], random: np.random.Generator) -> ND
     return np.rint(np.clip(ink, 0, 1) * 255).astype(np.uint8)
 
 
-def _targets(boxes: list[tuple[int, tuple[int, int, int, int]]]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _targets(boxes: _Boxes) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     rows, columns = HEIGHT_PX // CELL_PX, WIDTH_PX // CELL_PX
     token, box = np.zeros((rows, columns), np.uint8), np.zeros((rows, columns, 4), np.float32)
     cell = CELL_PX * _FINE
@@ -332,7 +332,7 @@ def _targets(boxes: list[tuple[int, tuple[int, int, int, int]]]) -> tuple[NDArra
         for row in range(max(0, int(np.floor(centre_y)) - 1), min(rows, int(np.ceil(centre_y)) + 2)):
             for column in range(max(0, int(np.floor(centre_x)) - 1), min(columns, int(np.ceil(centre_x)) + 2)):
                 distance = max(abs(row - centre_y), abs(column - centre_x))
-                if index == _CUT or distance > 0.95:
+                if index == _CUT or distance > _HIT_CELLS:
                     token[row, column] = token[row, column] or 255
                 else:
                     token[row, column] = index + 1

@@ -70,9 +70,9 @@ def draw_page(style: Style, signal_mv: Floats, rate_hz: float, seed: int = 0) ->
             sign = -1.0 if lead in layout.inverted and not strip else 1.0
             key = f"strip {lead}" if strip else lead
             spans[key] = first, last
-            places[key] = _curve(
-                ink, style, sign * signal_mv[NAMES.index(lead)], rate_hz, (first, last), left_mm, zero_mm
-            )
+            part = slice(round(first * rate_hz), round(last * rate_hz))
+            start_mm = left_mm + first * style.speed_mm_s, zero_mm
+            places[key] = _curve(ink, style, sign * signal_mv[NAMES.index(lead), part], rate_hz, start_mm)
             shown = f"-{lead}" if sign < 0 else lead
             box = _text(
                 ink,
@@ -137,18 +137,10 @@ def _lines(extent: int, style: Style, pitch_mm: float, width_mm: float) -> NDArr
     return covered.astype(np.float32)
 
 
-def _curve(
-    ink: Gray,
-    style: Style,
-    signal_mv: Floats,
-    rate_hz: float,
-    span_s: tuple[float, float],
-    left_mm: float,
-    zero_mm: float,
-) -> Floats:
-    samples = np.arange(round(span_s[0] * rate_hz), min(round(span_s[1] * rate_hz), len(signal_mv)))
-    x = (left_mm + samples / rate_hz * style.speed_mm_s) * style.px_per_mm
-    y = (zero_mm - signal_mv[samples] * style.gain_mm_mv) * style.px_per_mm
+def _curve(ink: Gray, style: Style, part_mv: Floats, rate_hz: float, start_mm: tuple[float, float]) -> Floats:
+    """Draw a part of a lead from its start on the zero line; returns the pixel of each sample."""
+    x = (start_mm[0] + np.arange(len(part_mv)) / rate_hz * style.speed_mm_s) * style.px_per_mm
+    y = (start_mm[1] - part_mv * style.gain_mm_mv) * style.px_per_mm
     points = np.stack([x, y], axis=1)
     _stroke(ink, points, style.pen_mm * style.px_per_mm)
     return points

@@ -1,10 +1,10 @@
 """How truly pages of other carts are read: drawn pages of held-out styles, and real pages with and without truth.
 
-    python benchmarks/digitize.py SHARED/data [--pages 2] [--kinds export scan photo real others]
+    python benchmarks/digitization.py SHARED/data [--pages 2] [--kinds export scan photo real others]
 
-Prints a table, one line a kind: pages, answers, refusals by what is missing, median and 10th percentile of the
-signal-to-noise ratio of leads (level removed, after a shift of at most 40 ms), leads whose own truth fits best, answers of
-a wrong scale, the largest pitch error, and CPU seconds a page.
+Prints a table, one line a kind: pages, answers, refusals by what is missing, median and 10th percentile of the signal-
+to-noise ratio of leads (level removed, after a shift of at most 40 ms), leads whose own truth fits best, answers of a
+wrong scale, the largest pitch error, and CPU seconds a page.
 """
 
 import argparse
