@@ -24,11 +24,12 @@ RATE_HZ = 500.0
 _MOST_PX = 5000  # of a side that is worked on
 _RESIDUAL_MM = 0.45
 _SURE = 0.6  # score from which a speed or gain counts as read
-_PROVEN = 0.8  # and from which it needs no pulse
+_PROVEN = 0.75  # and from which it needs no pulse
 _DOUBTFUL = 0.5  # from which another reading speaks against it
 _LINE_MM = 2.5  # down, between texts of one line
 _WIDTH_AGREES = 0.12
 _LEAST_NAMES = 6
+_READ_WITH_GAPS, _ROWS_UNREAD = 8, 3  # names that must be read where a row has none; rows that may have none
 _RUNNER_UP = 0.75
 _MARGIN_MM = 22.0  # beside the rows, where pulses stand
 _LENGTH_MM = 4.0  # by which a row may be shorter or longer than the layout says
@@ -94,7 +95,8 @@ def _arrangement(tokens: list[Token]) -> Arrangement:
         if lead in found.read
     ]
     rows, columns = {row for row, _ in cells}, {column for _, column in cells}
-    alone = len(rows) < len(found.layout.rows) or len(columns) < found.layout.columns
+    unread = len(found.layout.rows) - len(rows)
+    alone = len(columns) < found.layout.columns or (unread > 0 and read < _READ_WITH_GAPS) or unread > _ROWS_UNREAD
     if alone or found.against or found.runner_up[1] > _RUNNER_UP * found.score:
         what = "a row or column without a readable name" if alone else "names that contradict one another"
         raise UndigitizedPageError(
