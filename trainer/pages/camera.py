@@ -22,7 +22,7 @@ def recompressed(page: DrawnPage, random: np.random.Generator) -> DrawnPage:
     )
     return _moved(
         page,
-        _jpeg(gray, int(random.integers(75, 98))),
+        _jpeg(np.asarray(gray, np.uint8), int(random.integers(75, 98))),
         lambda x, y: ((x + 0.5) * factor - 0.5, (y + 0.5) * factor - 0.5),
     )
 
@@ -38,10 +38,9 @@ def scanned(page: DrawnPage, random: np.random.Generator) -> DrawnPage:
     gray = cv2.GaussianBlur(gray, (0, 0), float(random.uniform(0.4, 0.9)))
     low, high = random.uniform(10, 60), random.uniform(205, 252)
     noisy = low + gray.astype(np.float32) / 255 * (high - low) + random.normal(0, random.uniform(1, 7), gray.shape)
-    gray = np.rint(np.clip(noisy, 0, 255)).astype(np.uint8)
     return _moved(
         page,
-        _jpeg(gray, int(random.integers(60, 96))),
+        _jpeg(np.rint(np.clip(noisy, 0, 255)).astype(np.uint8), int(random.integers(60, 96))),
         lambda x, y: (
             matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2],
             matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2],

@@ -183,7 +183,9 @@ class _Graph:
 
     def node(self, kind: str, inputs: list[str], output: str = "", **attributes: int | list[int]) -> str:
         output = output or f"{kind.lower()}{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        node = helper.make_node(kind, inputs, [output])
+        node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
+        self._nodes.append(node)
         return output
 
     def relu(self, source: str) -> str:

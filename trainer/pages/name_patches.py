@@ -1,7 +1,7 @@
 """Patches of drawn flat pages, to train the detector of names: what it sees, and what stands there."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -98,7 +98,7 @@ def draw_crops(patches: int, signals_mv: NDArray[np.float32], seed: int, *, held
     inks, tokens = [], []
     for _ in range(patches):
         canvas, boxes = _patch(random, signals_mv, typefaces(held_out))
-        plane = canvas.astype(np.float32) / 255
+        plane = np.asarray(canvas, np.float32) / np.float32(255)
         for index, (left, top, _, bottom) in [*boxes, *_elsewhere(canvas, boxes, random)]:
             if index == _CUT:
                 continue
@@ -287,7 +287,7 @@ def _draw_marks(canvas: NDArray[np.uint8], boxes: _Boxes, random: np.random.Gene
 
 def _print_quality(canvas: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
     """What the grid's removal, the camera and the printer leave of the ink."""
-    ink = canvas.astype(np.float32) / 255
+    ink: NDArray[Any] = canvas.astype(np.float32) / 255
     rows, columns = ink.shape
     phase = random.integers(0, 40, 2)
     if _chance(random, 0.5):  # where lines of the grid ran, ink is thinner
@@ -300,7 +300,7 @@ def _print_quality(canvas: NDArray[np.uint8], random: np.random.Generator) -> ND
     if _chance(random, 0.35):  # and what is left of them
         strength = float(random.uniform(0.1, 0.9))
         period = int(random.choice([8, 40, 40]))
-        left = random.random(rows) if _chance(random, 0.5) else random.random((rows, columns)).max(axis=1) * 0 + 1
+        left = np.asarray(random.random(rows)) if _chance(random, 0.5) else np.ones(rows)
         lines = np.zeros_like(ink)
         for start in range(int(phase[0]) % period, rows, period):
             lines[start] = strength * (random.random(columns) < random.uniform(0.1, 0.9)) * left[start]
@@ -309,8 +309,7 @@ def _print_quality(canvas: NDArray[np.uint8], random: np.random.Generator) -> ND
         ink = np.maximum(ink, lines)
     if _chance(random, 0.75):
         sigma = float(random.uniform(0.4, 1.7))
-        ink = cv2.GaussianBlur(ink, (0, 0), sigma)
-        ink *= float(random.uniform(1.0, 1.5))
+        ink = np.asarray(cv2.GaussianBlur(ink, (0, 0), sigma)) * float(random.uniform(1.0, 1.5))
     if _chance(random, 0.3):
         ink = np.clip((ink - random.uniform(0.1, 0.4)) * 2.5, 0, 1)
     if _chance(random, 0.5):
@@ -318,7 +317,7 @@ def _print_quality(canvas: NDArray[np.uint8], random: np.random.Generator) -> ND
     if _chance(random, 0.3):
         ink *= random.random(ink.shape) > random.uniform(0.0, 0.4)
     ink *= float(random.uniform(0.55, 1.15))
-    return np.rint(np.clip(ink, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(ink, 0, 1) * 255), np.uint8)
 
 
 def _targets(boxes: _Boxes) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -125,7 +125,7 @@ def _grid(style: Style, size: tuple[int, int]) -> NDArray[np.uint8]:
     else:
         heavy = np.maximum(down[:, np.newaxis], across[np.newaxis])
     dark = np.maximum((style.paper - style.light) * light, (style.paper - style.heavy) * heavy)
-    return np.rint(style.paper - dark).astype(np.uint8)
+    return np.asarray(np.rint(style.paper - dark), np.uint8)
 
 
 def _lines(extent: int, style: Style, pitch_mm: float, width_mm: float) -> NDArray[np.float32]:
@@ -134,7 +134,7 @@ def _lines(extent: int, style: Style, pitch_mm: float, width_mm: float) -> NDArr
     at = np.arange(extent)
     centre = np.rint(at / pitch) * pitch
     covered = np.clip(np.minimum(at + 0.5, centre + half) - np.maximum(at - 0.5, centre - half), 0.0, 1.0)
-    return covered.astype(np.float32)
+    return np.asarray(covered, np.float32)
 
 
 def _curve(ink: Gray, style: Style, part_mv: Floats, rate_hz: float, start_mm: tuple[float, float]) -> Floats:
