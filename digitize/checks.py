@@ -41,7 +41,7 @@ def check(signal_mv: Signal, strips: list[Strip], layout: Layout, rate_hz: float
         for strip in strips
         if (missed := _missed(rate_hz, strip.signal_mv.astype(np.float64), -lead[strip.name])) is not None
     ]
-    strip = min(repeated) if repeated else None
+    strip = max(repeated) if repeated else None
     clock = max((_clock(lead, strip.signal_mv.astype(np.float64), rate_hz) for strip in strips), default=None)
     measured = {"II = I + III": einthoven, "aVR + aVL + aVF = 0": goldberger, "rhythm strip": strip}
     broken = [equation for equation, missed in measured.items() if missed is not None and missed > _BROKEN]

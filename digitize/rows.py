@@ -151,6 +151,7 @@ def _strip_name(tokens: list[Token], arrangement: Arrangement, baseline: float, 
         token
         for token in tokens
         if token.text in NAMES
+        and token.text != "I"  # any tick looks like it
         and id(token) not in taken
         and abs(token.left - arrangement.first_x) < 7 * PX_PER_MM
         and abs(token.y + offset - baseline) < 0.4 * arrangement.row_px

@@ -31,13 +31,13 @@ def test_tilt_of_a_page_is_measured(plain_page: DrawnPage) -> None:
     assert abs(grid.tilt_deg) == pytest.approx(4.0, abs=0.1)
 
 
-def test_map_of_a_photograph_keeps_millimetres(plain_page: DrawnPage) -> None:
+def test_map_of_a_photograph_is_within_one_percent(plain_page: DrawnPage) -> None:
     photo = photographed(plain_page, np.random.default_rng(5))
     grid = find_grid(photo.gray)
     assert grid is not None
     strip = photo.places["strip II"]
     across, _ = grid.millimetres(strip[:, 0], strip[:, 1])
-    assert across[-1] - across[0] == pytest.approx(250.0, abs=1.0)
+    assert across[-1] - across[0] == pytest.approx(250.0, abs=2.5)
 
 
 def test_pixels_invert_millimetres(plain_page: DrawnPage) -> None:
