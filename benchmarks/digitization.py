@@ -1,0 +1,205 @@
+"""How truly pages of other carts are read: drawn pages of held-out styles, and real pages with and without truth.
+
+    python benchmarks/digitization.py SHARED/data [--pages 2] [--kinds export scan photo real others]
+
+Prints a table, one line a kind: pages, answers, refusals by what is missing, median and 10th percentile of the signal-
+to-noise ratio of leads (level removed, after a shift of at most 40 ms), leads whose own truth fits best, answers of a
+wrong scale, the largest pitch error, and CPU seconds a page.
+"""
+
+import argparse
+import io
+import lzma
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from digitize import Digitized, UndigitizedPageError, digitize
+from digitize.names import NAMES
+from digitize.reading import RATE_HZ
+from trainer.pages.camera import photographed, recompressed, scanned
+from trainer.pages.renderer import draw_page
+from trainer.pages.styles import HELD_OUT_STYLES
+
+SHIFT_S = 0.04
+SCALE_OFF = 0.12
+RECORDS = 300  # the last ones, none of which the name detector's patches show
+
+Floats = NDArray[np.float64]
+Gray = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A picture; the recording in millivolt at 500 Hz, what is printed of each lead; pixels in 5 mm, where known."""
+
+    kind: str
+    name: str
+    gray: Gray
+    truth_mv: Floats | None = None
+    spans_s: dict[str, tuple[float, float]] = field(default_factory=dict)
+    pitch_px: float | None = None
+
+
+@dataclass
+class Score:
+    """What was measured on the pages of one kind."""
+
+    pages: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    ratios_db: list[float] = field(default_factory=list)
+    right: list[bool] = field(default_factory=list)
+    off_scale: int = 0
+    pitch_off: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, case: Case, read: Digitized | UndigitizedPageError, seconds: float) -> None:
+        """Count one page."""
+        self.pages += 1
+        self.seconds.append(seconds)
+        if isinstance(read, UndigitizedPageError):
+            self.refused[read.missing] += 1
+            return
+        if case.pitch_px:
+            self.pitch_off.append(abs(float(np.sqrt(np.prod(read.scale.pitch_px))) / case.pitch_px - 1))
+        if case.truth_mv is None:
+            return
+        gains = []
+        for index, lead in enumerate(NAMES):
+            seen = read.signal_mv[index].astype(float)
+            first, last = (round(second * RATE_HZ) for second in case.spans_s[lead])
+            fits = []
+            for other in case.truth_mv:
+                printed = np.full(len(seen), np.nan)
+                part = other[first:last][: max(0, len(seen) - first)]
+                printed[first : first + len(part)] = part
+                fits.append(ratio_db(seen, printed))
+                if len(fits) == index + 1:
+                    gains.append(_gain(seen, printed))
+            self.ratios_db.append(fits[index])
+            self.right.append(fits[index] >= max(fits))
+        self.off_scale += abs(float(np.median(gains)) - 1) > SCALE_OFF
+
+    def line(self, kind: str) -> str:
+        """One line of the table."""
+        answered = self.pages - self.refused.total()
+        refused = ", ".join(f"{missing} {count}" for missing, count in self.refused.most_common()) or "none"
+        figures = ["-"] * 5
+        if self.ratios_db:
+            median, tenth = np.percentile(self.ratios_db, [50, 10])
+            figures[:4] = [f"{median:.1f}", f"{tenth:.1f}", f"{np.mean(self.right):.1%}", str(self.off_scale)]
+        if self.pitch_off:
+            figures[4] = f"{max(self.pitch_off):.2%}"
+        slowest = f"{np.percentile(self.seconds, 95):.2f}"
+        return " | ".join(["", kind, str(self.pages), str(answered), refused, *figures, slowest, ""]).strip()
+
+
+def ratio_db(seen: Floats, truth: Floats) -> float:
+    """Signal-to-noise ratio over what both have, levels removed, after the best shift of at most `SHIFT_S`."""
+    best, most = -99.0, round(SHIFT_S * RATE_HZ)
+    for shift in range(-most, most + 1):
+        first, last = max(0, shift), len(seen) + min(0, shift)
+        moved, kept = seen[first - shift : last - shift], truth[first:last]
+        both = np.isfinite(moved) & np.isfinite(kept)
+        if 2 * both.sum() < np.isfinite(truth).sum() or not both.any():
+            continue
+        signal = kept[both] - kept[both].mean()
+        off = moved[both] - kept[both]
+        best = max(best, 10 * np.log10(np.square(signal).sum() / (np.square(off - off.mean()).sum() + 1e-12) + 1e-12))
+    return float(best)
+
+
+def _gain(seen: Floats, truth: Floats) -> float:
+    both = np.isfinite(seen) & np.isfinite(truth)
+    one, other = np.percentile(seen[both], [2, 98]), np.percentile(truth[both], [2, 98])
+    return float((one[1] - one[0]) / max(other[1] - other[0], 1e-3))
+
+
+def drawn(data: Path, pages: int, kinds: list[str]) -> Iterator[Case]:
+    """Pages of held-out styles, each with another recording."""
+    packed = lzma.decompress((data / "ptbxl-100hz.npz.xz").read_bytes())
+    signals_mv = np.load(io.BytesIO(packed))["signal_uv"][-RECORDS:] / 1000.0
+    cameras = {"export": recompressed, "scan": scanned, "photo": photographed}
+    for number in range(pages):
+        for place, style in enumerate(HELD_OUT_STYLES):
+            record = number * len(HELD_OUT_STYLES) + place
+            full_mv = resample_poly(signals_mv[record], 5, 1, axis=1)
+            page = draw_page(style, full_mv, RATE_HZ, seed=record)
+            for kind, camera in cameras.items():
+                if kind in kinds:
+                    taken = camera(page, np.random.default_rng(record))
+                    pitch_px = (
+                        5 * page.px_per_mm * taken.gray.shape[1] / page.gray.shape[1] if kind == "export" else None
+                    )
+                    yield Case(f"drawn {kind}", style.name, taken.gray, full_mv, page.spans_s, pitch_px)
+
+
+def real(data: Path) -> Iterator[Case]:
+    """Real pages: renders of ecg-image-kit and LUDB, a scan of one, and pages of other carts without truth."""
+    columns = {lead: (2.5 * place, 2.5 * place + 2.5) for place, leads in enumerate(_COLUMNS) for lead in leads}
+    for folder in ("export-eik", "export-ludb", "scan-eik"):
+        for path in sorted((data / "any-page" / folder).glob("*.png")):
+            truth = np.load(path.with_suffix(".npz"))
+            full_mv = truth["uv"] / 1000.0
+            full_mv = resample_poly(full_mv, 500 // int(truth["rate_hz"]), 1, axis=1)
+            yield Case(folder, path.name, _gray(path), full_mv, columns, 39.37 if folder == "export-eik" else None)
+    for path in sorted((data / "any-page" / "pages").iterdir()):
+        yield Case("pages", path.name, _gray(path))
+
+
+_COLUMNS = (("I", "II", "III"), ("aVR", "aVL", "aVF"), ("V1", "V2", "V3"), ("V4", "V5", "V6"))
+
+
+def others(data: Path) -> Iterator[Case]:
+    """Pictures of which most are fragments or photographs."""
+    for path in sorted((data / "other-pages").iterdir()):
+        yield Case("other-pages", path.name, _gray(path))
+
+
+def _gray(path: Path) -> Gray:
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None  # noqa: S101 - the data is complete
+    return picture.astype(np.uint8)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--pages", type=int, default=2, help="of each held-out style")
+    parser.add_argument("--kinds", nargs="*", default=["export", "scan", "photo", "real", "others"])
+    asked = parser.parse_args()
+    cases = [drawn(asked.data, asked.pages, asked.kinds)]
+    cases += [real(asked.data)] * ("real" in asked.kinds) + [others(asked.data)] * ("others" in asked.kinds)
+    scores: dict[str, Score] = {}
+    for case in (case for source in cases for case in source):
+        started = time.process_time()
+        read: Digitized | UndigitizedPageError
+        try:
+            read = digitize(case.gray)
+        except UndigitizedPageError as error:
+            read = error
+        score = scores.setdefault(case.kind, Score())
+        before = len(score.ratios_db)
+        score.add(case, read, time.process_time() - started)
+        what = (
+            f"refused: {read.missing}: {read.found}"
+            if isinstance(read, UndigitizedPageError)
+            else f"{read.layout} {np.median(score.ratios_db[before:] or [np.nan]):.1f} dB"
+        )
+        print(f"# {case.kind} {case.name}: {what}", flush=True)
+    print("| kind | pages | answered | refused | median dB | 10th dB | leads right | wrong scale | pitch off | p95 s |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for kind, score in scores.items():
+        print(score.line(kind))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+"""ECG pages of any cart to signals: grid, flat page, ink, rows, names, layout, curves."""
+
+from digitize.digitized import Digitized
+from digitize.errors import UndigitizedPageError
+from digitize.reading import digitize
+from digitize.writers import to_csv, to_json, to_wfdb
+
+__all__ = ["Digitized", "UndigitizedPageError", "digitize", "to_csv", "to_json", "to_wfdb"]

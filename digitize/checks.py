@@ -1,0 +1,118 @@
+"""What leads of one page must satisfy together, measured before an answer is given."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitize.digitized import Checks, Strip
+from digitize.errors import UndigitizedPageError
+from digitize.layouts import Layout
+from digitize.names import NAMES
+
+__all__ = ["check"]
+
+Signal = NDArray[np.float32]
+
+_KEPT_SHARE = 0.9  # beats that run through another lead's are read wrongly for a few samples
+_LEAST_MV = 0.04
+_BROKEN = 0.2  # relative residual of leads that do not belong together; of unrelated curves it is about 0.6
+_DOUBTED = 0.1
+_LEAST_SHARED_S = 1.0
+_BEAT_S = 0.06
+_LATEST_S = 0.12
+_LEAST_CLOCK = 0.25
+
+
+def check(signal_mv: Signal, strips: list[Strip], layout: Layout, rate_hz: float) -> tuple[Checks, list[str]]:
+    """Measure the relations, and refuse a page that breaks one.
+
+    Raises:
+        UndigitizedPageError: leads contradict one another, or columns do not run on the strip's clock.
+    """
+    lead = {name: signal_mv[index].astype(np.float64) for index, name in enumerate(NAMES)}
+    einthoven = _missed(rate_hz, lead["II"], -lead["I"], -lead["III"])
+    goldberger = _missed(rate_hz, lead["aVR"], lead["aVL"], lead["aVF"])
+    if layout.inverted and goldberger is None:
+        # aVL - aVR = 3/2 I stands in one column where the augmented leads do not.
+        goldberger = _missed(rate_hz, lead["aVL"], -lead["aVR"], -1.5 * lead["I"])
+    repeated = [
+        missed
+        for strip in strips
+        if (missed := _missed(rate_hz, strip.signal_mv.astype(np.float64), -lead[strip.name])) is not None
+    ]
+    strip = max(repeated) if repeated else None
+    clock = max((_clock(lead, strip.signal_mv.astype(np.float64), rate_hz) for strip in strips), default=None)
+    measured = {"II = I + III": einthoven, "aVR + aVL + aVF = 0": goldberger, "rhythm strip": strip}
+    broken = [equation for equation, missed in measured.items() if missed is not None and missed > _BROKEN]
+    if broken:
+        raise UndigitizedPageError(
+            "relations",
+            found=f"leads that miss {' and '.join(broken)}",
+            expected="leads of one recording, which satisfy their equations",
+            remedy="Check that the page shows one recording, whole and sharp, and send it again.",
+        )
+    if clock is not None and clock < _LEAST_CLOCK:
+        raise UndigitizedPageError(
+            "timing",
+            found="columns whose beats do not fall on the rhythm strip's",
+            expected="columns that run on from one another over the rhythm strip",
+            remedy="Print the page with consecutive columns.",
+        )
+    doubts = [
+        f"{equation} is missed by {missed:.0%}."
+        for equation, missed in measured.items()
+        if missed is not None and missed > _DOUBTED
+    ]
+    if clock is None and layout.columns > 1:
+        doubts.append("No rhythm strip shows that the columns follow one another in time.")
+    return Checks(einthoven, goldberger, strip, clock), doubts
+
+
+def _missed(rate_hz: float, *terms_mv: NDArray[np.float64]) -> float | None:
+    """RMS of the terms' sum over the sum of their RMS, levels removed; ``None`` where they share less than a second."""
+    shared = np.isfinite(np.sum(terms_mv, axis=0))
+    if shared.sum() < _LEAST_SHARED_S * rate_hz:
+        return None
+    terms = [term[shared] - np.median(term[shared]) for term in terms_mv]
+    total = np.sum(terms, axis=0)
+    off = np.sort(np.abs(total - np.median(total)))[: round(_KEPT_SHARE * len(terms[0]))]
+    return _rms(off) / max(sum(map(_rms, terms)), _LEAST_MV)
+
+
+def _clock(lead: dict[str, NDArray[np.float64]], strip: NDArray[np.float64], rate_hz: float) -> float:
+    """Least mean correlation of a column's slopes with the strip's, over small shifts."""
+    slope = _steepness(strip, rate_hz)
+    by_column: dict[int, list[float]] = {}
+    for signal in lead.values():
+        inside = np.flatnonzero(np.isfinite(signal))
+        if not len(inside):
+            continue
+        own = _steepness(signal, rate_hz)[inside[0] : inside[-1] + 1]
+        latest = round(_LATEST_S * rate_hz)
+        best = -1.0
+        for shift in range(-latest, latest + 1, 5):
+            first, last = inside[0] + shift, inside[-1] + 1 + shift
+            if first < 0 or last > len(slope):
+                continue
+            best = max(best, _correlation(own, slope[first:last]))
+        by_column.setdefault(int(inside[0]), []).append(best)
+    return min(float(np.max(values)) for values in by_column.values())
+
+
+def _steepness(signal: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64]:
+    filled = np.nan_to_num(signal, nan=float(np.nanmedian(signal)) if np.isfinite(signal).any() else 0.0)
+    steep = np.abs(np.gradient(filled))
+    width = max(1, round(_BEAT_S * rate_hz))
+    smooth: NDArray[np.float64] = np.convolve(steep, np.ones(width) / width, "same")
+    return smooth
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    scale = _rms(one) * _rms(other)
+    return float((one * other).mean() / scale) if scale else 0.0
+
+
+def _rms(signal: NDArray[np.float64]) -> float:
+    return math.sqrt(float(np.square(signal).mean()))

@@ -1,0 +1,17 @@
+"""Why a page is not digitized: what is missing, and what to send instead."""
+
+from shared_preproc.errors import PreprocError
+
+__all__ = ["UndigitizedPageError"]
+
+
+class UndigitizedPageError(PreprocError):
+    """A picture whose scale, names or timing are not proven.
+
+    Attributes:
+        missing: ``grid``, ``names``, ``layout``, ``speed``, ``gain``, ``timing``, ``curves`` or ``relations``.
+    """
+
+    def __init__(self, missing: str, *, found: str, expected: str, remedy: str) -> None:
+        super().__init__(found=found, expected=expected, remedy=remedy)
+        self.missing = missing

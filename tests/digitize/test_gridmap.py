@@ -1,0 +1,58 @@
+"""Pitch and map of drawn grids."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digitize.gridmap import find_grid
+from digitize.reading import RATE_HZ
+from trainer.pages.camera import photographed
+from trainer.pages.renderer import DrawnPage, draw_page
+from trainer.pages.styles import Style
+
+
+@pytest.mark.parametrize("kind", ["solid", "dotted", "fine"])
+def test_pitch_of_each_grid_is_exact(kind: str, plain_style: Style, heart_mv: NDArray[np.float64]) -> None:
+    style = replace(plain_style, grid=kind, light=190, heavy=150)  # type: ignore[arg-type]
+    grid = find_grid(draw_page(style, heart_mv, RATE_HZ).gray)
+    assert grid is not None
+    assert grid.pitch_px == pytest.approx((39.37, 39.37), rel=0.003)
+    assert grid.residual_mm < 0.2
+
+
+def test_tilt_of_a_page_is_measured(plain_page: DrawnPage) -> None:
+    height, width = plain_page.gray.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 4.0, 1.0)
+    grid = find_grid(np.asarray(cv2.warpAffine(plain_page.gray, turn, (width, height), borderValue=255.0), np.uint8))
+    assert grid is not None
+    assert abs(grid.tilt_deg) == pytest.approx(4.0, abs=0.1)
+
+
+def test_map_of_a_photograph_is_within_one_percent(plain_page: DrawnPage) -> None:
+    photo = photographed(plain_page, np.random.default_rng(5))
+    grid = find_grid(photo.gray)
+    assert grid is not None
+    strip = photo.places["strip II"]
+    across, _ = grid.millimetres(strip[:, 0], strip[:, 1])
+    assert across[-1] - across[0] == pytest.approx(250.0, abs=2.5)
+
+
+def test_pixels_invert_millimetres(plain_page: DrawnPage) -> None:
+    grid = find_grid(photographed(plain_page, np.random.default_rng(6)).gray)
+    assert grid is not None
+    x, y = np.array([500.0, 1500.0]), np.array([400.0, 900.0])
+    back = grid.pixels(*grid.millimetres(x, y))
+    np.testing.assert_allclose(back, (x, y), atol=0.05)
+
+
+def test_noise_has_no_grid() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (900, 1200)).astype(np.uint8)
+    grid = find_grid(noise)
+    assert grid is None or grid.residual_mm > 0.45
+
+
+def test_blank_paper_has_no_grid() -> None:
+    assert find_grid(np.full((800, 1000), 250, np.uint8)) is None

@@ -1,0 +1,91 @@
+"""Whole pages: what is answered, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digitize import Digitized, UndigitizedPageError, digitize
+from digitize.names import NAMES
+from digitize.reading import RATE_HZ
+from trainer.pages.renderer import DrawnPage, draw_page
+from trainer.pages.styles import Style
+
+Floats = NDArray[np.float64]
+
+
+def ratio_db(seen: NDArray[np.float32], truth: Floats) -> float:
+    """Signal-to-noise ratio where both are known, levels removed."""
+    known = np.isfinite(seen)
+    off = seen[known] - truth[known]
+    signal = truth[known] - truth[known].mean()
+    return float(10 * np.log10(np.square(signal).sum() / np.square(off - off.mean()).sum()))
+
+
+def test_clean_page_is_read_truly(plain_read: Digitized, heart_mv: Floats) -> None:
+    ratios = [ratio_db(plain_read.signal_mv[index], heart_mv[index]) for index in range(12)]
+    assert np.median(ratios) > 15
+    assert min(ratios) > 8
+
+
+def test_leads_stand_where_they_are_printed(plain_read: Digitized) -> None:
+    spans = {facts.name: (facts.start_s, facts.end_s) for facts in plain_read.leads}
+    assert spans["II"] == (0.0, 2.5)
+    assert spans["V6"] == (7.5, 10.0)
+    assert np.isnan(plain_read.signal_mv[NAMES.index("V6"), : round(7.4 * RATE_HZ)]).all()
+
+
+def test_scale_says_how_it_is_known(plain_read: Digitized) -> None:
+    scale = plain_read.scale
+    assert (scale.speed_mm_s, scale.gain_mm_mv) == (25.0, 10.0)
+    assert scale.pulse_mm == pytest.approx(10.0, rel=0.03)
+    assert "pulse" in scale.gain_source
+
+
+def test_strips_carry_only_read_names(plain_read: Digitized, heart_mv: Floats) -> None:
+    assert all(strip.name == "II" and ratio_db(strip.signal_mv, heart_mv[1]) > 12 for strip in plain_read.strips)
+
+
+def test_samples_know_their_pixels(plain_read: Digitized, plain_page: DrawnPage) -> None:
+    index, (first, last) = NAMES.index("V2"), plain_page.spans_s["V2"]
+    inside = slice(round(first * RATE_HZ) + 20, round(last * RATE_HZ) - 20)
+    truth = plain_page.places["V2"][20:-20]
+    off = np.hypot(plain_read.page_x[index, inside] - truth[:, 0], plain_read.page_y[index, inside] - truth[:, 1])
+    assert np.nanmedian(off) < 1.5
+
+
+def test_recording_is_what_models_take(plain_read: Digitized) -> None:
+    assert plain_read.recording.signal_mv.shape == (12, round(10 * RATE_HZ))
+
+
+def test_names_out_of_reach_are_refused(plain_style: Style, heart_mv: Floats) -> None:
+    page = draw_page(replace(plain_style, typeface="none"), heart_mv, RATE_HZ)
+    with pytest.raises(UndigitizedPageError) as refused:
+        digitize(page.gray)
+    assert refused.value.missing == "names"
+
+
+def test_page_without_scale_is_refused(plain_style: Style, heart_mv: Floats) -> None:
+    page = draw_page(replace(plain_style, pulse="none", printed=""), heart_mv, RATE_HZ)
+    with pytest.raises(UndigitizedPageError) as refused:
+        digitize(page.gray)
+    assert refused.value.missing in ("speed", "gain")
+
+
+def test_exchanged_leads_are_refused(plain_style: Style, heart_mv: Floats) -> None:
+    wrong = heart_mv.copy()
+    wrong[[1, 7]] = wrong[[7, 1]]
+    with pytest.raises(UndigitizedPageError):
+        digitize(draw_page(plain_style, wrong, RATE_HZ).gray)
+
+
+def test_cropped_page_is_refused(plain_page: DrawnPage) -> None:
+    with pytest.raises(UndigitizedPageError):
+        digitize(np.ascontiguousarray(plain_page.gray[:, : plain_page.gray.shape[1] * 2 // 3]))
+
+
+def test_picture_without_grid_is_refused() -> None:
+    with pytest.raises(UndigitizedPageError) as refused:
+        digitize(np.full((900, 1200), 240, np.uint8))
+    assert refused.value.missing == "grid"
