@@ -22,7 +22,9 @@ SECONDS = 60.0
 KEY, LINE = new_key("fuzzer")
 
 
-@pytest.mark.parametrize(("key", "first"), [pytest.param(None, 0, marks=pytest.mark.campaign), (KEY, CASES)])
+@pytest.mark.parametrize(
+    ("key", "first"), [pytest.param(None, 0, marks=pytest.mark.campaign), pytest.param(KEY, CASES, id="key")]
+)
 def test_spoiled_requests_are_answered_as_documented(
     key: str | None, first: int, models_dir: Path, tmp_path: Path
 ) -> None:

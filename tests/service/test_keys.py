@@ -65,6 +65,7 @@ def test_two_keys_of_one_id_are_valid_at_once() -> None:
         (f"{LINE}\nother:{LINE.partition(':')[2]}", "a key is there twice"),
         ("\n".join(new_key("pacs")[1] for _ in range(3)), "more than 2 keys"),
     ],
+    ids=["a key", "a short line", "capitals", "twice", "twice by another name", "three of one id"],
 )
 def test_malformed_lists_are_refused_without_being_quoted(text: str, complaint: str) -> None:
     with pytest.raises(KeysFormatError, match=complaint) as refused:
@@ -72,7 +73,7 @@ def test_malformed_lists_are_refused_without_being_quoted(text: str, complaint: 
     assert not any(word in str(refused.value) for word in re.findall(r"[0-9a-zA-Z_-]{20,}", text))
 
 
-@pytest.mark.parametrize("key", [KEY, OTHER_KEY, "wrong"])
+@pytest.mark.parametrize("key", [KEY, OTHER_KEY, "wrong"], ids=["known", "other", "wrong"])
 def test_every_key_is_compared_in_constant_time(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     compared = []
 
