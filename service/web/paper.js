@@ -5,11 +5,12 @@ import { USUAL, curveSheet } from "./sheet.js";
 import { text } from "./texts.js";
 import { modelName, moment } from "./words.js";
 
-const HEIGHT_MM = 125; // what an A4 sheet in landscape leaves for the ECG
+// What an A4 sheet in landscape leaves for the ECG below one answer, and below two.
+const HEIGHT_MM = [125, 85];
 
 // At 25 mm/s and 10 mm/mV.
-export function paperSheet(reading) {
-  const { group, width, height } = curveSheet(reading, USUAL, { tall_mm: HEIGHT_MM, squeeze: true });
+export function paperSheet(reading, answers) {
+  const { group, width, height } = curveSheet(reading, USUAL, { tall_mm: HEIGHT_MM[answers.length - 1], squeeze: true });
   const size = { width: `${width}mm`, height: `${height}mm`, viewBox: `0 0 ${width} ${height}` };
   return drawn("svg", { class: "ecg-paper", role: "img", "aria-label": text("ecg.curves.label"), ...size }, group);
 }

@@ -147,7 +147,7 @@ function showSeen(signal) {
   const view = new EcgView(reading, address);
   byId("ecg").replaceChildren(view.element);
   view.draw();
-  byId("paper").replaceChildren(paperSheet(reading), provenance(answers()));
+  byId("paper").replaceChildren(paperSheet(reading, answers()), provenance(answers()));
 }
 
 const explain = async (model, signal) => send("classify", file, { model, explain: "true" }, { signal });

@@ -91,7 +91,7 @@ def test_no_finding_is_said(visited: Visit) -> None:
 def test_a_model_without_findings_shows_no_list(visited: Visit) -> None:
     visited.page.select_option("#model", "tiny/1")
     visited.choose(REGULAR)
-    titles = visited.page.locator("#answer h4").all_inner_texts()
+    titles = visited.page.locator("#answer h4").all_text_contents()
     assert titles == [
         "How probable",
         "Measured on the page",
