@@ -62,11 +62,11 @@ def test_the_answer_is_that_of_classify(client: httpx.Client, shape: list[int]) 
     by_lead = np.reshape(leads["data"], leads["shape"])
     for index, page in enumerate(PAGES):
         said = expected(client, page, "tiny/2")
-        assert by_page[index] == pytest.approx([said["probabilities"][name] for name in CLASS_NAMES], abs=1e-6)
+        assert by_page[index] == pytest.approx([said["probabilities"][name] for name in CLASS_NAMES], abs=1e-4)
         for lead, (name, entry) in enumerate(zip(LEADS, said["leads"], strict=True)):
             assert entry["lead"] == name
             expected_lead = [entry["probabilities"][one] for one in CLASS_NAMES]
-            assert by_lead[index, lead] == pytest.approx(expected_lead, abs=1e-6)
+            assert by_lead[index, lead] == pytest.approx(expected_lead, abs=1e-4)
         assert decision["data"][index] == said["decision"]
 
 
@@ -186,7 +186,7 @@ def test_tritons_client_is_answered(
     by_page = result.as_numpy("page_probabilities")
     assert (by_page.shape, by_page.dtype) == ((2, 4), np.float32)
     for index, one in enumerate(said):
-        assert by_page[index] == pytest.approx([one["probabilities"][name] for name in CLASS_NAMES], abs=1e-6)
+        assert by_page[index] == pytest.approx([one["probabilities"][name] for name in CLASS_NAMES], abs=1e-4)
     decisions = [one if isinstance(one, str) else one.decode() for one in result.as_numpy("decision")]
     assert decisions == [one["decision"] for one in said]
 

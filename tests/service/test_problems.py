@@ -42,7 +42,7 @@ BAD_PAGES: list[tuple[Callable[[], bytes], int, str]] = [
     (lambda: b"\xff\xd8\xff", 422, "undecodable_image"),
     (lambda: b"\x89PNG\r\n\x1a\n", 422, "undecodable_image"),
     (factories.bomb_png, 422, "unsuitable_dimensions"),
-    (lambda: factories.resized_png(300, 213), 422, "unsuitable_dimensions"),
+    (lambda: factories.resized_png(600, 426), 422, "unsuitable_dimensions"),
     (lambda: factories.resized_png(1, 1), 422, "unsuitable_dimensions"),
     (factories.noise_jpeg, 422, "not_an_ecg_page"),
     (factories.noise_png, 422, "not_an_ecg_page"),
@@ -71,9 +71,9 @@ def test_what_is_no_page_never_reaches_the_model(models_dir: Path, make: Callabl
 
 
 def test_unsuitable_dimensions_are_told_in_the_published_words(client: httpx.Client) -> None:
-    body = problem(client.post("/classify", content=factories.resized_png(300, 213)), 422, "unsuitable_dimensions")
+    body = problem(client.post("/classify", content=factories.resized_png(600, 426)), 422, "unsuitable_dimensions")
     assert body["title"] == UNSUITABLE_DIMENSIONS
-    assert body["found"] == "300 x 213 px"
+    assert body["found"] == "600 x 426 px"
     assert "2213 x 1572 px" in body["expected"]
 
 

@@ -66,5 +66,5 @@ def test_one_line_for_each_request(
     with caplog.at_level(logging.INFO):
         response = client.request(*request_line.split())
         fields = request_logged(caplog, response.headers["x-request-id"])
-    assert fields.keys() == {"method", "route", "status", "duration_ms", "request_id", "key_id"}
+    assert fields.keys() == {"method", "route", "status", "code", "duration_ms", "request_id", "key_id"}
     assert (fields["method"], fields["route"], fields["status"]) == expected
