@@ -1,7 +1,6 @@
 // The models there are: to choose from, to compare, and to look at one by one.
 
 import { byId, element } from "./elements.js";
-import { modelCard } from "./card.js";
 import { Section } from "./sections.js";
 import { ask } from "./service.js";
 import { text } from "./texts.js";
@@ -74,13 +73,20 @@ function summary({ name, version, aliases, default: isDefault, metrics, reports,
   ]);
 }
 
+// Cards and their charts are loaded when one is looked at.
+function card(ref) {
+  const place = element("div");
+  import("./card.js").then(({ modelCard }) => place.replaceWith(modelCard(ref)));
+  return place;
+}
+
 function bundle(model) {
   const ref = modelRef(model);
   const details = element("details", [summary(model), element("div", [], { class: "body" })], {
     id: `model-${ref}`,
     class: "section",
   });
-  new Section(details, () => modelCard(ref)).show({});
+  new Section(details, () => card(ref)).show({});
   return details;
 }
 

@@ -126,6 +126,7 @@ const end = ({ start_s, trace }) => start_s + trace.signal_mv.length / trace.rat
 
 // `scale`: { speed in mm/s, gain in mm/mV }. Gives the group, its size in mm, and what a millimetre on it means.
 export function curveSheet({ leads }, scale, room = {}) {
+  if (!leads.length) throw new Error("A reading without leads cannot be drawn");
   const { rows, height } = placed(leads, scale, room);
   const seconds = Math.max(...rows.flatMap(({ row }) => row.map(end)));
   const width = widthOf(seconds, scale);

@@ -1,7 +1,6 @@
 // English. {names} in braces are filled in by the page.
 
 export default {
-  "language.name": "English",
   title: "ECG report classifier",
   use: "Decision support for research; not a certified medical device.",
   "nav.help": "Help",

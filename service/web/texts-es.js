@@ -1,7 +1,6 @@
 // Spanish. The keys are those of texts-en.js; names of findings are by their code.
 
 export default {
-  "language.name": "Español",
   title: "Clasificador de informes de ECG",
   use: "Apoyo a la decisión para investigación; no es un producto sanitario certificado.",
   "nav.help": "Ayuda",

@@ -54,6 +54,7 @@ def _calipers(one: Visit) -> None:
 def _spanish(one: Visit) -> None:
     _normal(one)
     one.page.select_option("#language", "es")
+    one.page.wait_for_selector("html[lang=es]")
 
 
 def _many(one: Visit) -> None:

@@ -95,6 +95,7 @@ def test_many_pages_and_two_side_by_side(visiting: Visiting, scheme: str) -> Non
 def test_help_and_spanish(visiting: Visiting, scheme: str) -> None:
     visit = visiting(color_scheme=scheme)
     visit.page.select_option("#language", "es")
+    visit.page.wait_for_selector("html[lang=es]")
     visit.choose(page_jpeg())
     visit.page.click("[data-tool=calipers]")
     assert visit.violations() == []

@@ -110,6 +110,7 @@ def test_verdict_classes_and_ecg_fit_one_window(visiting: Visiting) -> None:
 def test_spanish_says_the_same(visited: Visit, answer: dict[str, Any]) -> None:
     show(visited, answer, "myocardial_infarction", infarction=0.94)
     visited.page.select_option("#language", "es")
+    visited.page.wait_for_selector("html[lang=es]")
     assert title(visited) == "Posible infarto: que un médico lo mire ahora"
     assert visited.page.evaluate("document.documentElement.lang") == "es"
     assert visited.page.locator("#ecg svg .name").last.text_content() == "Tira de ritmo"
