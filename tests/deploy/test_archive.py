@@ -24,7 +24,18 @@ def image(engine: None) -> Iterator[str]:  # noqa: ARG001 - there has to be one
     name = f"ecg-test-{uuid.uuid4().hex[:8]}/batch:{__version__}"
     base = ("--build-arg", f"BASE_IMAGE={base}") if (base := os.environ.get("BASE_IMAGE")) else ()
     conf = ("--secret", f"id=pip_conf,src={conf}") if (conf := os.environ.get("PIP_CONF")) else ()
-    docker("build", "-f", "docker/batch.Dockerfile", *base, *conf, "-t", name, ".", limit_s=BUILD_LIMIT_S)
+    docker(
+        "build",
+        "-f",
+        "docker/batch.Dockerfile",
+        *base,
+        *conf,
+        "-t",
+        name,
+        ".",
+        limit_s=BUILD_LIMIT_S,
+        DOCKER_BUILDKIT="1",
+    )
     try:
         yield name
     finally:
