@@ -1,6 +1,5 @@
 """Two pods of an Indexed Job, as containers of the image: each page has one row."""
 
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,21 +20,9 @@ PAGES = 40
 @pytest.fixture(scope="module")
 def image(engine: None) -> Iterator[str]:  # noqa: ARG001 - there has to be one
     """The image, built from this checkout under a name that no one else uses."""
-    name = f"ecg-test-{uuid.uuid4().hex[:8]}/batch:{__version__}"
-    base = ("--build-arg", f"BASE_IMAGE={base}") if (base := os.environ.get("BASE_IMAGE")) else ()
-    conf = ("--secret", f"id=pip_conf,src={conf}") if (conf := os.environ.get("PIP_CONF")) else ()
-    docker(
-        "build",
-        "-f",
-        "docker/batch.Dockerfile",
-        *base,
-        *conf,
-        "-t",
-        name,
-        ".",
-        limit_s=BUILD_LIMIT_S,
-        DOCKER_BUILDKIT="1",
-    )
+    prefix = f"ecg-test-{uuid.uuid4().hex[:8]}"
+    name = f"{prefix}/batch:{__version__}"
+    docker("compose", "build", "batch", limit_s=BUILD_LIMIT_S, IMAGE_PREFIX=prefix)
     try:
         yield name
     finally:
