@@ -66,9 +66,9 @@ def test_every_fold_has_its_share_of_findings(run: FindingsRun) -> None:
 
 def test_only_missing_networks_are_trained(run: FindingsRun) -> None:
     write(run, fold_0_seed_0=0.0, member_0=2.0)
-    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    before = {path.name: path.read_bytes() for path in run.folder.glob("*.npz")}
     run.run()
-    after = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    after = {path.name: path.read_bytes() for path in run.folder.glob("*.npz")}
     assert set(after) - set(before) == {"fold_1_seed_0.npz"}
     assert all(after[name] == content for name, content in before.items())
     trained = run.answer(printed(run.signals, PRINTS[0])[:2])
