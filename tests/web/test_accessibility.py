@@ -81,6 +81,7 @@ def test_the_page_for_programs(visiting: Visiting, scheme: str) -> None:
     assert visit.violations() == []
 
 
+@both_schemes
 def test_many_pages_and_two_side_by_side(visiting: Visiting, scheme: str) -> None:
     visit = visiting(color_scheme=scheme)
     visit.choose_many({"a.jpg": page_jpeg(), "b.jpg": page_jpeg("abnormal_heartbeat", 3), "c.heic": heic()})
@@ -92,6 +93,7 @@ def test_many_pages_and_two_side_by_side(visiting: Visiting, scheme: str) -> Non
     assert visit.violations() == []
 
 
+@both_schemes
 def test_help_and_spanish(visiting: Visiting, scheme: str) -> None:
     visit = visiting(color_scheme=scheme)
     visit.page.select_option("#language", "es")
