@@ -12,9 +12,9 @@ from tests.service.serving import file_form
 from tests.web.browser import Visit
 
 UPLOADS: dict[str, tuple[Callable[[], bytes], bool]] = {
-    "unsupported_format": (factories.heic, True),
+    "unsupported_format": (factories.heic, False),
     "undecodable_image": (factories.truncated_png, False),
-    "unsuitable_dimensions": (lambda: factories.resized_png(300, 213), True),
+    "unsuitable_dimensions": (lambda: factories.resized_png(600, 426), True),
     "not_an_ecg_page": (factories.blank_png, True),
     "unreadable_leads": (lambda: factories.page_without_leads_png(*Lead), True),
     "missing_file": (lambda: b"", False),
