@@ -34,7 +34,7 @@ def test_each_file_has_a_row_with_its_answer_or_its_error(filled: Visit) -> None
     assert "4 pages: 3 answered, 1 without an answer, 0 to come." in filled.page.locator("#many-told").inner_text()
     failed = filled.page.locator(".many tbody tr:has-text('notes.heic')").inner_text()
     assert "No answer" in failed
-    assert "Export the report page" in failed
+    assert "Save the picture as JPEG or PNG" in failed
     assert "/min" in filled.page.locator(".many tbody tr:has-text('page 10.jpg')").inner_text()
 
 
