@@ -14,10 +14,11 @@ REASON_CODES = frozenset(
         "possible_infarction",
         "rate_alone",
         "readers_disagree",
+        "source_not_validated",
         "uncertain",
     }
 )
-"""Every `Reason.code` of a decision; doubts about the page have codes of their own."""
+"""Every reason code about the answer; doubts about the page have codes of their own."""
 
 Probabilities = Mapping[str, float]
 """By class name; sums to 1."""

@@ -1,6 +1,7 @@
 """Clients that generators make of the OpenAPI description: generated, imported, called."""
 
 import importlib
+import re
 import subprocess
 import sys
 from io import BytesIO
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from service.problems import KINDS
+from tests.conftest import REPOSITORY
 from tests.factories import blank_png, page_jpeg
 
 PACKAGE = "ecg_report_classifier_client"
@@ -56,3 +58,14 @@ def test_description_names_every_code_once(client: httpx.Client) -> None:
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
     assert schemas["Problem"]["properties"]["code"]["enum"] == sorted(kind.code for kind in KINDS.values())
     assert {"uncertain", "leads_disagree"} <= set(schemas["Reason"]["properties"]["code"]["enum"])
+
+
+def test_every_reason_is_described_and_has_words(client: httpx.Client) -> None:
+    described = client.get("/openapi.json").json()["components"]["schemas"]["Reason"]["properties"]["code"]["enum"]
+    made = re.compile(r'(?:Doubt|Reason)\(\s*"([a-z_]+)"')
+    folders = ("model_registry", "service", "shared_preproc")
+    sources = [path for folder in folders for path in (REPOSITORY / folder).rglob("*.py")]
+    assert {code for path in sources for code in made.findall(path.read_text())} == set(described)
+    for language in ("en", "es"):
+        texts = (REPOSITORY / "service" / "web" / f"texts-{language}.js").read_text()
+        assert set(re.findall(r'"reason\.([a-z_]+)"', texts)) == set(described)
