@@ -371,10 +371,6 @@ def _bend(rest: Floats, weight: Floats) -> Plane:
     return (up / (down + 0.1 * float(weight.max()))).astype(np.float32)
 
 
-def _wrapped(periods: Floats) -> Floats:
-    return periods - np.round(periods)
-
-
 def _carrier(
     tiles: list[_Tile], axis: int, coarse: tuple[float, float], size: tuple[int, int], *, fine: bool
 ) -> Floats:

@@ -22,6 +22,7 @@ from service.models.onnx import Classifier, Probabilities
 from service.models.site_policy import PolicyInForce, SiteRules
 from service.telemetry.timing import Clock
 from shared_preproc.evidence import Doubt
+from shared_preproc.fingerprint import curve_fingerprint
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.placement import Placement
 from shared_preproc.quality import Quality
@@ -171,7 +172,9 @@ def _source_doubts(page: PreparedPage, manifest: BundleManifest) -> tuple[Doubt,
 def _seen(page: PreparedPage, model: LoadedModel) -> bool | None:
     if page.image is None or model.trained_on is None:
         return None
-    return model.trained_on.find(page.image.sha256, page.fingerprint) is not None
+    # Costs as much as decoding a page: only for bundles that know fingerprints.
+    fingerprint = curve_fingerprint(page.traces) if model.trained_on.fingerprints else None
+    return model.trained_on.find(page.image.sha256, fingerprint) is not None
 
 
 def _with_reference_rate(

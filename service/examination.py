@@ -1,6 +1,7 @@
 """Decode, read and examine one page or recording, and make it a tensor."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +9,7 @@ from service.recordings import recorded_page
 from service.telemetry.timing import Clock
 from shared_preproc.errors import UnsupportedFormatError
 from shared_preproc.evidence import Doubt, examine
-from shared_preproc.fingerprint import curve_fingerprint
+from shared_preproc.leads import Lead
 from shared_preproc.page import Page
 from shared_preproc.picture import ImageFormat, Picture, decode_picture
 from shared_preproc.pipeline import PageReading, read_page
@@ -17,6 +18,7 @@ from shared_preproc.quality import Quality, measure_quality
 from shared_preproc.sheet import place
 from shared_preproc.spec import PreprocSpec
 from shared_preproc.tensor import Tensor
+from shared_preproc.traces import Trace
 from sources.read import read_source
 from sources.source import ImageSource, RecordingSource, SourceKind
 
@@ -94,8 +96,8 @@ def _examined(
 def _picture(data: bytes, source: ImageSource) -> tuple[Picture, PageFormat, str]:
     if isinstance(source.page, bytes):
         picture = decode_picture(source.page)
-        return picture, picture.format, hashlib.sha256(source.page).hexdigest()
-    return Picture(source.page, "PNG"), "pixels", hashlib.sha256(data).hexdigest()
+        return picture, picture.format, _sha256(source.page)
+    return Picture(source.page, "PNG"), "pixels", _sha256(data)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +112,7 @@ class PreparedPage:
     doubts: tuple[Doubt, ...]
     quality: Quality
     tensor: Tensor
-    fingerprint: str | None
-    """Of its curves; None where every lead is flat."""
+    traces: Mapping[Lead, Trace]
     timings_ms: dict[str, float]
     """Of each step, and ``total``."""
 
@@ -125,23 +126,29 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
     clock = Clock()
     with clock.step("decode"):
         source = read_source(data)
-        facts = SourceFacts(source.kind, source.how, hashlib.sha256(data).hexdigest())
     if isinstance(source, RecordingSource):
-        return _prepared_recording(source, facts, spec, clock)
+        return _prepared_recording(data, source, spec, clock)
     page = _examined(data, source, spec, clock)
+    # The picture often is the file, whose bytes are hashed once.
+    is_file = source.page is data or not isinstance(source.page, bytes)
+    facts = SourceFacts(source.kind, source.how, page.image.sha256 if is_file else _sha256(data))
     with clock.step("examine"):
         quality = measure_quality(page.reading, spec)
     with clock.step("preprocess"):
-        tensor, fingerprint = page.reading.tensor(spec), curve_fingerprint(page.reading.traces)
+        tensor = page.reading.tensor(spec)
     return PreparedPage(
-        facts, page.placement, page.image, page.doubts, quality, tensor, fingerprint, clock.timings_ms()
+        facts, page.placement, page.image, page.doubts, quality, tensor, page.reading.traces, clock.timings_ms()
     )
 
 
-def _prepared_recording(source: RecordingSource, facts: SourceFacts, spec: PreprocSpec, clock: Clock) -> PreparedPage:
+def _prepared_recording(data: bytes, source: RecordingSource, spec: PreprocSpec, clock: Clock) -> PreparedPage:
     with clock.step("preprocess"):
         reading = recorded_page(source.recording, spec)
     with clock.step("examine"):
         quality = measure_quality(reading, spec)
-    fingerprint = curve_fingerprint(reading.traces)
-    return PreparedPage(facts, None, None, (), quality, reading.tensor(spec), fingerprint, clock.timings_ms())
+    facts = SourceFacts(source.kind, source.how, _sha256(data))
+    return PreparedPage(facts, None, None, (), quality, reading.tensor(spec), reading.traces, clock.timings_ms())
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -6,7 +6,6 @@ Scaling, calibration and aggregation are inside the graph.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from threading import Timer
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +23,7 @@ from model_registry.manifest import (
 )
 from model_registry.policy import Leading
 from service.errors import BrokenModelError, StartupError
+from service.models.watchdog import Watchdog
 from service.settings import Provider
 from shared_preproc.tensor import Tensor
 
@@ -37,6 +37,7 @@ _ROUNDING = 1e-3
 _RUN_TIMEOUT_S = 20.0
 """A page takes a few hundredths of a second; the slowest explanation on one core, a few seconds."""
 _OPTIONAL = (READER_PROBABILITIES, FINDING_PROBABILITIES)
+_WATCHDOG = Watchdog()  # one thread for all models; a thread for each run would wait for the interpreter
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,22 +181,16 @@ class OnnxClassifier:
         return answer
 
     def _run_in_time(self, binding: ort.IOBinding) -> None:
-        options = ort.RunOptions()
-        timer = Timer(self._run_timeout_s, self._give_up, (options,))
-        timer.daemon = True
-        timer.start()
         try:
-            self._session.run_with_iobinding(binding, options)
+            with _WATCHDOG.limit(self._run_timeout_s, self._give_up) as options:
+                self._session.run_with_iobinding(binding, options)
         except Exception as error:  # of ONNX Runtime, of whatever class
             if self.failure is None:
                 raise
             raise _broken(self._manifest, self.failure) from error
-        finally:
-            timer.cancel()
 
-    def _give_up(self, options: ort.RunOptions) -> None:
+    def _give_up(self) -> None:
         self.failure = f"it did not answer within {self._run_timeout_s:g} s"
-        options.terminate = True
 
 
 def _require_cuda() -> None:
