@@ -83,7 +83,7 @@ class BodyTooLargeError(UploadError):
         super().__init__(
             found=f"a body of more than {max_body_bytes} bytes",
             expected=f"at most {max_body_bytes} bytes",
-            remedy="Send one report page as JPEG or PNG at its native resolution.",
+            remedy="Send one report page, as JPEG or with fewer pixels.",
         )
 
 
@@ -148,7 +148,7 @@ class MissingFileError(UploadError):
     def __init__(self, found: str) -> None:
         super().__init__(
             found=found,
-            expected='a JPEG or PNG as the body, or as the part "file" of a multipart/form-data body',
+            expected='one file as the body, or as the part "file" of a multipart/form-data body',
             remedy="Attach the report page.",
         )
 

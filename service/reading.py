@@ -72,7 +72,7 @@ class Reading:
 
 
 def read_leads(data: bytes, spec: PreprocSpec, *, judging: bool = True) -> Reading:
-    """Decode one JPEG or PNG report page and read every lead off it, as for a model of ``spec``.
+    """Decode one report page and read every lead off it, as for a model of ``spec``.
 
     Unless ``judging``, what has the size of a page is read, whatever it shows.
 

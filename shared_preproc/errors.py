@@ -63,7 +63,7 @@ class UnsuitableDimensionsError(PreprocError):
         height_px: int,
         *,
         expected: str,
-        remedy: str = "Export the whole report page at its native resolution, uncropped and unscaled.",
+        remedy: str = "Send the whole printed form, sharp and about upright, or the cart's own export.",
     ) -> None:
         super().__init__(found=f"{width_px} x {height_px} px", expected=expected, remedy=remedy)
         self.width_px = width_px
@@ -77,7 +77,7 @@ class NotAnEcgPageError(PreprocError):
         super().__init__(
             found=found,
             expected="an ECG report page with its frame, calibration pulses, separators and lead names in their places",
-            remedy="Export the whole report page at its native resolution: upright, not shifted, scaled or cropped.",
+            remedy="Send a picture of the whole report page of this layout, or the cart's own export.",
         )
 
 

@@ -47,16 +47,21 @@ const SEEN = new Map([
   [null, "details.unknown"],
 ]);
 
+// A recording has no picture.
+function pageRead({ kind }, image, ms) {
+  if (!image) return text("details.recording", { kind, ms });
+  return text("details.page.read", { format: image.format, width: image.width_px, height: image.height_px, ms });
+}
+
 function origin(answer) {
-  const { model, image, timings_ms, seen_in_training, request_id } = answer;
-  const { format, width_px: width, height_px: height } = image;
+  const { model, source, image, timings_ms, seen_in_training, request_id } = answer;
   return definitions([
     [text("details.model"), element("a", modelName(model), { href: `#model-${modelRef(model)}` })],
     watch(answer),
     ...(answer.policy === "site" ? [[text("details.thresholds"), text("details.site")]] : []),
     [text("details.training"), text(SEEN.get(seen_in_training))],
-    [text("details.page"), text("details.page.read", { format, width, height, ms: milliseconds(timings_ms.total) })],
-    [text("details.sha"), element("code", image.sha256)],
+    [text("details.page"), pageRead(source, image, milliseconds(timings_ms.total))],
+    [text("details.sha"), element("code", source.sha256)],
     [text("details.answered"), moment(new Date())],
     [text("details.request"), element("code", request_id)],
   ]);

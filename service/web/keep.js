@@ -21,7 +21,7 @@ function found({ findings }) {
 }
 
 async function asText(answer) {
-  const { probabilities, decision, reasons, quality, measurements, model, image, request_id } = answer;
+  const { probabilities, decision, reasons, quality, measurements, model, source, request_id } = answer;
   const mv = number(quality.einthoven_residual_mv, 3);
   return [
     ...inLines(answer),
@@ -36,7 +36,7 @@ async function asText(answer) {
     await watch(answer),
     ...(answer.policy === "site" ? [`${text("details.thresholds")}: ${text("details.site")}`] : []),
     `${text("details.model")}: ${modelName(model)}, SHA-256 ${model.sha256}`,
-    `${text("details.page")}: SHA-256 ${image.sha256}`,
+    `${text("details.page")}: SHA-256 ${source.sha256}`,
     `${text("details.request")}: ${request_id}`,
     text("use"),
   ].join("\n");

@@ -7,7 +7,7 @@ const LATER = ["heart_rate_bpm", "regular", "findings", "model", "page_sha256", 
 
 function record({ name, state, answer, problem }) {
   if (!answer) return { file: name, verdict: state, error: problem?.code, error_found: problem?.found };
-  const { decision, reasons, predicted_class, quality, findings, model, image, request_id } = answer;
+  const { decision, reasons, predicted_class, quality, findings, model, source, request_id } = answer;
   return {
     file: name,
     verdict: levelOf(answer),
@@ -19,7 +19,7 @@ function record({ name, state, answer, problem }) {
     regular: quality.regular,
     findings: findings.filter(({ present }) => present).map(({ code }) => code).join(" "),
     model: `${model.name}/${model.version}`,
-    page_sha256: image.sha256,
+    page_sha256: source.sha256,
     request_id,
   };
 }

@@ -16,8 +16,8 @@ export function paperSheet(reading, answers) {
 }
 
 export function provenance(answers) {
-  const { image } = answers[0];
+  const { source } = answers[0];
   const models = answers.map(({ model }) => modelName(model)).join("; ");
-  const words = { model: models, sha: image.sha256, time: moment(new Date()) };
+  const words = { model: models, sha: source.sha256, time: moment(new Date()) };
   return element("p", text("paper.origin", words), { class: "quiet" });
 }

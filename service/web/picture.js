@@ -1,4 +1,4 @@
-// The uploaded picture, decoded by the browser and and shown from where it is: nothing of it is sent anywhere.
+// The uploaded picture, decoded by the browser and shown from where it is: nothing of it is sent anywhere.
 
 import { element } from "./elements.js";
 

@@ -128,7 +128,10 @@ async function showReading(model, signal) {
   show(PICTURES, { answers: answers() });
   const examine = answers().length ? "" : "false";
   const { ok, content } = await send("reading", file, { model, examine }, { signal });
-  if (!ok) return say(`${byId("status").textContent} ${text("say.no_pictures", { title: content.title })}`);
+  if (!ok) {
+    byId("pictures").hidden = true;
+    return say(`${byId("status").textContent} ${text("say.no_pictures", { title: content.title })}`);
+  }
   const picture = (await decoded(file)) ?? (await grayPicture(content.page));
   if (signal.aborted) return;
   seen = { reading: content, picture };

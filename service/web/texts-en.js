@@ -13,7 +13,7 @@ export default {
   "upload.folder": "Choose a folder",
   "upload.sample": "Try a synthetic page",
   "upload.takes":
-    "Or drop pages or a folder here, or paste one page. JPEG or PNG: the whole EDAN 3 × 4 + 1 page as exported, 2213 × 1572 px.",
+    "Or drop pages or a folder here, or paste one page. EDAN 3 × 4 + 1 pages: exported, scanned, photographed, PDF or DICOM.",
   "upload.no_sample": "The synthetic page did not arrive. Check the connection and try again.",
   "model.label": "Model",
   "model.compare": "Compare with",
@@ -133,6 +133,7 @@ export default {
   "details.unknown": "the model does not say",
   "details.page": "Page",
   "details.page.read": "{format}, {width} × {height} px, read in {ms}",
+  "details.recording": "a recording ({kind}), read in {ms}",
   "details.sha": "SHA-256 of it",
   "details.answered": "Answered",
   "details.request": "Request",
