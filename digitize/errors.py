@@ -2,7 +2,10 @@
 
 from shared_preproc.errors import PreprocError
 
-__all__ = ["UndigitizedPageError"]
+__all__ = ["WHOLE_PAGE", "UndigitizedPageError"]
+
+WHOLE_PAGE = "Send the whole page as an export or PDF, or a flat, sharp picture of it from straight above."
+"""What to do about most of them."""
 
 
 class UndigitizedPageError(PreprocError):

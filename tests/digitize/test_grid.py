@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitize.gridmap import find_grid
+from digitize.grid import find_grid
 from digitize.reading import RATE_HZ
 from trainer.pages.camera import photographed
 from trainer.pages.renderer import DrawnPage, draw_page

@@ -1,0 +1,121 @@
+"""Where the leads of a row start and end: pulses stand beside them, and the layout says how long rows are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitize.arrangement import Arrangement
+from digitize.curves import Curve, follow
+from digitize.errors import WHOLE_PAGE, UndigitizedPageError
+from digitize.flat import PX_PER_MM
+from digitize.layouts import Layout
+from digitize.rows import Pulse, Row, find_pulse
+
+__all__ = ["FollowedRow", "find_timing", "follow_row"]
+
+_MARGIN_MM = 22.0  # beside the rows, where pulses stand
+_LENGTH_MM = 4.0  # by which a row may be shorter or longer than the layout says
+_LEAST_GAP_PX = 5  # wider than a grid line's trace in the ink
+_GAP_REACH_MM = 6.0  # from a pulse
+_GAP_PX = 20  # a wider one ends a row
+
+
+@dataclass(frozen=True, eq=False)
+class FollowedRow:
+    """A row, its curve and pulse, and the columns where its leads start and end; NaN where a pulse hides that."""
+
+    row: Row
+    curve: Curve
+    pulse: Pulse | None
+    start: float
+    end: float
+
+
+def follow_row(ink: NDArray[np.uint8], row: Row, arrangement: Arrangement, longest_px: float) -> FollowedRow:
+    """Follow the curve of a row, ``longest_px`` long at most, and set its leads apart from its pulse."""
+    margin = _MARGIN_MM * PX_PER_MM
+    left = max(0, int(arrangement.first_x - margin))
+    right = min(ink.shape[1], int(arrangement.first_x + longest_px + margin))
+    reach = min(1.4 * arrangement.row_px, 40 * PX_PER_MM)
+    curve = follow(ink, left, right, row.baseline, (reach, reach))
+    start, end = _extent(curve)
+    pulse = find_pulse(ink, row.baseline, left, int(arrangement.first_x + 9 * PX_PER_MM))
+    if pulse is not None:
+        return FollowedRow(row, curve, pulse, _after_gap(curve, pulse.right), end)
+    known = np.flatnonzero(np.isfinite(curve.middle))
+    last = left + int(known[-1]) if len(known) else right
+    pulse = find_pulse(ink, row.baseline, int(last - margin), min(right, last + 8))
+    if pulse is not None:
+        end = _before_gap(curve, pulse.left)
+    return FollowedRow(row, curve, pulse, start, end)
+
+
+def _extent(curve: Curve) -> tuple[float, float]:
+    """First and last column of the longest stretch without a wide gap."""
+    known = np.flatnonzero(np.isfinite(curve.middle))
+    if not len(known):
+        return np.nan, np.nan
+    parts = np.split(known, np.flatnonzero(np.diff(known) > _GAP_PX) + 1)
+    longest = max(parts, key=len)
+    return curve.left + longest[0] + curve.pen_px / 2, curve.left + longest[-1] - curve.pen_px / 2
+
+
+def _after_gap(curve: Curve, stroke: float) -> float:
+    """Where the lead starts after a pulse: behind a gap; NaN where the pulse runs into the lead."""
+    first = int(stroke) - curve.left + 3
+    gap = _gap(curve.inked[first : first + int(_GAP_REACH_MM * PX_PER_MM)])
+    return np.nan if gap is None else curve.left + first + gap[1] + curve.pen_px / 2
+
+
+def _before_gap(curve: Curve, stroke: float) -> float:
+    """Where the lead ends before a pulse: ahead of a gap; NaN where it runs into the pulse."""
+    last = int(stroke) - curve.left - 3
+    gap = _gap(curve.inked[max(0, last - int(_GAP_REACH_MM * PX_PER_MM)) : last][::-1])
+    return np.nan if gap is None else curve.left + last - 1 - gap[1] - curve.pen_px / 2
+
+
+def _gap(inked: NDArray[np.bool_]) -> tuple[int, int] | None:
+    """First stretch without ink that is wider than a grid line and ends: its start and end."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], inked, [False]]).astype(np.int8)))
+    for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=False):
+        if end - start >= _LEAST_GAP_PX and end < len(inked):
+            return start, end
+    return None
+
+
+def find_timing(followed: list[FollowedRow], layout: Layout, px_per_s: float) -> tuple[float, float]:
+    """Column of t = 0 and seconds in a column: rows must be as long as the layout says.
+
+    Raises:
+        UndigitizedPageError: they are not.
+    """
+    start, end = (_median([getattr(each, side) for each in followed]) for side in ("start", "end"))
+    known = end - start if np.isfinite(end - start) else np.inf
+    column_s = min(layout.columns_s, key=lambda each: abs(known - each * layout.columns * px_per_s))
+    length_px = column_s * layout.columns * px_per_s
+    if np.isnan(start) and np.isfinite(end):
+        # A pulse runs into the lead: its end tells when it started, if the pulse is no farther away.
+        strokes = [each.pulse.right for each in followed if each.pulse]
+        for each_s in layout.columns_s:
+            candidate = end - each_s * layout.columns * px_per_s
+            if abs(candidate - _median(strokes)) < _LENGTH_MM * PX_PER_MM:
+                return candidate, each_s
+    if np.isnan(end) and np.isfinite(start):
+        strokes = [each.pulse.left for each in followed if each.pulse]
+        for each_s in layout.columns_s:
+            if abs(start + each_s * layout.columns * px_per_s - _median(strokes)) < _LENGTH_MM * PX_PER_MM:
+                return start, each_s
+    if not abs(known - length_px) <= _LENGTH_MM * PX_PER_MM:
+        raise UndigitizedPageError(
+            "timing",
+            found=f"rows of {known / PX_PER_MM:.0f} mm",
+            expected=f"{length_px / PX_PER_MM:.0f} mm, as the layout and the speed say",
+            remedy="Send the whole page, not cropped at the sides. " + WHOLE_PAGE,
+        )
+    return start, column_s
+
+
+def _median(values: list[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.median(known)) if 2 * len(known) >= len(values) > 0 else np.nan

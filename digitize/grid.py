@@ -1,0 +1,192 @@
+"""Finds the printed grid of a picture.
+
+The spectrum gives the pitch. The grid's phase, demodulated and fitted by a polynomial, gives the map; what remains
+after the fit is the residual.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitize.gridmap import HEAVY_MM, Floats, GridMap, Phase, Plane
+from digitize.spectrum import Tile, comb, cut_tiles, find_pitches
+
+__all__ = ["find_grid"]
+
+_PAPER_PX = 48  # reach over which the paper's own gray is sought
+_LEAST_PX, _MOST_PX = 10.0, 100.0  # of 5 mm
+_NARROWEST_MM, _WIDEST_MM = 120.0, 450.0  # longer side of a picture; the narrowest where 1 mm and 5 mm look alike
+_FINEST_PX = 2.3  # period that is followed
+_FEWEST = 30  # places where the grid must be seen
+_TRUSTED = 0.25  # periods from the fit beyond which a place is not trusted
+_LEAST_SCORE = 0.32
+_LEAST_FINE = 0.5
+_REACH = 2.0  # periods of 5 mm over which the phase is averaged
+_BETTER = 0.6
+_AFFINE, _RIDGE = 3, 0.002  # terms that are free; how much the others must explain
+_START = 0.15  # of half the picture, around its middle: where the phase is followed from
+_DRIFT = 0.004  # 1 mm lines whose pitch differs more from the 5 mm lines' do not belong to them
+_WORSE = 0.004  # periods
+_LEAST_LINE_PX = 3.7  # 1 mm lines nearer than this are taken for 5 mm lines
+
+
+def find_grid(gray: NDArray[np.uint8]) -> GridMap | None:
+    """Find the grid of a picture; ``None`` where there is none that repeats across the page.
+
+    Args:
+        gray: uint8 (height, width), dark lines on light paper.
+    """
+    height, width = gray.shape
+    dark = _darkness(gray, _PAPER_PX)
+    dark = np.minimum(dark, max(8.0, float(np.percentile(dark[::4, ::4], 92))))
+    tiles = cut_tiles(dark)
+    if not tiles:
+        return None
+    levels = np.mean([tile.levels for tile in tiles], axis=0)
+    longest_px = max(height, width)
+    least_px, most_px = HEAVY_MM * longest_px / _WIDEST_MM, HEAVY_MM * longest_px / _NARROWEST_MM
+    found, fine = find_pitches(levels, (max(_LEAST_PX, least_px), _MOST_PX), _LEAST_SCORE), False
+    if found is None:
+        bounds = max(HEAVY_MM * _LEAST_LINE_PX, least_px), min(_MOST_PX, most_px)
+        found, fine = find_pitches(levels, bounds, _LEAST_FINE, fine=True), True
+    if found is None:
+        return None
+    first, second = (_follow(dark, tiles, axis, coarse, fine=fine) for axis, coarse in enumerate(found))
+    if first is None or second is None:
+        return None
+    (across, residual_x, cover_x), (down, residual_y, cover_y) = first, second
+    pitch = 1 / float(np.hypot(*across.slope)), 1 / float(np.hypot(*down.slope))
+    residual_mm = HEAVY_MM * max(residual_x, residual_y)
+    tilt_deg = float(np.degrees(np.arctan2(-down.slope[0], down.slope[1])))
+    return GridMap(pitch, residual_mm, tilt_deg, min(cover_x, cover_y), (width, height), across, down)
+
+
+def _darkness(gray: NDArray[np.uint8], reach_px: int) -> Plane:
+    """How much darker than the paper around it each pixel is: float32, 0 to 255."""
+    factor = max(1, reach_px // 8)
+    small = cv2.resize(gray, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    size = max(3, reach_px // factor) | 1
+    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
+    paper = cv2.blur(paper, (size, size), borderType=cv2.BORDER_REPLICATE)
+    large = cv2.resize(paper, (gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return cv2.subtract(large, gray).astype(np.float32)
+
+
+def _follow(
+    dark: Plane, tiles: list[Tile], axis: int, coarse: tuple[float, float], *, fine: bool
+) -> tuple[Phase, float, float] | None:
+    """Fit the grid's phase along one axis: the phase, its residual in periods, the share of the picture with grid."""
+    height, width = dark.shape
+    start = np.zeros(10)
+    start[:6] = _carrier(tiles, axis, coarse, (width, height), fine=fine)
+    phase = Phase(start, (width, height), None)
+    if fine:
+        first = _refine(dark, phase, coarse[0], 5, grow=True)
+        return first and (_refine(dark, first[0], coarse[0], 5) or first)
+    heavy = _refine(dark, phase, coarse[0], 1, grow=True)
+    heavy = heavy and _refine(dark, heavy[0], coarse[0], 1, grow=True)
+    if heavy is None:
+        return None
+    light = _refine(dark, heavy[0], coarse[0], 5)
+    light = light and _refine(dark, light[0], coarse[0], 5)
+    if light is not None:
+        change = np.hypot(*light[0].slope) / np.hypot(*heavy[0].slope) - 1
+        if (abs(change) < _DRIFT and light[1] < heavy[1] + _WORSE) or light[1] < _BETTER * heavy[1]:
+            return light
+    return heavy
+
+
+def _refine(
+    dark: Plane, phase: Phase, pitch_px: float, harmonic: int, *, grow: bool = False
+) -> tuple[Phase, float, float] | None:
+    """Fit the phase anew to one harmonic of the grid, from an approximation that is right within half its period."""
+    height, width = dark.shape
+    period_px = pitch_px / harmonic
+    factor = max(1, int(period_px // (12 if harmonic == 1 else 2.6)))
+    if period_px / factor < _FINEST_PX:
+        return None
+    small = cv2.resize(dark, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
+    carrier = phase.raster(small.shape)
+    angle = (carrier - np.floor(carrier)) * np.float32(2 * np.pi) * harmonic
+    real, imaginary = cv2.polarToCart(small, angle)
+    nodes = max(4, round(width / pitch_px)), max(4, round(height / pitch_px))
+    level, real, imaginary = (
+        cv2.GaussianBlur(
+            cv2.resize(plane, nodes, interpolation=cv2.INTER_AREA), (0, 0), _REACH, borderType=cv2.BORDER_REFLECT
+        )
+        for plane in (small, real, imaginary)
+    )
+    weight = np.hypot(real, imaginary) / (level + 2.0)
+    good = weight > 0.35 * np.percentile(weight, 85)
+    if good.sum() < _FEWEST:
+        return None
+    x_px, y_px = np.meshgrid(
+        (np.arange(nodes[0]) + 0.5) * width / nodes[0] - 0.5, (np.arange(nodes[1]) + 0.5) * height / nodes[1] - 0.5
+    )
+    total = phase.at(x_px, y_px) + np.arctan2(-imaginary, real) / (2 * np.pi * harmonic)
+    terms = phase.terms(x_px, y_px)
+    coefficients = phase.coefficients.copy()
+    centre = np.hypot(x_px - width / 2, y_px - height / 2) / (max(width, height) / 2)
+
+    def rest() -> Floats:
+        off = (total - terms @ coefficients) * harmonic
+        return (off - np.round(off)) / harmonic if grow else off / harmonic
+
+    if grow:
+        near = good & (centre < _START)
+        turn = np.sum(weight[near] * np.exp(2j * np.pi * harmonic * (total - terms @ coefficients)[near]))
+        coefficients[0] += np.angle(turn) / (2 * np.pi * harmonic)
+    for reach_share, count in ((0.35, 3), (0.6, 6), (0.9, 6), (1.5, 10), (1.5, 10), (1.5, 10)):
+        inside = good & (centre < (reach_share if grow else 2.0))
+        if inside.sum() < 3 * count:
+            continue
+        off = rest()[inside]
+        pull = weight[inside] / (1 + (off / 0.04) ** 2)
+        a = terms[inside][:, :count]
+        ridge = np.where(np.arange(count) < _AFFINE, 0.0, _RIDGE * pull.sum())
+        pulled = a.T * pull
+        coefficients[:count] += np.linalg.solve(
+            pulled @ a + np.diag(ridge + 1e-9), pulled @ off - ridge * coefficients[:count]
+        )
+    off = rest()
+    residual = float(np.sqrt(np.average(np.minimum(off[good] ** 2, 0.04), weights=weight[good])))
+    bend = _bend(off, weight * good * (np.abs(off) < _TRUSTED))
+    return Phase(coefficients, phase.size_px, bend), residual, float(good.mean())
+
+
+def _bend(rest: Floats, weight: Floats) -> Plane:
+    """What is left of the phase, smoothed over 15 mm; nothing where the grid was lost."""
+    up, down = (cv2.GaussianBlur(part.astype(np.float32), (0, 0), 1.5) for part in (rest * weight, weight))
+    return (up / (down + 0.1 * float(weight.max()))).astype(np.float32)
+
+
+def _carrier(tiles: list[Tile], axis: int, coarse: tuple[float, float], size: tuple[int, int], *, fine: bool) -> Floats:
+    """Quadratic phase whose slope agrees with the pitch and tilt of each tile."""
+    pitch_px, tilt = coarse
+    pitches = pitch_px * np.exp(np.arange(-0.2, 0.201, 0.004))
+    tilts = tilt + np.radians(np.arange(-6, 6.1, 0.5))
+    rows, wanted, weights = [], [], []
+    width, height = size
+    half = max(width, height) / 2
+    for tile in tiles:
+        _, series = comb(tile.levels, axis, (pitches, tilts), 10.0, fine=fine)
+        best = np.unravel_index(int(series.argmax()), series.shape)
+        f, angle = half / pitches[best[0]], tilts[best[1]]
+        slope = (f * np.cos(angle), f * np.sin(angle)) if axis == 0 else (-f * np.sin(angle), f * np.cos(angle))
+        x, y = (tile.x_px - width / 2) / half, (tile.y_px - height / 2) / half
+        # Slopes of 1, x, y, x2, xy, y2 across and down.
+        rows += [(1.0, 0.0, 2 * x, y, 0.0), (0.0, 1.0, 0.0, x, 2 * y)]
+        wanted += list(slope)
+        weights += [max(0.0, float(series[best]))] * 2
+    a, b, w = np.array(rows), np.array(wanted), np.array(weights)
+    f = half / pitch_px
+    start = (f * np.cos(tilt), f * np.sin(tilt)) if axis == 0 else (-f * np.sin(tilt), f * np.cos(tilt))
+    slopes = np.array([*start, 0.0, 0.0, 0.0])
+    ridge = np.diag([1e-6, 1e-6, 0.02, 0.02, 0.02]) * w.sum()
+    for _ in range(6):
+        off = b - a @ slopes
+        pull = w / (1 + (off / (0.03 * f)) ** 2)
+        slopes = slopes + np.linalg.solve(
+            a.T @ (a * pull[:, np.newaxis]) + ridge * 0.05, a.T @ (off * pull) - 0.05 * ridge @ slopes * [0, 0, 1, 1, 1]
+        )
+    return np.array([0.0, *slopes])

@@ -1,0 +1,101 @@
+"""Speed and gain of a page: what is printed, what the calibration pulses say, and whether that is proof."""
+
+import numpy as np
+
+from digitize.digitized import Source
+from digitize.errors import UndigitizedPageError
+from digitize.flat import PX_PER_MM
+from digitize.names import Token
+from digitize.rows import Pulse
+
+__all__ = ["printed_value", "prove_gain", "prove_speed"]
+
+_SURE = 0.6  # score from which a speed or gain counts as read
+_PROVEN = 0.75  # and from which it needs no pulse
+_DOUBTFUL = 0.5  # from which another reading speaks against it
+_LINE_MM = 2.5  # down, between texts of one line
+_WIDTH_AGREES = 0.12
+_PULSE_AGREES = 0.06
+
+
+def printed_value(tokens: list[Token], unit: str) -> tuple[float | None, bool]:
+    """The number that stands before a unit, ``None`` where none was read; whether it proves the scale alone.
+
+    Alone it does where speed and gain stand beside each other, both read surely, and nothing reads otherwise.
+
+    Raises:
+        UndigitizedPageError: two were read that differ.
+    """
+    read = [token for token in tokens if token.text.endswith(unit)]
+    sure = {token.text for token in read if token.score >= _SURE}
+    if len(sure) > 1:
+        kind = "speed" if unit == "mm/s" else "gain"
+        raise UndigitizedPageError(
+            kind,
+            found=f"{' and '.join(sorted(sure))} on one page",
+            expected=f"one {kind} for all leads",
+            remedy="Print the page again with one speed and one gain.",
+        )
+    if not sure:
+        return None, False
+    text = sure.pop()
+    best = max((token for token in read if token.text == text), key=lambda token: token.score)
+    beside = any(
+        token.text.split("mm")[1] != best.text.split("mm")[1]
+        and token.text[0].isdigit()
+        and token.score >= _PROVEN
+        and abs(token.y - best.y) < _LINE_MM * PX_PER_MM
+        for token in tokens
+        if "mm/" in token.text
+    )
+    alone = best.score >= _PROVEN and beside and all(token.text == text for token in read if token.score >= _DOUBTFUL)
+    return float(text.removesuffix(unit)), alone
+
+
+def prove_speed(printed: float | None, pulses: list[Pulse], *, proven: bool) -> tuple[float, Source]:
+    """Paper speed in mm/s and what proves it.
+
+    Raises:
+        UndigitizedPageError: nothing proves it, or print and pulse contradict.
+    """
+    width = float(np.median([pulse.width_mm for pulse in pulses])) if pulses else np.nan
+    by_pulse = next((speed for speed in (25.0, 50.0) if abs(width / (0.2 * speed) - 1) < _WIDTH_AGREES), None)
+    if printed is not None and printed == by_pulse:
+        return printed, "printed and pulse"
+    if printed is not None and proven and not pulses:
+        return printed, "printed"
+    if by_pulse is None or printed is not None:
+        what = "no printed speed" if printed is None else f"{printed:g} mm/s, not surely read,"
+        raise UndigitizedPageError(
+            "speed",
+            found=f"{what} and no calibration pulse of 0.2 s that agrees",
+            expected="25 mm/s or 50 mm/s, printed or proven by a calibration pulse",
+            remedy="Send the whole page with its footer, where the paper's speed is printed.",
+        )
+    return by_pulse, "pulse"
+
+
+def prove_gain(printed: float | None, pulses: list[Pulse], *, proven: bool) -> tuple[float, Source, float | None]:
+    """Gain in mm/mV, what proves it, and the pulses' height in mm, ``None`` without pulses.
+
+    Raises:
+        UndigitizedPageError: nothing proves it, or print and pulse contradict.
+    """
+    height = float(np.median([pulse.height_mm for pulse in pulses])) if pulses else None
+    by_pulse = None
+    if height is not None:
+        by_pulse = next((gain for gain in (5.0, 10.0, 20.0) if abs(height / gain - 1) < _PULSE_AGREES), None)
+    if printed is not None and printed == by_pulse:
+        return printed, "printed and pulse", height
+    if printed is not None and proven and height is None:
+        return printed, "printed", None
+    if by_pulse is None or printed is not None:
+        what = "no printed gain" if printed is None else f"{printed:g} mm/mV printed"
+        pulse = "no calibration pulse" if height is None else f"a calibration pulse of {height:.1f} mm"
+        raise UndigitizedPageError(
+            "gain",
+            found=f"{what} and {pulse}",
+            expected="a printed gain, a calibration pulse of 1 mV of 5, 10 or 20 mm, or both that agree",
+            remedy="Send the whole page with its calibration pulses, and its footer, where the gain is printed.",
+        )
+    return by_pulse, "pulse", height
