@@ -1,11 +1,11 @@
-// One model's answer: what to do, how probable each class is, findings and measurements. The rest is under Details.
+// One model's answer: what to do, how probable each class is, findings and the heart rate. The rest is under Details.
 
 import { details } from "./details.js";
 import { definitions, drawn, element, icon } from "./elements.js";
 import { findingsAtAGlance, meaning } from "./findings.js";
 import { text } from "./texts.js";
 import { doubts, isWeak, levelOf, mostProbable, verdict } from "./verdict.js";
-import { className, heartRate, modelName, number, probability } from "./words.js";
+import { className, heartRate, modelName, probability } from "./words.js";
 
 const line = (words, attributes) => element("p", words, attributes);
 
@@ -47,15 +47,7 @@ function bars({ probabilities, predicted_class, model }) {
   return element("dl", entries, { class: "bars" });
 }
 
-const valueOf = ({ value, unit }) =>
-  [typeof value === "number" ? number(value, Number.isInteger(value) ? 0 : 2) : value, unit].filter(Boolean).join(" ");
-
-// `measurements` ([{ name, value, unit }]) are shown where the service has them.
-export const measured = ({ quality, measurements }) =>
-  definitions([
-    [text("measured.rate"), heartRate(quality)],
-    ...(measurements ?? []).map((one) => [one.name, valueOf(one)]),
-  ]);
+const measured = ({ quality }) => definitions([[text("measured.rate"), heartRate(quality)]]);
 
 const part = (title, content) => (content ? [element("section", [element("h4", title), content])] : []);
 

@@ -21,14 +21,13 @@ function found({ findings }) {
 }
 
 async function asText(answer) {
-  const { probabilities, decision, reasons, quality, measurements, model, source, request_id } = answer;
+  const { probabilities, decision, reasons, quality, model, source, request_id } = answer;
   const mv = number(quality.einthoven_residual_mv, 3);
   return [
     ...inLines(answer),
     ...Object.entries(probabilities).map(([name, value]) => `${className(name)}: ${probability(value)}`),
     ...found(answer),
     `${text("measured.rate")}: ${heartRate(quality)}`,
-    ...(measurements ?? []).map(({ name, value, unit }) => `${name}: ${value} ${unit ?? ""}`.trim()),
     `${text("details.decision")}: ${text(`decision.${decision}`)}`,
     ...reasons.map(({ message }) => `- ${message}`),
     ...(readersInWords(answer) ?? []).map(([name, words]) => `${name}: ${words}`),

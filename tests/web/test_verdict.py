@@ -88,14 +88,6 @@ def test_details_hold_hashes_and_the_services_words(visited: Visit, answer: dict
     assert "the service's words for uncertain" in shown
 
 
-def test_measurements_are_shown_where_they_are(visited: Visit, answer: dict[str, Any]) -> None:
-    measurements = [{"name": "QRS", "value": 92, "unit": "ms"}, {"name": "QTc", "value": 431.5, "unit": "ms"}]
-    show(visited, answer | {"measurements": measurements}, "normal")
-    shown = visited.page.locator("#answer section:has(h4:text-is('Measured on the page'))").inner_text()
-    assert "QRS\n92 ms" in shown.replace("\t", "\n")
-    assert "431.50 ms" in shown
-
-
 def test_verdict_classes_and_ecg_fit_one_window(visiting: Visiting) -> None:
     visit = visiting(viewport={"width": 1280, "height": 800})
     visit.choose(page_jpeg())
