@@ -20,7 +20,8 @@ NEEDS = "NEEDS A CHROMIUM: apt-get install chromium (or put chromium, chromium-b
 Visiting = Callable[..., Visit]
 
 
-@pytest.fixture(scope="session")
+# While Playwright runs, its event loop is the thread's, and no other test could start one: so for no longer than a file.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         if os.environ.get("CI"):
