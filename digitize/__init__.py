@@ -3,6 +3,6 @@
 from digitize.digitized import Digitized
 from digitize.errors import UndigitizedPageError
 from digitize.reading import digitize
-from digitize.writers import to_csv, to_json, to_wfdb
+from digitize.writers import to_csv, to_wfdb
 
-__all__ = ["Digitized", "UndigitizedPageError", "digitize", "to_csv", "to_json", "to_wfdb"]
+__all__ = ["Digitized", "UndigitizedPageError", "digitize", "to_csv", "to_wfdb"]

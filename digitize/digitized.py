@@ -6,7 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_preproc.recording import Recording
+from shared_preproc.leads import Lead
+from shared_preproc.recording import RECORDED_LEADS, Recording
 
 __all__ = ["Checks", "Digitized", "LeadFacts", "Scale", "Source", "Strip"]
 
@@ -112,6 +113,18 @@ class Digitized:
     doubts: tuple[str, ...]
 
     @property
+    def summary(self) -> str:
+        """Two or more sentences for people: what was read, how its scale is known, and what is doubtful."""
+        scale = self.scale
+        speed = f"{scale.speed_mm_s:g} mm/s ({scale.speed_source})"
+        gain = f"{scale.gain_mm_mv:g} mm/mV ({scale.gain_source})"
+        return " ".join([f"Another cart's page: layout {self.layout}, {speed}, {gain}.", *self.doubts])
+
+    @property
     def recording(self) -> Recording:
-        """The leads as a model takes them."""
-        return Recording(self.signal_mv.astype(np.float64), self.rate_hz)
+        """The leads as a model takes them; a strip goes on with its lead where the lead itself is not printed."""
+        signal_mv = self.signal_mv.astype(np.float64)
+        for strip in self.strips:
+            lead_mv = signal_mv[RECORDED_LEADS.index(Lead(strip.name))]
+            np.copyto(lead_mv, strip.signal_mv, where=np.isnan(lead_mv))
+        return Recording(signal_mv, self.rate_hz)

@@ -2,10 +2,13 @@
 
 from shared_preproc.errors import PreprocError
 
-__all__ = ["WHOLE_PAGE", "UndigitizedPageError"]
+__all__ = ["NO_PAGE", "WHOLE_PAGE", "UndigitizedPageError"]
 
 WHOLE_PAGE = "Send the whole page as an export or PDF, or a flat, sharp picture of it from straight above."
 """What to do about most of them."""
+
+NO_PAGE = frozenset({"grid", "names"})
+"""What is missing from a picture that may be no ECG page at all."""
 
 
 class UndigitizedPageError(PreprocError):

@@ -1,6 +1,6 @@
 """A gray picture of an ECG page to a digitized recording, or the reason why not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = ["RATE_HZ", "digitize"]
 
 RATE_HZ = 500.0
 _MOST_PX = 5000  # of a side that is worked on
+_LEAST_PX = 100  # of a side on which three rows of leads could be told apart
 _RESIDUAL_MM = 0.45
 _LEAST_NAMES = 6
 _READ_WITH_GAPS, _ROWS_UNREAD = 8, 3  # names that must be read where a row has none; rows that may have none
@@ -46,8 +47,9 @@ def digitize(gray: NDArray[np.uint8]) -> Digitized:
     Raises:
         UndigitizedPageError: scale, names, layout, timing or curves are not proven.
     """
-    gray = _sized(gray)
-    grid = find_grid(gray)
+    scale = min(1.0, _MOST_PX / max(gray.shape))
+    gray = _resized(gray, scale)
+    grid = find_grid(gray) if min(gray.shape) >= _LEAST_PX else None
     if grid is None or grid.residual_mm > _RESIDUAL_MM:
         found = "no grid" if grid is None else f"a grid whose lines lie {grid.residual_mm:.2f} mm off"
         raise UndigitizedPageError(
@@ -58,14 +60,18 @@ def digitize(gray: NDArray[np.uint8]) -> Digitized:
     arrangement = _arrangement(tokens)
     ink = erase_tokens(np.rint(page.ink * 255).astype(np.uint8), tokens)
     ink = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((_LINE_PX, 1), np.uint8)), np.uint8)
-    return _read(page, ink, arrangement, tokens)
+    return _in_pixels_of_the_picture(_read(page, ink, arrangement, tokens), scale)
 
 
-def _sized(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    factor = _MOST_PX / max(gray.shape)
-    if factor >= 1:
+def _resized(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    if scale == 1:
         return np.ascontiguousarray(gray)
-    return np.asarray(cv2.resize(gray, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _in_pixels_of_the_picture(page: Digitized, scale: float) -> Digitized:
+    strips = tuple(replace(strip, page_x=strip.page_x / scale, page_y=strip.page_y / scale) for strip in page.strips)
+    return replace(page, page_x=page.page_x / scale, page_y=page.page_y / scale, strips=strips)
 
 
 def _arrangement(tokens: list[Token]) -> Arrangement:

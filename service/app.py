@@ -31,7 +31,7 @@ from service.models.onnx import Classifier, onnx_opener
 from service.models.pool import Budget, ModelPool
 from service.models.site_policy import read_site_rules
 from service.problems import handle_errors, problem_responses
-from service.routes import classify, health, models, open_inference, reading, web
+from service.routes import classify, digitize, health, models, open_inference, reading, web
 from service.routes.common import ACCESS_REFUSALS, PROTECTED
 from service.server import MetricsPort
 from service.settings import Settings
@@ -78,7 +78,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     )
     app.add_middleware(TrustedHosts, names=trusted_hosts(settings, settings.host))
     handle_errors(app)
-    for routes in (classify, reading, health, models, open_inference, web):
+    for routes in (classify, digitize, reading, health, models, open_inference, web):
         app.include_router(routes.router)
     app.include_router(open_inference.open_router)
     app.include_router(open_inference.infer_router)

@@ -103,11 +103,11 @@ class ClassificationResult:
     """What it was decided by; None where there are no thresholds."""
     quality: Quality
     seen_in_training: bool | None
-    """None for a recording, and where the bundle does not say what it was trained on."""
+    """None for a recording or another cart's page, and where the bundle does not say what it was trained on."""
     manifest: BundleManifest
     source: SourceFacts
     placement: Placement | None
-    """How the page was brought to the printed form; None for a recording."""
+    """How the page was brought to the printed form; None for a recording and for another cart's page."""
     image: ImageFacts | None
     """None for a recording."""
     timings_ms: Timings
@@ -161,8 +161,12 @@ def classify(
 
 
 def _source_doubts(page: PreparedPage, manifest: BundleManifest) -> tuple[Doubt, ...]:
-    """Doubt recordings of a kind for which the bundle has no figures of other hospitals."""
-    if page.image is not None or page.source.kind in manifest.validated_sources:
+    """Doubt what was not printed by our cart, unless the bundle has figures of other hospitals for its kind."""
+    if page.placement is not None:
+        return ()
+    if page.image is not None:
+        return (Doubt("source_not_validated", "The model was not validated on pages of other carts."),)
+    if page.source.kind in manifest.validated_sources:
         return ()
     return (
         Doubt("source_not_validated", f"The model was not validated on recordings of the kind {page.source.kind}."),
@@ -170,7 +174,7 @@ def _source_doubts(page: PreparedPage, manifest: BundleManifest) -> tuple[Doubt,
 
 
 def _seen(page: PreparedPage, model: LoadedModel) -> bool | None:
-    if page.image is None or model.trained_on is None:
+    if page.image is None or page.placement is None or model.trained_on is None:
         return None
     # Costs as much as decoding a page: only for bundles that know fingerprints.
     fingerprint = curve_fingerprint(page.traces) if model.trained_on.fingerprints else None

@@ -2,12 +2,19 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from digitize import Digitized, UndigitizedPageError, digitize
+from digitize.errors import NO_PAGE
 from service.recordings import recorded_page
 from service.telemetry.timing import Clock
-from shared_preproc.errors import UnsupportedFormatError
+from shared_preproc.errors import (
+    NotAnEcgPageError,
+    PreprocError,
+    UnsuitableDimensionsError,
+    UnsupportedFormatError,
+)
 from shared_preproc.evidence import Doubt, examine
 from shared_preproc.leads import Lead
 from shared_preproc.page import Page
@@ -15,14 +22,25 @@ from shared_preproc.picture import ImageFormat, Picture, decode_picture
 from shared_preproc.pipeline import PageReading, read_page
 from shared_preproc.placement import Placement
 from shared_preproc.quality import Quality, measure_quality
+from shared_preproc.recording import Recording
 from shared_preproc.sheet import place
-from shared_preproc.spec import PreprocSpec
+from shared_preproc.spec import PreprocSpec, TraceTensor
 from shared_preproc.tensor import Tensor
 from shared_preproc.traces import Trace
 from sources.read import read_source
-from sources.source import ImageSource, RecordingSource, SourceKind
+from sources.source import ImageSource, RecordingSource, Source, SourceKind
 
-__all__ = ["ExaminedPage", "ImageFacts", "PageFormat", "PreparedPage", "SourceFacts", "examined_page", "prepare"]
+__all__ = [
+    "ExaminedPage",
+    "ImageFacts",
+    "PageFormat",
+    "PreparedPage",
+    "SourceFacts",
+    "decode_source",
+    "examined_page",
+    "prepare",
+    "source_facts",
+]
 
 PageFormat = ImageFormat | Literal["pixels"]
 """`pixels`: the picture was not encoded as one, as in a rendered PDF."""
@@ -67,20 +85,38 @@ def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool
     """
     with clock.step("decode"):
         source = read_source(data)
-    if isinstance(source, RecordingSource):
-        raise UnsupportedFormatError(
-            found="a recording, which has no page",
-            expected="the picture of a report page",
-            remedy="Send the page, or send the recording to POST /classify.",
-        )
-    return _examined(data, source, spec, clock, judging=judging)
+        if isinstance(source, RecordingSource):
+            raise UnsupportedFormatError(
+                found="a recording, which has no page",
+                expected="the picture of a report page",
+                remedy="Send the page, or send the recording to POST /classify.",
+            )
+        picture, image = decode_source(data, source)
+    return _examined(picture, image, spec, clock, judging=judging)
+
+
+def decode_source(data: bytes, source: ImageSource) -> tuple[Picture, ImageFacts]:
+    """Decode the picture in ``source``, which was read from ``data``.
+
+    Raises:
+        PreprocError: it cannot be decoded.
+    """
+    if isinstance(source.page, bytes):
+        picture = decode_picture(source.page)
+        return picture, ImageFacts(_sha256(source.page), picture.format, picture.width_px, picture.height_px)
+    picture = Picture(source.page, "PNG")
+    return picture, ImageFacts(_sha256(data), "pixels", picture.width_px, picture.height_px)
+
+
+def source_facts(data: bytes, source: Source, image: ImageFacts | None = None) -> SourceFacts:
+    """Say what was sent; ``image`` saves hashing a file that is itself the picture."""
+    is_picture = image is not None and isinstance(source, ImageSource) and source.page is data
+    return SourceFacts(source.kind, source.how, image.sha256 if image and is_picture else _sha256(data))
 
 
 def _examined(
-    data: bytes, source: ImageSource, spec: PreprocSpec, clock: Clock, *, judging: bool = True
+    picture: Picture, image: ImageFacts, spec: PreprocSpec, clock: Clock, *, judging: bool = True
 ) -> ExaminedPage:
-    with clock.step("decode"):
-        picture, image_format, sha256 = _picture(data, source)
     with clock.step("preprocess"):
         sheet = place(picture, spec.layout, judging=judging)
         page = sheet.page
@@ -89,15 +125,7 @@ def _examined(
     if judging:
         with clock.step("examine"):
             doubts = examine(page, reading, spec, placement=sheet.placement, form=sheet.form)
-    image = ImageFacts(sha256, image_format, picture.width_px, picture.height_px)
     return ExaminedPage(image, page, reading, doubts, sheet.placement)
-
-
-def _picture(data: bytes, source: ImageSource) -> tuple[Picture, PageFormat, str]:
-    if isinstance(source.page, bytes):
-        picture = decode_picture(source.page)
-        return picture, picture.format, _sha256(source.page)
-    return Picture(source.page, "PNG"), "pixels", _sha256(data)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +134,7 @@ class PreparedPage:
 
     source: SourceFacts
     placement: Placement | None
-    """None for a recording."""
+    """None for a recording, and for another cart's page, whose curves are read as one."""
     image: ImageFacts | None
     """None for a recording."""
     doubts: tuple[Doubt, ...]
@@ -126,28 +154,47 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
     clock = Clock()
     with clock.step("decode"):
         source = read_source(data)
-    if isinstance(source, RecordingSource):
-        return _prepared_recording(data, source, spec, clock)
-    page = _examined(data, source, spec, clock)
-    # The picture often is the file, whose bytes are hashed once.
-    is_file = source.page is data or not isinstance(source.page, bytes)
-    facts = SourceFacts(source.kind, source.how, page.image.sha256 if is_file else _sha256(data))
+        if isinstance(source, RecordingSource):
+            return _prepared_recording(source.recording, source_facts(data, source), None, spec, clock)
+        picture, image = decode_source(data, source)
+    facts = source_facts(data, source, image)
+    try:
+        page = _examined(picture, image, spec, clock)
+    except (NotAnEcgPageError, UnsuitableDimensionsError) as refusal:
+        digitized = _digitized(picture, spec, refusal, clock)
+        facts = replace(facts, how=f"{facts.how} {digitized.summary}")
+        return _prepared_recording(digitized.recording, facts, image, spec, clock)
     with clock.step("examine"):
         quality = measure_quality(page.reading, spec)
     with clock.step("preprocess"):
         tensor = page.reading.tensor(spec)
     return PreparedPage(
-        facts, page.placement, page.image, page.doubts, quality, tensor, page.reading.traces, clock.timings_ms()
+        facts, page.placement, image, page.doubts, quality, tensor, page.reading.traces, clock.timings_ms()
     )
 
 
-def _prepared_recording(data: bytes, source: RecordingSource, spec: PreprocSpec, clock: Clock) -> PreparedPage:
+def _digitized(picture: Picture, spec: PreprocSpec, refusal: PreprocError, clock: Clock) -> Digitized:
+    """Read the page of another cart; where it is no such page either, ``refusal`` stands."""
+    if not isinstance(spec.tensor, TraceTensor):
+        raise refusal
+    try:
+        with clock.step("preprocess"):
+            return digitize(picture.gray)
+    except UndigitizedPageError as error:
+        if error.missing in NO_PAGE:
+            raise refusal from None
+        raise
+
+
+def _prepared_recording(
+    recording: Recording, facts: SourceFacts, image: ImageFacts | None, spec: PreprocSpec, clock: Clock
+) -> PreparedPage:
     with clock.step("preprocess"):
-        reading = recorded_page(source.recording, spec)
+        reading = recorded_page(recording, spec)
+        tensor = reading.tensor(spec)
     with clock.step("examine"):
         quality = measure_quality(reading, spec)
-    facts = SourceFacts(source.kind, source.how, _sha256(data))
-    return PreparedPage(facts, None, None, (), quality, reading.tensor(spec), reading.traces, clock.timings_ms())
+    return PreparedPage(facts, None, image, (), quality, tensor, reading.traces, clock.timings_ms())
 
 
 def _sha256(data: bytes) -> str:

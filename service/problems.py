@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from digitize.errors import UndigitizedPageError
 from service import errors
 from service.auth import errors as access_errors
 from service.schemas.classification import Problem
@@ -101,6 +102,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     UnsuitableDimensionsError: Kind(422, "unsuitable_dimensions", UNSUITABLE_DIMENSIONS),
     NotAnEcgPageError: Kind(422, "not_an_ecg_page", "The image is not an ECG report page in this layout"),
     UnreadableLeadsError: Kind(422, "unreadable_leads", "Leads of the page cannot be read"),
+    UndigitizedPageError: Kind(422, "undigitized_page", "The page of another cart cannot be read with certainty"),
     errors.BodyTooLargeError: Kind(413, "body_too_large", "The upload is too large"),
     errors.BodyTimeoutError: Kind(408, "body_timeout", "The upload took too long"),
     errors.IncompleteBodyError: Kind(400, "incomplete_body", "The upload is incomplete"),

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_preproc.errors import UnsupportedFormatError
+from shared_preproc.leads import Lead
 from shared_preproc.pipeline import PageReading
 from shared_preproc.recording import Recording, recording_tensor
 from shared_preproc.spec import PreprocSpec, TraceTensor
@@ -18,7 +19,9 @@ _LEAST_COVERAGE = 0.9  # of each lead's window; shorter gaps are bridged
 
 
 def recorded_page(recording: Recording, spec: PreprocSpec) -> PageReading:
-    """Arrange a recording as ``spec.layout`` prints it: traces in millivolt, without NaN; no masks.
+    """Arrange a recording as ``spec.layout`` prints it: traces in millivolt; no masks.
+
+    Short gaps are bridged. Where lead II was not recorded for ten seconds, the rhythm strip is NaN, with coverage 0.
 
     Raises:
         UnsupportedFormatError: the model takes pictures of leads, or a lead's window was not recorded.
@@ -35,13 +38,17 @@ def recorded_page(recording: Recording, spec: PreprocSpec) -> PageReading:
         samples = spec.trace.samples(box, spec.layout)
         curve, start = tensor[start : start + samples], start + samples
         coverage = float(np.isfinite(curve).all(axis=1).mean())
-        if coverage < _LEAST_COVERAGE:
+        if coverage >= _LEAST_COVERAGE:
+            curve = _bridged(curve)
+        elif lead is Lead.RHYTHM_STRIP:  # networks answer without one
+            coverage, curve = 0.0, np.full_like(curve, np.nan)
+        else:
             raise UnsupportedFormatError(
-                found=f"a recording with {coverage:.0%} of {lead.value} where a page shows it",
-                expected="ten seconds of every lead, or of lead II and 2.5 s of the others",
+                found=f"lead {lead.value} for {coverage:.0%} of the time in which a page of 3 x 4 leads shows it",
+                expected="at least 2.5 s of every lead, each column of leads after the other",
                 remedy="Export the whole resting ECG from its source system.",
             )
-        signal_mv, top_mv, bottom_mv = _bridged(curve).T
+        signal_mv, top_mv, bottom_mv = curve.T
         traces[lead] = Trace(signal_mv, top_mv, bottom_mv, coverage)
     return PageReading({}, traces)
 

@@ -38,7 +38,7 @@ def measure_quality(reading: PageReading, spec: PreprocSpec) -> Quality:
     """Measure the facts of one page that was read with ``spec``."""
     strip, rate_hz = reading.traces[Lead.RHYTHM_STRIP], spec.trace.rate_hz
     first, second, third = (reading.traces[lead].signal_mv.astype(np.float64) for lead in (Lead.I, Lead.II, Lead.III))
-    beats = find_beats(strip, rate_hz)
+    beats = find_beats(strip, rate_hz) if strip.coverage else np.empty(0, np.intp)
     heart_rate = heart_rate_bpm(beats, rate_hz)
     return Quality(
         heart_rate_bpm=heart_rate,

@@ -23,6 +23,7 @@ from service.routes.common import (
     IdempotencyKeyHeader,
     PageQuery,
     WorkRoute,
+    accepted,
     asked_by,
     page_problems,
     service_of,
@@ -90,17 +91,16 @@ async def classify_page(
         )
         asked = asked_by(request, idempotency_key)
         answer, replayed = await service.answers.give(asked, model.manifest, page, classified)
-    accept = request.headers.get("accept", "")
-    response = _response(answer, accept, Subject(subject.x_patient_id, subject.x_order_number))
+    media_type = accepted(request, _MEDIA_TYPES)
+    response = _response(answer, media_type, Subject(subject.x_patient_id, subject.x_order_number))
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
 
 
-def _response(answer: Answer, accept: str, subject: Subject) -> Response:
+def _response(answer: Answer, media_type: str, subject: Subject) -> Response:
     if isinstance(answer.content, PreprocError):
         return refusal(answer.content, answer.first_request_id)
-    media_type = min((name for name in _MEDIA_TYPES if name in accept), key=accept.index, default=_JSON)
     if media_type == _JSON:
         return Response(answer.content, media_type=_JSON, headers=_VARY)
     result, now = Classification.model_validate_json(answer.content), datetime.now(UTC)

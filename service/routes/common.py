@@ -4,7 +4,7 @@ A dependency is ``async`` even where it waits for nothing: FastAPI calls any oth
 interpreter lock that the workers hold.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Header, Request, Response
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import HTTPConnection
 
+from digitize.errors import UndigitizedPageError
 from service import errors
 from service.answers import Asked
 from service.auth.access import Access
@@ -45,6 +46,7 @@ __all__ = [
     "IdempotencyKeyHeader",
     "PageQuery",
     "WorkRoute",
+    "accepted",
     "asked_by",
     "page_problems",
     "service_of",
@@ -167,6 +169,7 @@ _REFUSALS: tuple[type[Exception], ...] = (
     UnsuitableDimensionsError,
     NotAnEcgPageError,
     UnreadableLeadsError,
+    UndigitizedPageError,
     InvalidRequestError,
     errors.MalformedMultipartError,
     errors.MalformedHttpError,
@@ -207,6 +210,12 @@ class PageQuery(BaseModel):
         str | None,
         Field(description="An alias, a name (its newest version) or `name/version`. Left out: the default model."),
     ] = None
+
+
+def accepted(request: Request, media_types: Sequence[str]) -> str:
+    """Choose the media type that the caller names first; the first of ours where it names none of them."""
+    accept = request.headers.get("accept", "")
+    return min((name for name in media_types if name in accept), key=accept.index, default=media_types[0])
 
 
 def page_problems(*beside: type[Exception]) -> dict[int | str, dict[str, Any]]:

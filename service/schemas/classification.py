@@ -208,7 +208,7 @@ class Classification(BaseModel):
     ]
     model: ModelIdentity
     source: SourceOfPage
-    placement: Annotated[Placement | None, Field(description="Null for a recording.")]
+    placement: Annotated[Placement | None, Field(description="Null for a recording and for another cart's page.")]
     image: Annotated[Image | None, Field(description="Null for a recording.")]
     timings_ms: TimingsMs
 

@@ -25,7 +25,7 @@ def services(file: str) -> dict[str, dict[str, Any]]:
 def test_the_images_have_the_version_of_the_program() -> None:
     ours = {name: match for name, one in services(COMPOSE[0]).items() if (match := OURS.match(one["image"]))}
     assert {name: match.groups() for name, match in ours.items()} == {
-        name: (name, __version__) for name in ("service", "service-gpu", "trainer")
+        name: (name, __version__) for name in ("service", "service-gpu", "trainer", "batch")
     }
     assert {services(COMPOSE[0])[name]["build"]["args"]["VERSION"] for name in ours} == {__version__}
 

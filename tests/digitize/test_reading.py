@@ -85,7 +85,8 @@ def test_cropped_page_is_refused(plain_page: DrawnPage) -> None:
         digitize(np.ascontiguousarray(plain_page.gray[:, : plain_page.gray.shape[1] * 2 // 3]))
 
 
-def test_picture_without_grid_is_refused() -> None:
+@pytest.mark.parametrize("shape", [(900, 1200), (1, 1), (99, 5001), (5001, 100)])
+def test_picture_without_grid_is_refused(shape: tuple[int, int]) -> None:
     with pytest.raises(UndigitizedPageError) as refused:
-        digitize(np.full((900, 1200), 240, np.uint8))
+        digitize(np.full(shape, 240, np.uint8))
     assert refused.value.missing == "grid"

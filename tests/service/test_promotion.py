@@ -124,7 +124,7 @@ def with_another_answer(folder: Path) -> None:
 
 
 def with_numbers_that_fit_no_page(folder: Path) -> None:
-    spec = replace(MASKS_150, gaussian_sigma_px=300.0, gaussian_radius_px=128)
+    spec = replace(MASKS_150, gaussian_sigma_px=99.0, gaussian_radius_px=128)
     numbers = {"preprocessing": asdict(spec), "preprocessing_fingerprint": spec.fingerprint}
     rewrite_manifest(folder, lambda manifest: manifest.update(numbers))
 
@@ -136,7 +136,7 @@ def with_numbers_that_fit_no_page(folder: Path) -> None:
         (without_manifest, "it has no manifest.json"),
         (without_seal, "manifest.sha256 cannot be read"),
         (with_another_answer, "its answer differs by 1.0e-03 from the recorded one"),
-        (with_numbers_that_fit_no_page, "no page can be read: smoothing with a sigma of 300.0 px"),
+        (with_numbers_that_fit_no_page, "no page can be read: smoothing with a sigma of 99.0 px"),
         (shutil.rmtree, "which is gone"),
     ],
 )

@@ -1,0 +1,108 @@
+"""The response of POST /digitize."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.schemas.classification import Positive, SourceOfPage
+from service.signals import Signals
+from shared_preproc.leads import Lead
+from shared_preproc.recording import RECORDED_LEADS
+
+__all__ = ["SignalsAnswer"]
+
+_MV_DIGITS = 3
+_Known = Annotated[float, Field(allow_inf_nan=False)]
+_ScaleSource = Literal["printed", "pulse", "printed and pulse"]
+
+
+class _FromOurs(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class PageScale(_FromOurs):
+    """Millimetres to seconds and millivolt, and how that is known."""
+
+    speed_mm_s: Positive
+    speed_source: _ScaleSource
+    gain_mm_mv: Positive
+    gain_source: _ScaleSource
+    pulse_mm: Annotated[_Known | None, Field(description="Height of the calibration pulse; null: none was found.")]
+    residual_mm: Annotated[_Known, Field(description="RMS distance of the grid's lines from the map of the page.")]
+    tilt_deg: Annotated[_Known, Field(description="Of the page in the picture, clockwise.")]
+
+
+class PageChecks(_FromOurs):
+    """How well the leads agree; null where the page does not have what it takes."""
+
+    einthoven: Annotated[_Known | None, Field(description="RMS of II - I - III over the RMS of its terms.")]
+    goldberger: Annotated[_Known | None, Field(description="The same of aVR + aVL + aVF.")]
+    strip: Annotated[_Known | None, Field(description="The same of the rhythm strip and its lead.")]
+    clock: Annotated[_Known | None, Field(description="How well the columns' beats fall on the strip's, -1 to 1.")]
+
+
+class PageFacts(_FromOurs):
+    """How the page was read."""
+
+    layout: Annotated[str, Field(examples=["3x4"])]
+    scale: PageScale
+    checks: PageChecks
+    by_position: Annotated[list[Lead], Field(description="Leads whose names follow from their places.")]
+    doubts: Annotated[list[str], Field(description="What was not proven, in sentences.")]
+
+
+class LeadSignal(BaseModel):
+    """One lead from its first sample to its last."""
+
+    lead: Lead
+    start_s: Annotated[float, Field(ge=0, description="When the first sample was taken, on the clock of all leads.")]
+    signal_mv: Annotated[list[_Known | None], Field(description="Null within the lead: it could not be read there.")]
+
+
+class SignalsAnswer(BaseModel):
+    """The ECG as signals."""
+
+    request_id: str
+    source: SourceOfPage
+    page: Annotated[PageFacts | None, Field(description="Null for a recording.")]
+    rate_hz: Annotated[Positive, Field(description="Samples a second.")]
+    leads: Annotated[
+        list[LeadSignal],
+        Field(description="I, II, III, aVR, aVL, aVF, V1 to V6. A rhythm strip goes on with its lead."),
+    ]
+
+    @classmethod
+    def of(cls, signals: Signals, request_id: str) -> "SignalsAnswer":
+        """Give signals the form in which they are sent."""
+        page, recording = signals.page, signals.recording
+        facts = None
+        if page is not None:
+            by_position = [Lead(lead.name) for lead in page.leads if lead.known == "by position"]
+            facts = PageFacts.model_validate(
+                {
+                    "layout": page.layout,
+                    "scale": page.scale,
+                    "checks": page.checks,
+                    "by_position": by_position,
+                    "doubts": list(page.doubts),
+                }
+            )
+        return cls(
+            request_id=request_id,
+            source=SourceOfPage.model_validate(signals.source),
+            page=facts,
+            rate_hz=recording.rate_hz,
+            leads=[
+                _lead(lead, signal_mv, recording.rate_hz)
+                for lead, signal_mv in zip(RECORDED_LEADS, recording.signal_mv, strict=True)
+            ],
+        )
+
+
+def _lead(lead: Lead, signal_mv: NDArray[np.float64], rate_hz: float) -> LeadSignal:
+    known = np.flatnonzero(np.isfinite(signal_mv))
+    first, end = (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
+    samples = [None if np.isnan(value) else value for value in signal_mv[first:end].round(_MV_DIGITS).tolist()]
+    return LeadSignal(lead=lead, start_s=first / rate_hz, signal_mv=samples)
