@@ -71,7 +71,14 @@ def _resized(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 
 def _in_pixels_of_the_picture(page: Digitized, scale: float) -> Digitized:
     strips = tuple(replace(strip, page_x=strip.page_x / scale, page_y=strip.page_y / scale) for strip in page.strips)
-    return replace(page, page_x=page.page_x / scale, page_y=page.page_y / scale, strips=strips)
+    across_px, down_px = page.scale.pitch_px
+    return replace(
+        page,
+        page_x=page.page_x / scale,
+        page_y=page.page_y / scale,
+        strips=strips,
+        scale=replace(page.scale, pitch_px=(across_px / scale, down_px / scale)),
+    )
 
 
 def _arrangement(tokens: list[Token]) -> Arrangement:

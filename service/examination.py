@@ -154,8 +154,9 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
     clock = Clock()
     with clock.step("decode"):
         source = read_source(data)
-        if isinstance(source, RecordingSource):
-            return _prepared_recording(source.recording, source_facts(data, source), None, spec, clock)
+    if isinstance(source, RecordingSource):
+        return _prepared_recording(source.recording, source_facts(data, source), None, spec, clock)
+    with clock.step("decode"):
         picture, image = decode_source(data, source)
     facts = source_facts(data, source, image)
     try:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from digitize import Digitized
 from service.schemas.classification import Positive, SourceOfPage
 from service.signals import Signals
 from shared_preproc.leads import Lead
@@ -14,6 +15,7 @@ from shared_preproc.recording import RECORDED_LEADS
 __all__ = ["SignalsAnswer"]
 
 _MV_DIGITS = 3
+_PITCH_MM = 5
 _Known = Annotated[float, Field(allow_inf_nan=False)]
 _ScaleSource = Literal["printed", "pulse", "printed and pulse"]
 
@@ -32,6 +34,8 @@ class PageScale(_FromOurs):
     pulse_mm: Annotated[_Known | None, Field(description="Height of the calibration pulse; null: none was found.")]
     residual_mm: Annotated[_Known, Field(description="RMS distance of the grid's lines from the map of the page.")]
     tilt_deg: Annotated[_Known, Field(description="Of the page in the picture, clockwise.")]
+    px_per_mm_across: Annotated[Positive, Field(description="Pixels of the picture in a printed millimetre.")]
+    px_per_mm_down: Positive
 
 
 class PageChecks(_FromOurs):
@@ -76,29 +80,29 @@ class SignalsAnswer(BaseModel):
     @classmethod
     def of(cls, signals: Signals, request_id: str) -> "SignalsAnswer":
         """Give signals the form in which they are sent."""
-        page, recording = signals.page, signals.recording
-        facts = None
-        if page is not None:
-            by_position = [Lead(lead.name) for lead in page.leads if lead.known == "by position"]
-            facts = PageFacts.model_validate(
-                {
-                    "layout": page.layout,
-                    "scale": page.scale,
-                    "checks": page.checks,
-                    "by_position": by_position,
-                    "doubts": list(page.doubts),
-                }
-            )
+        recording = signals.recording
         return cls(
             request_id=request_id,
             source=SourceOfPage.model_validate(signals.source),
-            page=facts,
+            page=None if signals.page is None else _facts(signals.page),
             rate_hz=recording.rate_hz,
             leads=[
                 _lead(lead, signal_mv, recording.rate_hz)
                 for lead, signal_mv in zip(RECORDED_LEADS, recording.signal_mv, strict=True)
             ],
         )
+
+
+def _facts(page: Digitized) -> PageFacts:
+    across_px, down_px = page.scale.pitch_px
+    scale = {"px_per_mm_across": across_px / _PITCH_MM, "px_per_mm_down": down_px / _PITCH_MM}
+    return PageFacts(
+        layout=page.layout,
+        scale=PageScale.model_validate(vars(page.scale) | scale),
+        checks=PageChecks.model_validate(page.checks),
+        by_position=[Lead(lead.name) for lead in page.leads if lead.known == "by position"],
+        doubts=list(page.doubts),
+    )
 
 
 def _lead(lead: Lead, signal_mv: NDArray[np.float64], rate_hz: float) -> LeadSignal:

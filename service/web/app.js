@@ -10,6 +10,7 @@ import { addressOfPicture, decoded } from "./picture.js";
 import { markWhatIsPointedAt } from "./pointing.js";
 import { send } from "./service.js";
 import { sideBySide } from "./side.js";
+import { hasSignalsOnly, readSignals } from "./signals.js";
 import { HOLDERS, answers, cancel, clear, forget, leave, read, readFile, redraw, say, showEntry } from "./single.js";
 import { applyTexts, offerLanguages, text, whenLanguageChanges } from "./texts.js";
 import { whenPagesCome } from "./upload.js";
@@ -43,7 +44,9 @@ function list() {
 
 // What two entries need to stand side by side: their curves, which are read again.
 async function withReading(entry, signal) {
-  const { ok, content } = await send("reading", entry.file, { model: modelRef(entry.answer.model) }, { signal });
+  const { ok, content } = hasSignalsOnly(entry.answer)
+    ? await readSignals(entry.file, signal)
+    : await send("reading", entry.file, { model: modelRef(entry.answer.model) }, { signal });
   return { ...entry, reading: ok ? content : null, ...addressOfPicture(entry.file, await decoded(entry.file)) };
 }
 

@@ -99,6 +99,7 @@ export class EcgView {
   }
 
   toggleOriginal() {
+    if (!this.#reading.page) return;
     this.#original = !this.#original;
     this.draw();
   }
@@ -124,7 +125,8 @@ export class EcgView {
           like: this.#linked?.#reading.leads,
         });
     this.#buttons.original.setAttribute("aria-pressed", this.#original);
-    this.#buttons.boxes.hidden = !this.#original;
+    this.#buttons.original.hidden = !this.#reading.page;
+    this.#buttons.boxes.hidden = !this.#original || Boolean(this.#reading.scale);
     this.#scales.forEach((one) => (one.disabled = this.#original));
     this.#svg.setAttribute("aria-label", text(this.#original ? "ecg.original.label" : "ecg.curves.label"));
     this.#svg.replaceChildren(sheet.group, this.#calipers.group);

@@ -20,15 +20,15 @@ function frame({ lead, box }, { across, down }) {
   return drawn("rect", { class: "frame", "data-lead": lead, ...place });
 }
 
-// `address` of the file as it was sent; null where the browser cannot show it, then the service's gray page is shown.
-export function pageSheet({ page, leads }, address) {
-  const scale = scaleOf(leads);
+// `scale` of a reading whose boxes are not the page's. `address` of the file as it was sent; null where the browser cannot show it, then the service's gray page is shown.
+export function pageSheet({ page, leads, scale: own }, address) {
+  const scale = own ?? scaleOf(leads);
   const size = { width: page.width_px / scale.across, height: page.height_px / scale.down };
   const image = drawn("image", { ...size, preserveAspectRatio: "none", href: address ?? dataAddress(page.gray) });
   const frames = drawn(
     "g",
     { class: "frames" },
-    leads.map((one) => frame(one, scale)),
+    own ? [] : leads.map((one) => frame(one, scale)), // Another cart's leads have no boxes.
   );
-  return { group: drawn("g", {}, [image, frames]), ...size, speed: MM_PER_S, gain: MM_PER_MV };
+  return { group: drawn("g", {}, [image, frames]), ...size, speed: own?.speed ?? MM_PER_S, gain: own?.gain ?? MM_PER_MV };
 }

@@ -84,6 +84,7 @@ function placed(leads, scale, { tall_mm = 0, squeeze = false, like = [] }) {
 // So a turning point lies on the stroke's edge.
 export function fullHeight({ signal_mv: signal, top_mv: top, bottom_mv: bottom }) {
   return signal.map((mv, k) => {
+    if (mv === null) return null;
     const before = signal[k - 1] ?? mv;
     const after = signal[k + 1] ?? mv;
     if (mv > before && mv >= after) return Math.max(mv, top[k]);
@@ -92,13 +93,18 @@ export function fullHeight({ signal_mv: signal, top_mv: top, bottom_mv: bottom }
   });
 }
 
+// A line through what was read; a gap stays a gap.
+function path(values, at) {
+  return values.map((mv, k) => (mv === null ? "" : `${(values[k - 1] ?? null) === null ? "M" : "L"}${at(k, mv)}`)).join("");
+}
+
 function lead({ lead: name, trace, start_s }, zero, { speed, gain }) {
   const x0 = LEFT_MM + start_s * speed;
   const at = (k, mv) => `${mm(x0 + (k / trace.rate_hz) * speed)} ${mm(zero - mv * gain)}`;
   const label = { class: "name", x: mm(x0 + GAP_MM), y: mm(zero - nameHeight(trace, { speed, gain })) };
   return drawn("g", { "data-lead": name }, [
     drawn("path", { class: "column", d: `M${mm(x0)} ${mm(zero - 3)}v6` }),
-    drawn("path", { class: "curve", d: `M${fullHeight(trace).map((mv, k) => at(k, mv)).join("L")}` }),
+    drawn("path", { class: "curve", d: path(fullHeight(trace), at) }),
     drawn("text", label, leadName(name)),
   ]);
 }

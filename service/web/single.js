@@ -13,6 +13,7 @@ import { FAULT, pictureOf, problemCard } from "./problem.js";
 import { rawAnswers } from "./raw.js";
 import { Section, waiting } from "./sections.js";
 import { send } from "./service.js";
+import { hasSignalsOnly, readSignals } from "./signals.js";
 import { paperSheet, provenance } from "./paper.js";
 import { text } from "./texts.js";
 import { preprocessedLeads } from "./traces.js";
@@ -125,6 +126,7 @@ function showResults(signal, moveFocus) {
 
 // A page that was refused for what it shows is read all the same, so that a person sees why.
 async function showReading(model, signal) {
+  if (hasSignalsOnly(answers()[0])) return showSignals(signal);
   show(PICTURES, { answers: answers() });
   const examine = answers().length ? "" : "false";
   const { ok, content } = await send("reading", file, { model, examine }, { signal });
@@ -138,10 +140,20 @@ async function showReading(model, signal) {
   showSeen(signal);
 }
 
+// No picture shows how a recording or another cart's page was read.
+async function showSignals(signal) {
+  byId("pictures").hidden = true;
+  const { ok, content, picture } = await readSignals(file, signal);
+  if (!ok) return say(`${byId("status").textContent} ${text("say.no_pictures", { title: content.title })}`);
+  if (signal.aborted) return;
+  seen = { reading: content, picture };
+  showSeen(signal);
+}
+
 function showSeen(signal) {
   const { reading } = seen;
   const all = { answers: answers(), ...seen, explain, signal };
-  show(PICTURES, all);
+  if (!byId("pictures").hidden) show(PICTURES, all);
   show(answers().length ? ANSWERS : {}, all);
   if (!answers().length) return;
   release();

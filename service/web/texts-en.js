@@ -74,7 +74,7 @@ export default {
   "reason.possible_infarction": "one of the two networks sees signs of infarction",
   "reason.rate_alone": "the answer rests on the heart rate alone",
   "reason.no_thresholds": "this model has no tested thresholds",
-  "reason.source_not_validated": "this model was not tested on recordings of this kind",
+  "reason.source_not_validated": "this model was not tested on ECGs from such a source",
   "reason.registration_doubtful": "the page could not be placed surely on its printed form",
   "reason.form_unclear": "parts of the printed form cannot be made out",
   "reason.page_cut": "the picture does not show all leads whole",

@@ -13,33 +13,18 @@ import httpx
 import numpy as np
 import pytest
 import wfdb
-from numpy.typing import NDArray
 
 from model_registry.registry import Registry
 from service.signals import RECORD_NAME
-from synthetic.pages import synth_signals
 from tests.bundles import publish_readers
 from tests.factories import page_jpeg
+from tests.other_carts import PLAIN, other_page
 from tests.service.serving import problem, serving, settings_for
-from trainer.pages.renderer import draw_page
-from trainer.pages.styles import STYLES, Style
-
-PLAIN, RATE_HZ = STYLES[0], 500.0
-Floats = NDArray[np.float64]
-
-
-def drawn(style: Style = PLAIN) -> bytes:
-    """A page of another cart."""
-    signals = synth_signals("normal", seed=3)
-    times = np.arange(round(10 * RATE_HZ)) / RATE_HZ
-    clock = np.arange(signals.mv.shape[1]) / signals.sampling_rate_hz
-    heart_mv = np.stack([np.interp(times, clock, lead) for lead in signals.mv])
-    return bytes(cv2.imencode(".png", draw_page(style, heart_mv, RATE_HZ).gray)[1])
 
 
 @pytest.fixture(scope="module")
 def page() -> bytes:
-    return drawn()
+    return other_page()
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +77,7 @@ def test_the_overlay_is_the_page_with_curves(client: httpx.Client, page: bytes) 
 
 
 def test_a_page_without_its_scale_is_refused(client: httpx.Client) -> None:
-    bare = drawn(replace(PLAIN, pulse="none", printed=""))
+    bare = other_page(replace(PLAIN, pulse="none", printed=""))
     for path in ("/digitize", "/classify"):
         refused = problem(client.post(path, content=bare), 422, "undigitized_page")
         assert "mm/s" in refused["expected"]

@@ -147,5 +147,5 @@ def test_recording_with_a_long_gap_is_refused_by_lead() -> None:
     signals = synth_signals("normal", 0)
     signal_mv = signals.mv.copy()
     signal_mv[8, 2600:3500] = np.nan
-    with pytest.raises(UnsupportedFormatError, match="of V3"):
+    with pytest.raises(UnsupportedFormatError, match="lead V3"):
         recorded_page(Recording(signal_mv, signals.sampling_rate_hz), TRACES_50_HZ)

@@ -15,7 +15,6 @@ from tests.bundles import FINDINGS, Said, policy, publish_readers, publish_tiny,
 from tests.factories import page_jpeg
 from tests.service.process import environment, running
 from tests.service.serving import TIMEOUT_S
-from tests.sources.dicoms import shipped_waveform
 from tests.web.browser import SECTIONS, Visit
 from tests.web.conftest import Visiting
 
@@ -204,11 +203,3 @@ def test_a_site_policy_is_named(visiting: Visiting, models_dir: Path, tmp_path: 
         visit = visiting(str(process.url))
         visit.choose(REGULAR)
         assert "from this site's policy, not from the model" in part(visit, "Where the answer comes from")
-
-
-def test_a_recording_has_its_answer_and_no_picture(visited: Visit) -> None:
-    visited.start(shipped_waveform())
-    visited.page.locator("#status:has-text('The pictures cannot be shown')").wait_for(state="attached")
-    visited.details()
-    assert "a recording (dicom" in visited.page.locator("#answer .details").inner_text()
-    assert not visited.page.locator("#pictures").is_visible()
