@@ -65,7 +65,7 @@ export default {
   "reason.possible_infarction": "una de las dos redes ve signos de infarto",
   "reason.rate_alone": "la respuesta se basa solo en la frecuencia cardíaca",
   "reason.no_thresholds": "este modelo no tiene umbrales probados",
-  "reason.source_not_validated": "este modelo no se probó con registros de este tipo",
+  "reason.source_not_validated": "este modelo no se probó con ECG de este origen",
   "reason.registration_doubtful": "la página no se pudo situar con seguridad sobre su formulario impreso",
   "reason.form_unclear": "no se distinguen partes del formulario impreso",
   "reason.page_cut": "la imagen no muestra todas las derivaciones enteras",
