@@ -51,7 +51,7 @@ def ink(mask: dict[str, Any]) -> NDArray[np.bool_]:
 def test_the_whole_reading(client: httpx.Client) -> None:
     response = client.post("/reading", **file_form(page_jpeg()))
     answer = response.json()
-    assert list(answer) == ["request_id", "image", "preprocessing", "page", "leads", "timings_ms"]
+    assert list(answer) == ["request_id", "image", "placement", "preprocessing", "page", "leads", "timings_ms"]
     assert answer["request_id"] == response.headers["x-request-id"]
     assert answer["preprocessing"] == MASKS_150.fingerprint
     assert [lead["lead"] for lead in answer["leads"]] == list(LEADS)
@@ -118,7 +118,7 @@ REFUSED = [
     (b"", "missing_file", 422),
     (factories.heic(), "unsupported_format", 415),
     (factories.truncated_jpeg(), "undecodable_image", 422),
-    (factories.resized_png(300, 213), "unsuitable_dimensions", 422),
+    (factories.resized_png(600, 426), "unsuitable_dimensions", 422),
 ]
 
 

@@ -20,7 +20,7 @@ NEEDS = "NEEDS A CHROMIUM: apt-get install chromium (or put chromium, chromium-b
 Visiting = Callable[..., Visit]
 
 
-# While Playwright runs, its event loop is the thread's, and no other test could start one: so for no longer than a file.
+# While Playwright runs, its event loop is the thread's, and no other test could start one: so for one file at most.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
