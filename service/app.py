@@ -32,7 +32,7 @@ from service.models.pool import Budget, ModelPool
 from service.models.site_policy import read_site_rules
 from service.problems import handle_errors, problem_responses
 from service.routes import classify, digitize, health, models, open_inference, reading, web
-from service.routes.common import ACCESS_REFUSALS, PROTECTED
+from service.routes.common import ACCESS_REFUSALS, WITH_KEY
 from service.server import MetricsPort
 from service.settings import Settings
 from service.state import LifespanState, Service
@@ -94,7 +94,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
 def _offer_metrics(app: FastAPI, settings: Settings) -> None:
     if settings.metrics_port is None:
         refusals = problem_responses(*ACCESS_REFUSALS)
-        app.include_router(health.metrics_router, dependencies=PROTECTED, responses=refusals)
+        app.include_router(health.metrics_router, dependencies=WITH_KEY, responses=refusals)
     else:
         names = trusted_hosts(settings, settings.host)
         app.add_middleware(MetricsPort, port=settings.metrics_port, names=names)

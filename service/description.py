@@ -22,9 +22,9 @@ def operation_id(route: APIRoute) -> str:
 
 
 def describe_for_clients(app: FastAPI) -> None:
-    """Let ``app`` describe problems and codes once, pairs as arrays, and parts of a path as text.
+    """Let ``app`` describe problems and codes once, and pairs as arrays.
 
-    FastAPI writes pairs as ``prefixItems`` and lets a part of the path be null; generators read neither.
+    FastAPI writes pairs as ``prefixItems``, which generators do not read.
     """
     describe: Callable[[], _Schema] = app.openapi
 
@@ -48,7 +48,5 @@ def _simplify(value: Any) -> None:  # noqa: ANN401 - any part of a JSON document
     elif isinstance(value, dict):
         if items := value.pop("prefixItems", None):
             value["items"] = items[0]
-        if value.get("in") == "path" and "anyOf" in value["schema"]:
-            value["schema"] = {"type": "string"}
         for one in value.values():
             _simplify(one)

@@ -57,10 +57,8 @@ class MethodNotAllowedError(errors.ServiceError):
 class InvalidRequestError(errors.ServiceError):
     """A parameter of the query, or a header, is unknown or malformed."""
 
-    def __init__(self, found: str) -> None:
-        super().__init__(
-            found=found, expected="the parameters that /docs lists", remedy="Correct the query string or the header."
-        )
+    def __init__(self, found: str, expected: str = "the parameters that /docs lists") -> None:
+        super().__init__(found=found, expected=expected, remedy="Correct the query string or the header.")
 
 
 class RefusedError(errors.ServiceError):

@@ -30,8 +30,7 @@ _MAX_CONTENT_TYPE = 1000  # characters; parsing it takes a time that grows with 
 _MAX_PREAMBLE_BYTES = 64 * 2**10
 _MAX_PARTS = 100
 _MAX_PART_HEADER_BYTES = 4096
-_MAX_SHORT_PIECES = 4096  # parts of a body that nearly are its boundary; the parser stops at each
-_SHORT_PIECE_BYTES = 512
+_MAX_BOUNDARIES = 1000  # the parser slows down after each, also where no part begins: many in a body cost seconds
 _FIELD_NAME = re.compile(rb"[A-Za-z0-9_.\[\]-]{1,40}")
 
 
@@ -118,8 +117,11 @@ class _FormBody:
         self._preamble: bytes | None = b""
         """What came before the first boundary (RFC 2046, 5.1.1); ``None`` from the boundary on."""
         self._delimiter = b"--" + boundary
+        self._boundary_line = b"\r\n" + self._delimiter
+        self._boundaries = 0
+        self._chunk_end = b""
+        """Of the last chunk: a boundary may have begun there."""
         self._parts = 0
-        self._short_pieces = 0
         self._files: list[bytes] = []
         """The names of the fields that hold files."""
         self._in_file = False
@@ -140,9 +142,16 @@ class _FormBody:
             )
 
     def write(self, chunk: bytes) -> None:
-        self._short_pieces -= 2  # each chunk may begin and end within a part
+        self._count_boundaries(chunk)
         with _malformed_refused():
             self._parser.write(chunk if self._preamble is None else self._after_preamble(chunk))
+
+    def _count_boundaries(self, chunk: bytes) -> None:
+        received = self._chunk_end + chunk
+        self._boundaries += received.count(self._boundary_line)
+        self._chunk_end = received[1 - len(self._boundary_line) :]
+        if self._boundaries > _MAX_BOUNDARIES:
+            raise MalformedMultipartError(f"a multipart body with its boundary more than {_MAX_BOUNDARIES} times")
 
     def page(self) -> bytes:
         if not self._complete:
@@ -205,9 +214,6 @@ class _FormBody:
         self._header_name = self._header_value = b""
 
     def _extend_part(self, data: bytes, start: int, end: int) -> None:
-        self._short_pieces += end - start < _SHORT_PIECE_BYTES
-        if self._short_pieces > _MAX_SHORT_PIECES:
-            raise MalformedMultipartError("a body that is full of what nearly is its boundary")
         if self._in_file:
             self._chunks.append(data[start:end])
 

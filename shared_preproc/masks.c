@@ -1,7 +1,8 @@
 /* A lead crop to its binary mask, the compiled part of masks.py: smoothing, Otsu's threshold, ink against paper.
 
-   To the bit what OpenCV's GaussianBlur and threshold give for 8 bits. What OpenCV does to a page picture by picture is
-   done here row by row, while a row is in the processor's nearest cache.
+   To the bit what OpenCV's GaussianBlur and threshold give for 8 bits, but where two thresholds separate the levels
+   equally well. What OpenCV does to a page picture by picture is done here row by row, while a row is in the
+   processor's nearest cache.
 
    Nothing is read or written outside of what it was given. */
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from service import errors
@@ -39,11 +39,12 @@ _VARY = {"Vary": "Accept"}
 _Identifier = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,64}$")]
 
 
-class SubjectHeaders(BaseModel):
-    """Whose ECG it is: for FHIR and HL7 only; never logged, recorded or read off the page."""
-
-    x_patient_id: Annotated[_Identifier | SkipJsonSchema[None], Field(description="The patient's id.")] = None
-    x_order_number: Annotated[_Identifier | SkipJsonSchema[None], Field(description="The placer's order.")] = None
+async def _subject(
+    x_patient_id: Annotated[_Identifier | SkipJsonSchema[None], Header(description="The patient's id.")] = None,
+    x_order_number: Annotated[_Identifier | SkipJsonSchema[None], Header(description="The placer's order.")] = None,
+) -> Subject:
+    """Say whose ECG it is: for FHIR and HL7 only; never logged, recorded or read off the page."""
+    return Subject(x_patient_id, x_order_number)
 
 
 router = APIRouter(tags=["classification"], route_class=WorkRoute, dependencies=PROTECTED)
@@ -67,7 +68,7 @@ class ClassifyQuery(PageQuery):
 async def classify_page(
     request: Request,
     query: Annotated[ClassifyQuery, Query()],
-    subject: Annotated[SubjectHeaders, Header()],
+    subject: Annotated[Subject, Depends(_subject)],
     idempotency_key: IdempotencyKeyHeader = None,
     deadline_ms: DeadlineHeader = None,
 ) -> Response:
@@ -92,7 +93,7 @@ async def classify_page(
         asked = asked_by(request, idempotency_key)
         answer, replayed = await service.answers.give(asked, model.manifest, page, classified)
     media_type = accepted(request, _MEDIA_TYPES)
-    response = _response(answer, media_type, Subject(subject.x_patient_id, subject.x_order_number))
+    response = _response(answer, media_type, subject)
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response

@@ -4,13 +4,13 @@ A dependency is ``async`` even where it waits for nothing: FastAPI calls any oth
 interpreter lock that the workers hold.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import HTTPConnection
 
@@ -40,8 +40,10 @@ from shared_preproc.errors import (
 __all__ = [
     "ACCESS_REFUSALS",
     "DEADLINE_HEADER",
+    "KNOWN_QUERY",
     "PAGE_BODY",
     "PROTECTED",
+    "WITH_KEY",
     "DeadlineHeader",
     "IdempotencyKeyHeader",
     "PageQuery",
@@ -66,10 +68,12 @@ ACCESS_REFUSALS = (
 DEADLINE_HEADER = "X-Request-Deadline-Ms"
 _LONGEST_DEADLINE_MS = 24 * 3600 * 1000
 _LONGEST_QUERY_BYTES = 2048
-"""Far more than all parameters take. Unknown ones are refused one by one: 60 KiB of them would take the event loop
-tenths of a second."""
+"""Far more than all parameters take. Parsing 60 KiB of them would take the event loop tenths of a second."""
+_MOST_NAMES = 3
+_LONGEST_NAME = 40
+"""Of unknown parameters, in a refusal."""
 _NotSent = SkipJsonSchema[None]
-"""A header can be left out, but no header can be null: the description must not say so."""
+"""A parameter or header can be left out, but none can be null: the description must not say so."""
 IdempotencyKeyHeader = Annotated[
     str | _NotSent,
     Header(
@@ -125,7 +129,34 @@ _KNOWN_CALLER = _KnownCaller(
     description="A key of the operator's, or a token of its issuer; where it asks for one.",
 )
 
-PROTECTED = (Depends(_KNOWN_CALLER),)
+
+async def _refuse_unknown_query(request: Request) -> None:
+    """Refuse a parameter that the route does not have, or has twice: the answer would not be what was asked for."""
+    known = {name for field in request.scope["route"].dependant.query_params for name in _names(field)}
+    given = [name for name, _ in request.query_params.multi_items()]
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        words = ", ".join(f'"{_shown(name)}"' for name in dict.fromkeys(unknown[:_MOST_NAMES]))
+        raise InvalidRequestError(f"the unknown query parameter {words}", ", ".join(sorted(known)) or "no parameters")
+    if len(given) > len(set(given)):
+        twice = next(name for name in given if given.count(name) > 1)
+        raise InvalidRequestError(f'the query parameter "{twice}" more than once', "each parameter once")
+
+
+def _names(field: Any) -> Iterable[str]:  # noqa: ANN401 - FastAPI gives this class no public name
+    model = field.field_info.annotation
+    return model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else (field.alias,)
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+
+
+KNOWN_QUERY = Depends(_refuse_unknown_query)
+"""In every route but probes, scrapes and files: those must not fail for a parameter that changes nothing."""
+WITH_KEY = (Depends(_KNOWN_CALLER),)
+"""``dependencies`` of /metrics."""
+PROTECTED = (*WITH_KEY, KNOWN_QUERY)
 """``dependencies`` of every router whose routes hold data."""
 
 
@@ -202,12 +233,10 @@ class WorkRoute(APIRoute):
 
 
 class PageQuery(BaseModel):
-    """The query string; a parameter that is not here is refused, not ignored."""
-
-    model_config = ConfigDict(extra="forbid")
+    """The query string."""
 
     model: Annotated[
-        str | None,
+        str | _NotSent,
         Field(description="An alias, a name (its newest version) or `name/version`. Left out: the default model."),
     ] = None
 

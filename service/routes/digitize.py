@@ -1,10 +1,8 @@
 """POST /digitize."""
 
 from collections.abc import Callable
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, Request, Response
 
 from service.routes.common import PAGE_BODY, PROTECTED, DeadlineHeader, WorkRoute, accepted, page_problems, service_of
 from service.schemas.signals import SignalsAnswer
@@ -18,10 +16,6 @@ _JSON, _CSV, _WFDB, _OVERLAY = "application/json", "text/csv", "application/zip"
 _WRITERS: dict[str, Callable[[Signals], bytes]] = {_CSV: Signals.csv, _WFDB: Signals.wfdb, _OVERLAY: Signals.overlay}
 
 
-class _NoQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
 @router.post(
     "/digitize",
     summary="Read a page into signals",
@@ -32,9 +26,7 @@ class _NoQuery(BaseModel):
         **page_problems(),
     },
 )
-async def digitize_page(
-    request: Request, _: Annotated[_NoQuery, Query()], deadline_ms: DeadlineHeader = None
-) -> Response:
+async def digitize_page(request: Request, deadline_ms: DeadlineHeader = None) -> Response:
     """Twelve leads in millivolt of any cart's page, or of a recording. A page is refused rather than guessed.
 
     `Accept` says in which form: `application/json`, `text/csv`, `application/zip` for a WFDB record, or `image/jpeg`

@@ -22,7 +22,7 @@ from service.classify import ClassificationResult, LoadedModel, classify
 from service.errors import InvalidInferenceError, ServiceError
 from service.open_inference import InferenceAnswer, ModelMetadata, encode_answer, parse_request
 from service.problems import KINDS, refusal_headers
-from service.routes.common import PROTECTED, DeadlineHeader, WorkRoute, asked_by, service_of
+from service.routes.common import KNOWN_QUERY, PROTECTED, DeadlineHeader, WorkRoute, asked_by, service_of
 from service.upload import read_raw
 from shared_preproc.errors import PreprocError
 
@@ -109,7 +109,7 @@ router = APIRouter(tags=_TAGS, route_class=_ProtocolRoute, responses=_REFUSED, d
 infer_router = APIRouter(tags=_TAGS, route_class=_InferRoute, responses=_REFUSED, dependencies=PROTECTED)
 
 
-@open_router.get("/v2", summary="What answers")
+@open_router.get("/v2", summary="What answers", dependencies=[KNOWN_QUERY])
 async def server() -> Server:
     """Name, version, extensions."""
     return Server()
@@ -129,21 +129,31 @@ async def ready(request: Request) -> Ready:
 
 
 @router.get(_MODEL, summary="What a model takes and gives")
-@router.get(_VERSION, summary="What a model takes and gives")
-async def model_metadata(request: Request, model: str, version: str | None = None) -> ModelMetadata:
+async def model_metadata(request: Request, model: str) -> ModelMetadata:
     """`model` is an alias or a name; without a version, its newest one."""
-    card = await asyncio.to_thread(service_of(request).catalog.card, _reference(model, version))
+    card = await asyncio.to_thread(service_of(request).catalog.card, model)
     return ModelMetadata.of(card.manifest)
 
 
+@router.get(_VERSION, summary="What a model takes and gives")
+async def version_metadata(request: Request, model: str, version: str) -> ModelMetadata:
+    """The same, of one version."""
+    return await model_metadata(request, f"{model}/{version}")
+
+
 @router.get(f"{_MODEL}/ready", summary="Whether a model can be asked for")
-@router.get(f"{_VERSION}/ready", summary="Whether a model can be asked for")
-async def model_ready(request: Request, model: str, version: str | None = None) -> ModelReady:
+async def model_ready(request: Request, model: str) -> ModelReady:
     """A model that is not the default may still have to be loaded for its first request."""
     service = service_of(request)
     service.check_ready()
-    card = await asyncio.to_thread(service.catalog.card, _reference(model, version))
+    card = await asyncio.to_thread(service.catalog.card, model)
     return ModelReady(name=card.manifest.name)
+
+
+@router.get(f"{_VERSION}/ready", summary="Whether a model can be asked for")
+async def version_ready(request: Request, model: str, version: str) -> ModelReady:
+    """The same, of one version."""
+    return await model_ready(request, f"{model}/{version}")
 
 
 @dataclass(frozen=True)
@@ -156,10 +166,11 @@ class _Asked:
     deadline_ms: int | None
 
 
-async def _loaded(request: Request, model: str, version: str | None = None) -> LoadedModel:
+async def _loaded(request: Request, model: str) -> LoadedModel:
     service = service_of(request)
     service.answers.check_recorded()  # before there is any work
-    return await service.models.get(_reference(model, version))
+    version = request.path_params.get("version")
+    return await service.models.get(model if version is None else f"{model}/{version}")
 
 
 async def _asked(
@@ -172,7 +183,6 @@ async def _asked(
 
 
 @infer_router.post(f"{_MODEL}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
-@infer_router.post(f"{_VERSION}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
 async def infer(request: Request, asked: Annotated[_Asked, Depends(_asked)]) -> Response:
     """Up to 16 pages in one BYTES tensor, `page`; each is classified as by `/classify`, and one refused refuses all."""
     service = service_of(request)
@@ -193,6 +203,16 @@ async def infer(request: Request, asked: Annotated[_Asked, Depends(_asked)]) -> 
     )
 
 
+@infer_router.post(f"{_VERSION}/infer", summary="Classify report pages", openapi_extra=_REQUEST_BODY)
+async def infer_version(
+    request: Request,
+    version: str,  # noqa: ARG001 - for the description; `_loaded` reads it
+    asked: Annotated[_Asked, Depends(_asked)],
+) -> Response:
+    """The same, by one version."""
+    return await infer(request, asked)
+
+
 def _infer(body: bytes, asked: _Asked) -> tuple[InferenceAnswer, Sequence[ClassificationResult]]:
     inference = parse_request(body, asked.json_bytes)
     results = []
@@ -203,10 +223,6 @@ def _infer(body: bytes, asked: _Asked) -> tuple[InferenceAnswer, Sequence[Classi
         except PreprocError as error:
             raise RefusedPageError(page, number, error) from error
     return encode_answer(inference, results, asked.by.request_id), results
-
-
-def _reference(model: str, version: str | None) -> str:
-    return model if version is None else f"{model}/{version}"
 
 
 def _refusal(request: Request, error: ServiceError | PreprocError, which: str = "") -> Response:

@@ -1,5 +1,6 @@
 """README.md: its request, its answer, and the size of the shipped models."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +29,9 @@ def nearly(value: Any) -> Any:
 def test_shipped_models_stay_small() -> None:
     files = [path for path in (REPOSITORY / "models").rglob("*") if path.is_file() and "cnn" not in path.parts]
     assert sum(path.stat().st_size for path in files) <= SHIPPED_LIMIT_BYTES
+
+
+@pytest.mark.parametrize("folder", ["pages", "runs"])
+def test_pages_and_runs_stay_out_of_git(folder: str) -> None:
+    asked = ["git", "check-ignore", "-q", f"{folder}/MI/page.jpg"]
+    assert subprocess.run(asked, cwd=REPOSITORY, check=False).returncode == 0

@@ -15,7 +15,7 @@ import yaml
 from tests.conftest import REPOSITORY
 from tests.deploy_static.kubectl import kustomize
 
-__all__ = ["K8S", "KUSTOMIZATIONS", "Manifest", "Pod", "of_kind", "one", "pods", "rendered", "settings"]
+__all__ = ["K8S", "KUSTOMIZATIONS", "Manifest", "Pod", "of_kind", "one", "pods", "ray_groups", "rendered", "settings"]
 
 K8S = REPOSITORY / "k8s"
 
@@ -70,14 +70,14 @@ def settings(manifests: list[Manifest]) -> dict[str, str]:
 class Pod:
     """A pod as one object describes it."""
 
-    def __init__(self, owner: Manifest) -> None:
+    def __init__(self, owner: Manifest, template: Manifest | None = None) -> None:
         self.owner = f"{owner['kind']} {owner['metadata']['name']}"
         self.labels: dict[str, str] = {}
         if owner["kind"] == "InferenceService":
             self.spec: Manifest = owner["spec"]["predictor"]
         else:
             job = owner["spec"]["jobTemplate"] if owner["kind"] == "CronJob" else owner
-            template = job["spec"]["template"]
+            template = template or job["spec"]["template"]
             self.labels, self.spec = template["metadata"]["labels"], template["spec"]
 
     @property
@@ -105,7 +105,14 @@ class Pod:
 def pods(manifests: list[Manifest]) -> list[Pod]:
     """Every pod that these objects make."""
     owners = ("Deployment", "Job", "CronJob", "InferenceService")
-    return [Pod(manifest) for manifest in manifests if manifest["kind"] in owners]
+    plain = [Pod(manifest) for manifest in manifests if manifest["kind"] in owners]
+    return plain + [Pod(job, group["template"]) for job in of_kind("RayJob", manifests) for group in ray_groups(job)]
+
+
+def ray_groups(job: Manifest) -> list[Manifest]:
+    """The head and the groups of workers of a RayJob."""
+    cluster = job["spec"]["rayClusterSpec"]
+    return [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
 
 
 def main(folder: Path) -> None:

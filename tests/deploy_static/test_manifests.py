@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 import kubernetes_validate
 import pytest
+from pydantic import BaseModel, ConfigDict
 
 from batch.errors import PAGES_FAILED, InputError, OtherRunError
 from tests.conftest import REPOSITORY
-from tests.deploy_static.manifests import KUSTOMIZATIONS, Manifest, Pod, of_kind, one, pods, rendered
+from tests.deploy_static.manifests import KUSTOMIZATIONS, Manifest, Pod, of_kind, one, pods, ray_groups, rendered
 
 KUBERNETES = ("1.36", "1.37")
-OF_OTHERS = ("keda.sh/", "monitoring.coreos.com/", "serving.kserve.io/")
+OF_OTHERS = ("keda.sh/", "monitoring.coreos.com/", "ray.io/", "serving.kserve.io/")
 """Kinds that Kubernetes itself does not know; their schemas are in no package that Python installs."""
 FROM_THE_CLUSTER = {"Secret": {"ecg-keys", "ecg-tls"}}
 """What whoever runs the cluster makes: docs/deployment/cluster.md."""
@@ -21,7 +23,7 @@ each = pytest.mark.parametrize("kustomization", KUSTOMIZATIONS)
 
 def test_the_overlays_are_there() -> None:
     expected = {"overlays/minimal", "overlays/cpu", "overlays/gpu", "overlays/site", "trainer/cron", "trainer/now"}
-    assert set(KUSTOMIZATIONS) == {*expected, "batch", "kserve"}
+    assert set(KUSTOMIZATIONS) == {*expected, "batch", "batch/ray", "kserve"}
 
 
 @each
@@ -113,7 +115,7 @@ def test_ports_have_a_container(kustomization: str) -> None:
     for policy in of_kind("NetworkPolicy", manifests):
         chosen = policy["spec"]["podSelector"].get("matchLabels", {})
         for rule in policy["spec"].get("ingress", ()):
-            assert {port["port"] for port in rule["ports"]} <= ports_of(manifests, chosen)
+            assert {port["port"] for port in rule.get("ports", ())} <= ports_of(manifests, chosen)
     for pod in pods(manifests):
         for probe in pod.probes.values():
             assert probe["httpGet"]["port"] in {*pod.ports, *pod.ports.values()}
@@ -194,6 +196,56 @@ def test_indexed_job_knows_the_exit_codes() -> None:
     rules = {rule["action"]: rule for rule in one("Job", rendered("batch"))["spec"]["podFailurePolicy"]["rules"]}
     assert set(rules["FailJob"]["onExitCodes"]["values"]) == {InputError.exit_code, OtherRunError.exit_code}
     assert rules["FailIndex"]["onExitCodes"]["values"] == [PAGES_FAILED]
+
+
+class StrictModel(BaseModel):
+    """What KubeRay's ray.io/v1 types hold, as far as the manifest uses it: no other name, no other type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class RayGroup(StrictModel):
+    rayStartParams: dict[str, str]  # noqa: N815 - Kubernetes' names, here and below
+    template: Manifest
+
+
+class RayWorkers(RayGroup):
+    groupName: str  # noqa: N815
+    replicas: int
+    minReplicas: int  # noqa: N815
+    maxReplicas: int  # noqa: N815
+
+
+class RayCluster(StrictModel):
+    headGroupSpec: RayGroup  # noqa: N815
+    workerGroupSpecs: list[RayWorkers]  # noqa: N815
+
+
+class RayJobSpec(StrictModel):
+    entrypoint: str
+    submissionMode: Literal["HTTPMode"]  # noqa: N815
+    backoffLimit: int  # noqa: N815
+    shutdownAfterJobFinishes: bool  # noqa: N815
+    ttlSecondsAfterFinished: int  # noqa: N815
+    rayClusterSpec: RayCluster  # noqa: N815
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_ray_job_and_its_pods_are_valid(version: str) -> None:
+    job = one("RayJob", rendered("batch/ray"))
+    assert job["apiVersion"] == "ray.io/v1"
+    RayJobSpec.model_validate(job["spec"])
+    for group in ray_groups(job):
+        pod = {"apiVersion": "v1", "kind": "Pod", **group["template"]}
+        assert kubernetes_validate.validate(pod, version, strict=True) == version
+
+
+def test_ray_job_asks_for_the_workers_it_has() -> None:
+    job = one("RayJob", rendered("batch/ray"))["spec"]
+    (workers,) = job["rayClusterSpec"]["workerGroupSpecs"]
+    command = job["entrypoint"]
+    assert "--engine ray" in command
+    assert f"--workers {workers['replicas'] * int(workers['rayStartParams']['num-cpus'])}" in command
 
 
 def test_the_inference_service_runs_what_the_deployment_runs() -> None:

@@ -1,7 +1,9 @@
 """Clients that generators make of the OpenAPI description: generated, imported, called."""
 
 import importlib
+import json
 import re
+import shutil
 import subprocess
 import sys
 from io import BytesIO
@@ -14,8 +16,11 @@ import pytest
 from service.problems import KINDS
 from tests.conftest import REPOSITORY
 from tests.factories import blank_png, page_jpeg
+from tests.service import npm
 
 PACKAGE = "ecg_report_classifier_client"
+TYPESCRIPT = Path(__file__).parent / "typescript"
+COMPILE = ("--strict", "--noUncheckedIndexedAccess", "--target", "es2022", "--module", "nodenext")
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +57,37 @@ def test_generated_client_reads_a_problem(module: Any, client: httpx.Client) -> 
     problem = classified(module, client, blank_png())
     assert problem.code is module("models").ProblemCode.NOT_AN_ECG_PAGE
     assert problem.remedy
+
+
+@pytest.fixture(scope="module")
+def compiled(client: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of client.ts, compiled with the types that openapi-typescript makes."""
+    folder = tmp_path_factory.mktemp("typescript")
+    modules = npm.installed(TYPESCRIPT) / "node_modules"
+    (folder / "node_modules").symlink_to(modules)
+    (folder / "openapi.json").write_text(client.get("/openapi.json").text)
+    for name in ("package.json", "client.ts"):
+        shutil.copy(TYPESCRIPT / name, folder)
+    npm.run(folder, modules / ".bin" / "openapi-typescript", "openapi.json", "-o", "api.ts")
+    npm.run(folder, modules / ".bin" / "tsc", *COMPILE, "client.ts")
+    return folder
+
+
+def typescript(compiled: Path, client: httpx.Client, page: bytes) -> Any:
+    (compiled / "page").write_bytes(page)
+    return json.loads(npm.run(compiled, "node", "client.js", str(client.base_url).rstrip("/"), "page"))
+
+
+def test_typescript_client_reads_an_answer(compiled: Path, client: httpx.Client) -> None:
+    answer = typescript(compiled, client, page_jpeg())
+    assert answer["total"] == pytest.approx(1, abs=1e-3)
+    assert answer["decision"] == "referred"
+
+
+def test_typescript_client_reads_a_problem(compiled: Path, client: httpx.Client) -> None:
+    problem = typescript(compiled, client, blank_png())
+    assert (problem["code"], problem["retryable"]) == ("not_an_ecg_page", False)
+    assert problem["remedy"]
 
 
 def test_description_names_every_code_once(client: httpx.Client) -> None:

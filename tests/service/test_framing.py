@@ -46,6 +46,11 @@ TAKEN = {
         f"chunks that end in {end!r}": (chunked(b"5\r\nabcde\r\n0\r\n" + end), [415])
         for end in (b"\n", b"X: 1\n\n", b"X: 1\n\r\n", b"X: 1\r\n\n")
     },
+    **{
+        f"chunk extension {value!r}": (chunked(b"5;a" + value + b"\r\nabcde\r\n0\r\n\r\n"), [415])
+        for value in (b"\rb", b"=\0")
+    },
+    "a folded trailer": (chunked(b"5\r\nabcde\r\n0\r\nX: y\r\n Z\r\n\r\n"), [415]),
     "extensions larger than their chunks": (
         chunked(b"100;%b\r\n%b\r\n" % (b"a" * 2000, bytes(256)) * 200 + b"0\r\n\r\n"),
         [415],

@@ -118,7 +118,7 @@ REFUSED = [
     (b"", "missing_file", 422),
     (factories.heic(), "unsupported_format", 415),
     (factories.truncated_jpeg(), "undecodable_image", 422),
-    (factories.resized_png(300, 213), "unsuitable_dimensions", 422),
+    (factories.resized_png(600, 426), "unsuitable_dimensions", 422),
 ]
 
 

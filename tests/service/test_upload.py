@@ -1,6 +1,7 @@
 """Bodies: how one file is found in them, and every way in which it is not. No service, no network: plain ASGI."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_any_other_body_is_the_file(media_type: str | None) -> None:
             {"content": CONTENT, "headers": {"Content-Type": "multipart/form-data" + ";" * 1000}},
             MalformedMultipartError,
         ),
-        (form((FILE, (f"\r\n--{BOUNDARY}"[:-1] + "y").encode() * 5000)), MalformedMultipartError),
+        (form((FILE, f"\r\n--{BOUNDARY}-x".encode() * 5000)), MalformedMultipartError),
         ({"content": b"x" * 70_000, "headers": MULTIPART}, MalformedMultipartError),
         (form(*[(f'name="{n}"; filename="{n}"', b"x") for n in range(1000)]), UnexpectedPartsError),
         (form(('name="image"; filename="a.jpg"', CONTENT)), MissingFileError),
@@ -109,6 +110,14 @@ def test_any_other_body_is_the_file(media_type: str | None) -> None:
 def test_what_is_no_single_file(request_parts: dict[str, Any], error: type[UploadError], size: int) -> None:
     with pytest.raises(error):
         read(Body(pieces(request_parts["content"], size)), request_parts["headers"])
+
+
+def test_form_full_of_boundaries_costs_little_cpu() -> None:
+    content = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + b"\r\n--b-x" * 2**20
+    began_s = time.process_time()
+    with pytest.raises(MalformedMultipartError, match="its boundary more than 1000 times"):
+        read(Body(pieces(content, 65536)), {"Content-Type": "multipart/form-data; boundary=b"}, len(content))
+    assert time.process_time() - began_s < 0.2
 
 
 def test_an_announced_size_over_the_limit_is_refused_unread() -> None:
