@@ -1,19 +1,23 @@
 """A twelve-lead recording as samples, and the model input that its printed page would give."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_preproc.layout import Box
+from shared_preproc.layout import Box, Layout
 from shared_preproc.leads import LEADS, Lead
-from shared_preproc.spec import PreprocSpec, TraceTensor
+from shared_preproc.spec import PreprocSpec, TraceSpec, TraceTensor
+from shared_preproc.traces import Trace
 
-__all__ = ["RECORDED_LEADS", "Recording", "recording_tensor", "resample_time"]
+__all__ = ["RECORDED_LEADS", "Recording", "page_recording", "recording_tensor", "resample_time"]
 
 RECORDED_LEADS: tuple[Lead, ...] = tuple(lead for lead in LEADS if lead is not Lead.RHYTHM_STRIP)
 """Rows of `Recording.signal_mv`: I II III aVR aVL aVF V1 to V6."""
 
+_REPEATED = 0.9  # correlation of a strip with the lead that it repeats
+_TINY = 1e-12
 _STEPS = 4  # instants between two samples at which the curve is looked at for its extremes
 _ORDER = 2  # of the band pass, each way
 
@@ -51,15 +55,70 @@ class Recording:
         """
         gap, samples = np.isnan(self.signal_mv), self.signal_mv.shape[1]
         filled = np.where(gap, 0.0, self.signal_mv)
-        # Turned about its ends, so that no step at an end rings through the recording.
-        before, after = 2 * filled[:, :1] - filled[:, :0:-1], 2 * filled[:, -1:] - filled[:, -2::-1]
-        extended = np.concatenate([before, filled, after], axis=1)
+        extended = _extended(filled)
         frequency_hz = np.fft.rfftfreq(extended.shape[1], 1 / self.rate_hz)
         gain = 1 / (1 + (frequency_hz / high_hz) ** (2 * _ORDER))
         gain[1:] /= 1 + (low_hz / frequency_hz[1:]) ** (2 * _ORDER)
         gain[0] = 0.0
-        filtered = np.fft.irfft(np.fft.rfft(extended) * gain, extended.shape[1])[:, samples - 1 :][:, :samples]
+        filtered = np.fft.irfft(np.fft.rfft(extended) * gain, extended.shape[1])[:, :samples]
         return Recording(np.where(gap, np.nan, filtered), self.rate_hz)
+
+    def resampled(self, rate_hz: float) -> "Recording":
+        """Take ``rate_hz`` samples a second, without what the slower of both rates cannot hold. Gaps stay gaps."""
+        gap, samples = np.isnan(self.signal_mv), self.signal_mv.shape[1]
+        extended = _extended(_bridged(self.signal_mv))
+        length = round(extended.shape[1] * rate_hz / self.rate_hz)
+        factor = length / extended.shape[1]
+        resampled = np.fft.irfft(np.fft.rfft(extended), length) * factor
+        places = np.arange(int(samples * factor))
+        nearest = (places / factor).round().astype(np.intp).clip(0, samples - 1)
+        return Recording(np.where(gap[:, nearest], np.nan, resampled[:, : len(places)]), self.rate_hz * factor)
+
+
+def _extended(signal_mv: Floats) -> Floats:
+    """Put a recording's ends, turned, behind it, so that no step rings through it where Fourier closes the circle."""
+    before, after = 2 * signal_mv[:, :1] - signal_mv[:, :0:-1], 2 * signal_mv[:, -1:] - signal_mv[:, -2::-1]
+    return np.concatenate([signal_mv, after, before], axis=1)
+
+
+def _bridged(signal_mv: Floats) -> Floats:
+    """Fill gaps with straight lines, and leads that were not recorded with 0 mV."""
+    bridged, places = signal_mv.copy(), np.arange(signal_mv.shape[1])
+    for row in bridged:
+        gap = np.isnan(row)
+        if gap.any():
+            row[gap] = np.interp(places[gap], places[~gap], row[~gap]) if not gap.all() else 0.0
+    return bridged
+
+
+def page_recording(traces: Mapping[Lead, Trace], layout: Layout, spec: TraceSpec) -> Recording | None:
+    """Bring the curves of a page back onto one clock: a sample for each column of the page.
+
+    The strip takes the place of the lead that it repeats, whose 2.5 s are part of its ten. None where the page's curves
+    were not read column by column, or where the strip repeats no lead.
+    """
+    boxes = dict(layout.lead_boxes)
+    strip_box, strip = boxes[Lead.RHYTHM_STRIP], traces[Lead.RHYTHM_STRIP].columns_mv
+    if strip is None:
+        return None
+    signal_mv = np.full((len(RECORDED_LEADS), strip_box.width_px), np.nan)
+    for row, lead in zip(signal_mv, RECORDED_LEADS, strict=True):
+        start, curve = boxes[lead].left - strip_box.left, traces[lead].columns_mv
+        row[start : start + boxes[lead].width_px] = np.nan if curve is None else curve
+    alike = [_correlation(row, strip) for row in signal_mv]
+    if max(alike) < _REPEATED:
+        return None
+    signal_mv[int(np.argmax(alike))] = strip
+    first = round(spec.start_px) - strip_box.left
+    return Recording(signal_mv[:, first:], layout.px_per_mm * layout.mm_per_s)
+
+
+def _correlation(row: Floats, strip: NDArray[np.float32]) -> float:
+    shown = np.isfinite(row)
+    if not shown.any():
+        return 0.0
+    one, other = (part[shown] - part[shown].mean() for part in (row, strip))
+    return float(one @ other / max(np.sqrt((one @ one) * (other @ other)), _TINY))
 
 
 def recording_tensor(

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_preproc.recording import Recording
 from shared_preproc.traces import Trace
 
-__all__ = ["RHYTHM_FEATURES", "find_beats", "heart_rate_bpm", "is_regular", "rhythm_features"]
+__all__ = ["RHYTHM_FEATURES", "find_beats", "find_beats_in_leads", "heart_rate_bpm", "is_regular", "rhythm_features"]
 
 Beats = NDArray[np.intp]
 _Signal = NDArray[np.float64]
@@ -23,6 +24,9 @@ _SOUGHT_AGAIN = 1 / 4
 _T_WAVE_S = 0.38  # Pan and Tompkins: 360 ms; here one sample of 50 Hz more
 _T_WAVE_ENERGY = 0.6  # of the peak before: in a high ST elevation, half of the QRS's
 _LEAST_QRS_MV = 0.08  # six pixels of the page: what is lower cannot be told from noise
+_COARSE_HZ = 50.0  # enough to find a QRS by, and too little for most noise
+_LEAST_SHARP_MV = 0.02
+_MOST_RAISED = 5  # how much more a low lead counts than a high one
 _PEAK_S = 0.08  # how far from the energy's maximum the QRS's extreme lies
 _FEWEST = 3
 _FEWEST_FOR_RHYTHM = 4
@@ -57,14 +61,32 @@ def find_beats(trace: Trace, rate_hz: float) -> Beats:
 
     Where no QRS stands out of the noise, there are none. The first and last beat may be cut by the strip's ends.
     """
-    energy = _energy(trace, rate_hz)
-    peaks = _peaks(energy, round(_REFRACTORY_S * rate_hz))
-    if not peaks.size or np.ptp(trace.signal_mv) < _LEAST_QRS_MV:
+    if np.ptp(trace.signal_mv) < _LEAST_QRS_MV:
         return np.zeros(0, np.intp)
-    threshold = _THRESHOLD * _usual(energy[peaks], len(energy) / rate_hz)
-    peaks = _without_t_waves(peaks[energy[peaks] >= _SOUGHT_AGAIN * threshold], energy, rate_hz)
-    beats = _with_missed(peaks[energy[peaks] >= threshold], peaks, energy)
+    beats = _energetic(_energy(trace, rate_hz), rate_hz)
     return _at_extreme(beats, trace, round(_PEAK_S * rate_hz))
+
+
+def find_beats_in_leads(recording: Recording) -> NDArray[np.float64]:
+    """Seconds at which twelve leads together show QRS complexes, rising: float64 (beats,), each within 20 ms of it.
+
+    Leads count alike, however high they are, and at each instant those that show something: the columns of a page are
+    one recording. A QRS that one lead hardly shows is found in the others.
+    """
+    step = max(1, round(recording.rate_hz / _COARSE_HZ))
+    samples = recording.signal_mv.shape[1] // step
+    coarse_mv = recording.signal_mv[:, : samples * step].reshape(-1, samples, step).mean(axis=2)
+    slopes_mv = np.gradient(coarse_mv, axis=1)
+    sharpness_mv = np.sqrt(np.abs(slopes_mv * np.gradient(slopes_mv, axis=1)))
+    seen = np.isfinite(sharpness_mv)
+    sharpness_mv[~seen] = 0
+    highest_mv = sharpness_mv.max(axis=1, keepdims=True)
+    if highest_mv.max() < _LEAST_SHARP_MV:
+        return np.zeros(0)
+    alike = sharpness_mv / np.maximum(highest_mv, highest_mv.max() / _MOST_RAISED)
+    rate_hz = recording.rate_hz / step
+    together = alike.sum(axis=0) / seen.sum(axis=0).clip(1)
+    return (_energetic(_averaged(together, rate_hz), rate_hz) * step + (step - 1) / 2) / recording.rate_hz
 
 
 def heart_rate_bpm(beats: Beats, rate_hz: float) -> float | None:
@@ -119,9 +141,23 @@ def _energy(trace: Trace, rate_hz: float) -> _Signal:
     """
     slope_mv = np.gradient(trace.signal_mv.astype(np.float64))
     steepness_mv = np.maximum(np.abs(slope_mv), (trace.top_mv - trace.bottom_mv) / 2)
-    sharpness_mv = np.sqrt(steepness_mv * np.abs(np.gradient(slope_mv)))
+    return _averaged(np.sqrt(steepness_mv * np.abs(np.gradient(slope_mv))), rate_hz)
+
+
+def _averaged(sharpness: _Signal, rate_hz: float) -> _Signal:
+    """Energy of what is sharper than usual, over a QRS's width: (samples,)."""
     width = max(1, round(_QRS_S * rate_hz))
-    return np.convolve((sharpness_mv - _median(sharpness_mv)).clip(0) ** 2, np.ones(width) / width, "same")
+    return np.convolve((sharpness - _median(sharpness)).clip(0) ** 2, np.ones(width) / width, "same")
+
+
+def _energetic(energy: _Signal, rate_hz: float) -> Beats:
+    """Samples at which there is a QRS's energy, rising."""
+    peaks = _peaks(energy, round(_REFRACTORY_S * rate_hz))
+    if not peaks.size:
+        return peaks
+    threshold = _THRESHOLD * _usual(energy[peaks], len(energy) / rate_hz)
+    peaks = _without_t_waves(peaks[energy[peaks] >= _SOUGHT_AGAIN * threshold], energy, rate_hz)
+    return _with_missed(peaks[energy[peaks] >= threshold], peaks, energy)
 
 
 def _peaks(energy: _Signal, apart: int) -> Beats:
