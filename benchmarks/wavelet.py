@@ -5,6 +5,8 @@ IEEE Trans. Biomed. Eng. 51(4): a quadratic spline wavelet at 250 Hz; QRS at sca
 are the paper's. Leads are joined as in Laguna, Jane and Caminal (1994): the outermost mark that three others support.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ def delineate(leads_mv: Floats, peaks: NDArray[np.intp]) -> tuple[float, float]:
     """
     fine, coarse = (np.stack([_transform(lead, scale) for lead in leads_mv]) for scale in (_QRS_SCALE, _T_SCALE))
     qrs_s, qt_s = [], []
-    for peak, following in zip(peaks[:-1], peaks[1:], strict=True):
+    for peak, following in pairwise(peaks.tolist()):
         marks = [_qrs(lead, peak) for lead in fine]
         onset = _joined([on for on, _ in marks], _WITHIN_S, earliest=True)
         end = _joined([end for _, end in marks], _WITHIN_S, earliest=False)

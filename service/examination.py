@@ -10,11 +10,13 @@ from service.telemetry.timing import Clock
 from shared_preproc.errors import UnsupportedFormatError
 from shared_preproc.evidence import Doubt, examine
 from shared_preproc.leads import Lead
+from shared_preproc.measurements import Measurements, measure
 from shared_preproc.page import Page
 from shared_preproc.picture import ImageFormat, Picture, decode_picture
 from shared_preproc.pipeline import PageReading, read_page
 from shared_preproc.placement import Placement
 from shared_preproc.quality import Quality, measure_quality
+from shared_preproc.recording import page_recording
 from shared_preproc.sheet import place
 from shared_preproc.spec import PreprocSpec
 from shared_preproc.tensor import Tensor
@@ -111,6 +113,7 @@ class PreparedPage:
     """None for a recording."""
     doubts: tuple[Doubt, ...]
     quality: Quality
+    measurements: Measurements
     tensor: Tensor
     traces: Mapping[Lead, Trace]
     timings_ms: dict[str, float]
@@ -134,11 +137,25 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
     facts = SourceFacts(source.kind, source.how, page.image.sha256 if is_file else _sha256(data))
     with clock.step("examine"):
         quality = measure_quality(page.reading, spec)
+        measurements = _measurements(page.reading, spec)
     with clock.step("preprocess"):
         tensor = page.reading.tensor(spec)
     return PreparedPage(
-        facts, page.placement, page.image, page.doubts, quality, tensor, page.reading.traces, clock.timings_ms()
+        source=facts,
+        placement=page.placement,
+        image=page.image,
+        doubts=page.doubts,
+        quality=quality,
+        measurements=measurements,
+        tensor=tensor,
+        traces=page.reading.traces,
+        timings_ms=clock.timings_ms(),
     )
+
+
+def _measurements(reading: PageReading, spec: PreprocSpec) -> Measurements:
+    recording = page_recording(reading.traces, spec.layout, spec.trace)
+    return Measurements() if recording is None else measure(recording, printed=True)
 
 
 def _prepared_recording(data: bytes, source: RecordingSource, spec: PreprocSpec, clock: Clock) -> PreparedPage:
@@ -146,8 +163,18 @@ def _prepared_recording(data: bytes, source: RecordingSource, spec: PreprocSpec,
         reading = recorded_page(source.recording, spec)
     with clock.step("examine"):
         quality = measure_quality(reading, spec)
-    facts = SourceFacts(source.kind, source.how, _sha256(data))
-    return PreparedPage(facts, None, None, (), quality, reading.tensor(spec), reading.traces, clock.timings_ms())
+        measurements = measure(source.recording)
+    return PreparedPage(
+        source=SourceFacts(source.kind, source.how, _sha256(data)),
+        placement=None,
+        image=None,
+        doubts=(),
+        quality=quality,
+        measurements=measurements,
+        tensor=reading.tensor(spec),
+        traces=reading.traces,
+        timings_ms=clock.timings_ms(),
+    )
 
 
 def _sha256(data: bytes) -> str:

@@ -19,7 +19,7 @@ from shared_preproc.rhythm import find_beats_in_leads, heart_rate_bpm, is_regula
 
 __all__ = ["Beat", "Measurements", "WaveTimes", "measure"]
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 _RATE_HZ = 250.0  # of recordings, brought to it; a page is measured column by column, 197 a second
 _LEVEL_S = 0.02  # before the QRS: 0 mV is there
@@ -44,6 +44,7 @@ _P_FROM_S, _P_UNTIL_S = 0.3, 0.03  # before the QRS: where the P wave's peak is 
 _P_SLOPE_S = 0.012
 _LEAST_P_MV = 0.02  # mean of all leads
 _LEAST_P_ALIKE = 0.7  # correlation of a beat's P wave with the median one
+_MOST_SECOND = 0.7  # of the P wave's height: what stands before it may be another wave, as in flutter
 _FEWEST_P_BEATS = 3
 _PR_MS = (80.0, 320.0)
 
@@ -102,7 +103,7 @@ def measure(recording: Recording, *, printed: bool = False) -> Measurements:
         printed: what a cart printed, limited to 25 Hz.
     """
     if not printed:
-        recording = recording.resampled(_RATE_HZ)
+        recording = _resampled(recording)
     beat = median_beat(recording, find_beats_in_leads(recording))
     if beat is None:
         return Measurements()
@@ -134,6 +135,15 @@ def measure(recording: Recording, *, printed: bool = False) -> Measurements:
     )
 
 
+def _resampled(recording: Recording) -> Recording:
+    """Bring a recording to `_RATE_HZ`: by cubic interpolation, or by means over the time that a sample stands for."""
+    rows, samples = recording.signal_mv.shape
+    wanted = max(1, round(samples * _RATE_HZ / recording.rate_hz))
+    how = cv2.INTER_CUBIC if wanted > samples else cv2.INTER_AREA
+    signal_mv = cv2.resize(recording.signal_mv, (wanted, rows), interpolation=how)
+    return Recording(np.asarray(signal_mv), recording.rate_hz * wanted / samples)
+
+
 class _Qrs(NamedTuple):
     """Samples of the median beat, between two of them, too."""
 
@@ -150,24 +160,33 @@ def _qrs(beat: MedianBeat, edge: float) -> _Qrs | None:
 
     After Daskalov and Christov (1999), "Electrocardiogram signal preprocessing for automatic detection of QRS
     boundaries", Med. Eng. Phys. 21: outwards from the fastest place, the QRS ends before the first stretch of 20 ms
-    that is slow. What the leads do in the quietest 30 ms before is taken for noise.
+    that is slow. What the leads do in the quietest 30 ms before is taken for noise. A wide QRS is not much faster than
+    the T wave behind it: where none ends in time, twice the velocity counts as slow.
     """
     velocity = np.abs(np.gradient(beat.signal_mv, axis=1))
     speed = np.where(np.isnan(velocity), 0, velocity).sum(axis=0)
-    half, quiet, width = (round(part_s * beat.rate_hz) for part_s in (_QRS_HALF_S, _QUIET_S, _NOISE_S))
+    half, width = round(_QRS_HALF_S * beat.rate_hz), round(_NOISE_S * beat.rate_hz)
     fastest = beat.r - half + int(speed[beat.r - half : beat.r + half + 1].argmax())
     noise = float(np.convolve(speed[:fastest], np.ones(width) / width, "valid").min())
     if noise > _MOST_NOISE * speed[fastest]:
         return None
     speed = np.sqrt((speed**2 - noise**2).clip(0))
-    slow = speed < edge * speed[fastest]
+    for share in (edge, 2 * edge):
+        qrs = _above(speed, fastest, share * float(speed[fastest]), round(_QUIET_S * beat.rate_hz))
+        if qrs is not None and _QRS_MS[0] <= _ms(qrs.end - qrs.onset, beat) <= _QRS_MS[1]:
+            return qrs
+    return None
+
+
+def _above(speed: Floats, fastest: int, threshold: float, quiet: int) -> _Qrs | None:
+    """From the last slow stretch before the fastest place to the first one behind it."""
+    slow = speed < threshold
     stretches = np.flatnonzero(np.convolve(slow, np.ones(quiet), "valid") == quiet)  # by their first samples
     before, after = stretches[stretches + quiet <= fastest], stretches[stretches > fastest]
     if not len(before) or not len(after):
         return None
-    onset = _crossing(speed, int(before[-1]) + quiet - 1, 1, edge * speed[fastest])
-    end = _crossing(speed, int(after[0]), -1, edge * speed[fastest])
-    return _Qrs(onset, end) if _QRS_MS[0] <= _ms(end - onset, beat) <= _QRS_MS[1] else None
+    onset = _crossing(speed, int(before[-1]) + quiet - 1, 1, threshold)
+    return _Qrs(onset, _crossing(speed, int(after[0]), -1, threshold))
 
 
 def _crossing(speed: Floats, slow: int, step: int, threshold: float) -> float:
@@ -177,8 +196,8 @@ def _crossing(speed: Floats, slow: int, step: int, threshold: float) -> float:
 
 def _level_mv(beat: MedianBeat, qrs: _Qrs) -> Floats:
     """The level before the QRS, (12, 1)."""
-    onset = int(qrs.onset)
-    return beat.signal_mv[:, onset - round(_LEVEL_S * beat.rate_hz) : onset + 1].mean(axis=1, keepdims=True)
+    before = beat.signal_mv[:, int(qrs.onset) - round(_LEVEL_S * beat.rate_hz) : int(qrs.onset) + 1]
+    return np.asarray(before.mean(axis=1, keepdims=True))
 
 
 def _t_end(zeroed_mv: Floats, beat: MedianBeat, qrs: _Qrs) -> float | None:
@@ -222,7 +241,7 @@ def _tangent_end(height_mv: Floats, slope_mv: Floats) -> float | None:
 def _p_onset(zeroed_mv: Floats, beat: MedianBeat, qrs: _Qrs, t_end: float | None) -> float | None:
     """Where the tangent at the steepest rise of the leads' mean amount meets its least value before the P wave.
 
-    None where no wave stands there, or where it is not there in most beats.
+    None where no wave stands there, where another one stands before it, or where it is not there in most beats.
     """
     rr = float(np.median(np.diff(beat.beats_s))) * beat.rate_hz
     until = int(qrs.onset)
@@ -237,6 +256,8 @@ def _p_onset(zeroed_mv: Floats, beat: MedianBeat, qrs: _Qrs, t_end: float | None
     peak = int(height[: last - first].argmax())
     foot = int(height[: peak + 1].argmin())
     if height[peak] - height[foot] < _LEAST_P_MV or peak == foot:
+        return None
+    if height[:foot].max(initial=0) - height[foot] > _MOST_SECOND * (height[peak] - height[foot]):
         return None
     if _alike(beat.single_mv[:, :, first:until]) < _LEAST_P_ALIKE:
         return None

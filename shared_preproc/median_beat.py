@@ -14,7 +14,7 @@ from shared_preproc.recording import Recording
 
 __all__ = ["MedianBeat", "median_beat"]
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 _BEFORE_S, _AFTER_S = 0.36, 0.64  # the R peak: the part of a beat that is looked at
 _HALF_QRS_S = 0.08  # to both sides of a beat's time: by this, beats are compared
@@ -42,11 +42,11 @@ class MedianBeat:
     single_mv: Floats
     rate_hz: float
     r: int
-    beats_s: Floats
+    beats_s: NDArray[np.float64]
     alike: NDArray[np.bool_]
 
 
-def median_beat(recording: Recording, beats_s: Floats) -> MedianBeat | None:
+def median_beat(recording: Recording, beats_s: NDArray[np.float64]) -> MedianBeat | None:
     """Align beats, leave out those of another shape and take the median.
 
     Args:
@@ -72,7 +72,7 @@ def median_beat(recording: Recording, beats_s: Floats) -> MedianBeat | None:
     if alike.sum() < max(_FEWEST, len(places) / 2):
         return None
     before, after = round(_BEFORE_S * rate_hz), round(_AFTER_S * rate_hz)
-    padded = np.full((len(whole), before + last + 1 + after), np.nan, np.float32)
+    padded = np.full((whole.size, before + last + 1 + after), np.nan, np.float32)
     padded[:, before : before + last + 1] = recording.signal_mv
     beats = np.stack([padded[:, place : place + before + after] for place in places[alike]])
     first, end = (before - round(part_s * rate_hz) for part_s in _LEVEL_S)

@@ -55,40 +55,15 @@ class Recording:
         """
         gap, samples = np.isnan(self.signal_mv), self.signal_mv.shape[1]
         filled = np.where(gap, 0.0, self.signal_mv)
-        extended = _extended(filled)
+        # Turned about its ends, so that no step at an end rings through the recording.
+        before, after = 2 * filled[:, :1] - filled[:, :0:-1], 2 * filled[:, -1:] - filled[:, -2::-1]
+        extended = np.concatenate([before, filled, after], axis=1)
         frequency_hz = np.fft.rfftfreq(extended.shape[1], 1 / self.rate_hz)
         gain = 1 / (1 + (frequency_hz / high_hz) ** (2 * _ORDER))
         gain[1:] /= 1 + (low_hz / frequency_hz[1:]) ** (2 * _ORDER)
         gain[0] = 0.0
-        filtered = np.fft.irfft(np.fft.rfft(extended) * gain, extended.shape[1])[:, :samples]
+        filtered = np.fft.irfft(np.fft.rfft(extended) * gain, extended.shape[1])[:, samples - 1 :][:, :samples]
         return Recording(np.where(gap, np.nan, filtered), self.rate_hz)
-
-    def resampled(self, rate_hz: float) -> "Recording":
-        """Take ``rate_hz`` samples a second, without what the slower of both rates cannot hold. Gaps stay gaps."""
-        gap, samples = np.isnan(self.signal_mv), self.signal_mv.shape[1]
-        extended = _extended(_bridged(self.signal_mv))
-        length = round(extended.shape[1] * rate_hz / self.rate_hz)
-        factor = length / extended.shape[1]
-        resampled = np.fft.irfft(np.fft.rfft(extended), length) * factor
-        places = np.arange(int(samples * factor))
-        nearest = (places / factor).round().astype(np.intp).clip(0, samples - 1)
-        return Recording(np.where(gap[:, nearest], np.nan, resampled[:, : len(places)]), self.rate_hz * factor)
-
-
-def _extended(signal_mv: Floats) -> Floats:
-    """Put a recording's ends, turned, behind it, so that no step rings through it where Fourier closes the circle."""
-    before, after = 2 * signal_mv[:, :1] - signal_mv[:, :0:-1], 2 * signal_mv[:, -1:] - signal_mv[:, -2::-1]
-    return np.concatenate([signal_mv, after, before], axis=1)
-
-
-def _bridged(signal_mv: Floats) -> Floats:
-    """Fill gaps with straight lines, and leads that were not recorded with 0 mV."""
-    bridged, places = signal_mv.copy(), np.arange(signal_mv.shape[1])
-    for row in bridged:
-        gap = np.isnan(row)
-        if gap.any():
-            row[gap] = np.interp(places[gap], places[~gap], row[~gap]) if not gap.all() else 0.0
-    return bridged
 
 
 def page_recording(traces: Mapping[Lead, Trace], layout: Layout, spec: TraceSpec) -> Recording | None:

@@ -85,11 +85,12 @@ def find_beats_in_leads(recording: Recording) -> NDArray[np.float64]:
         return np.zeros(0)
     alike = sharpness_mv / np.maximum(highest_mv, highest_mv.max() / _MOST_RAISED)
     rate_hz = recording.rate_hz / step
-    together = alike.sum(axis=0) / seen.sum(axis=0).clip(1)
-    return (_energetic(_averaged(together, rate_hz), rate_hz) * step + (step - 1) / 2) / recording.rate_hz
+    together: _Signal = alike.sum(axis=0) / seen.sum(axis=0).clip(1)
+    middles = _energetic(_averaged(together, rate_hz), rate_hz) * step + (step - 1) / 2
+    return middles.astype(np.float64) / recording.rate_hz
 
 
-def heart_rate_bpm(beats: Beats, rate_hz: float) -> float | None:
+def heart_rate_bpm(beats: Beats | _Signal, rate_hz: float) -> float | None:
     """Beats a minute, from the mean interval; ``None`` with fewer than three beats or a rate no heart has."""
     if len(beats) < _FEWEST:
         return None
@@ -97,7 +98,7 @@ def heart_rate_bpm(beats: Beats, rate_hz: float) -> float | None:
     return rate if _RATES_BPM[0] <= rate <= _RATES_BPM[1] else None
 
 
-def is_regular(beats: Beats) -> bool | None:
+def is_regular(beats: Beats | _Signal) -> bool | None:
     """Whether the intervals' standard deviation is small against their mean; ``None`` with fewer than four beats."""
     if len(beats) < _FEWEST_FOR_RHYTHM:
         return None
