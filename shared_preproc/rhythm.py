@@ -25,7 +25,7 @@ _T_WAVE_S = 0.38  # Pan and Tompkins: 360 ms; here one sample of 50 Hz more
 _T_WAVE_ENERGY = 0.6  # of the peak before: in a high ST elevation, half of the QRS's
 _LEAST_QRS_MV = 0.08  # six pixels of the page: what is lower cannot be told from noise
 _COARSE_HZ = 50.0  # enough to find a QRS by, and too little for most noise
-_LEAST_SHARP_MV = 0.02
+_LEAST_SHARP_MV = 0.04
 _MOST_RAISED = 5  # how much more a low lead counts than a high one
 _PEAK_S = 0.08  # how far from the energy's maximum the QRS's extreme lies
 _FEWEST = 3
@@ -76,17 +76,17 @@ def find_beats_in_leads(recording: Recording) -> NDArray[np.float64]:
     step = max(1, round(recording.rate_hz / _COARSE_HZ))
     samples = recording.signal_mv.shape[1] // step
     coarse_mv = recording.signal_mv[:, : samples * step].reshape(-1, samples, step).mean(axis=2)
-    slopes_mv = np.gradient(coarse_mv, axis=1)
-    sharpness_mv = np.sqrt(np.abs(slopes_mv * np.gradient(slopes_mv, axis=1)))
+    before_mv, here_mv, after_mv = coarse_mv[:, :-2], coarse_mv[:, 1:-1], coarse_mv[:, 2:]
+    sharpness_mv = np.sqrt(np.abs((after_mv - before_mv) * (after_mv - 2 * here_mv + before_mv)))
     seen = np.isfinite(sharpness_mv)
     sharpness_mv[~seen] = 0
-    highest_mv = sharpness_mv.max(axis=1, keepdims=True)
+    highest_mv = sharpness_mv.max(axis=1, keepdims=True, initial=0)
     if highest_mv.max() < _LEAST_SHARP_MV:
         return np.zeros(0)
     alike = sharpness_mv / np.maximum(highest_mv, highest_mv.max() / _MOST_RAISED)
     rate_hz = recording.rate_hz / step
     together: _Signal = alike.sum(axis=0) / seen.sum(axis=0).clip(1)
-    middles = _energetic(_averaged(together, rate_hz), rate_hz) * step + (step - 1) / 2
+    middles = _energetic(_averaged(together, rate_hz), rate_hz) * step + (3 * step - 1) / 2
     return middles.astype(np.float64) / recording.rate_hz
 
 
