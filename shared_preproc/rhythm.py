@@ -86,8 +86,14 @@ def find_beats_in_leads(recording: Recording) -> NDArray[np.float64]:
     alike = sharpness_mv / np.maximum(highest_mv, highest_mv.max() / _MOST_RAISED)
     rate_hz = recording.rate_hz / step
     together: _Signal = alike.sum(axis=0) / seen.sum(axis=0).clip(1)
-    middles = _energetic(_averaged(together, rate_hz), rate_hz) * step + (3 * step - 1) / 2
-    return middles.astype(np.float64) / recording.rate_hz
+    found = _energetic(_averaged(together, rate_hz), rate_hz)
+    if not found.size:
+        return np.zeros(0)
+    # One sharp sample gives all samples around it the same energy: the middle of such a run is the beat.
+    starts = np.flatnonzero(np.diff(found, prepend=-len(together)) > _REFRACTORY_S * rate_hz)
+    runs = np.diff(starts, append=len(found))
+    middles = np.add.reduceat(found, starts) / runs * step + (3 * step - 1) / 2
+    return np.asarray(middles / recording.rate_hz, np.float64)
 
 
 def heart_rate_bpm(beats: Beats | _Signal, rate_hz: float) -> float | None:

@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 _TANGENT = 0.5 + 1 / np.pi
 """Where the tangent at the steepest place of a falling half cosine meets the baseline, as a share of its width."""
 
+_R_PEAKS = 0.45  # of the QRS
 _T_FALL = 0.4  # of the T wave
 _ST_BEGINS_S = 0.02  # before the end of the QRS
 _RECORDING_S = 10.0
@@ -57,7 +58,7 @@ def draw_heart(rng: np.random.Generator) -> KnownHeart:
 
 
 def record_known_heart(heart: KnownHeart, rng: np.random.Generator) -> tuple[Recording, Floats]:
-    """Record a heart for 10 s; also give the seconds at which QRS complexes begin.
+    """Record a heart for 10 s; also give the seconds of its R peaks.
 
     Args:
         heart: what to record.
@@ -69,8 +70,9 @@ def record_known_heart(heart: KnownHeart, rng: np.random.Generator) -> tuple[Rec
     leads_mv = _noise(times_s, rng)
     for onset_s in onsets_s:
         leads_mv += _beat(times_s - onset_s, heart, heights)
-    inside = (onsets_s >= 0) & (onsets_s < _RECORDING_S)
-    return Recording(twelve_leads(leads_mv), SAMPLING_RATE_HZ), onsets_s[inside]
+    peaks_s = onsets_s + _R_PEAKS * heart.qrs_ms / 1000
+    inside = (peaks_s >= 0) & (peaks_s < _RECORDING_S)
+    return Recording(twelve_leads(leads_mv), SAMPLING_RATE_HZ), peaks_s[inside]
 
 
 def _onsets(heart: KnownHeart, rng: np.random.Generator) -> Floats:
@@ -132,7 +134,7 @@ def _beat(after_s: Floats, heart: KnownHeart, heights: _Heights) -> Floats:
     st_mv = heart.st_mv[[0, 1, 6, 7, 8, 9, 10, 11]]
     waves = [
         (heights.q, _bump(after_s, 0, 0.2 * qrs_s, 0.4 * qrs_s)),
-        (heights.r, _bump(after_s, 0.2 * qrs_s, 0.45 * qrs_s, 0.7 * qrs_s)),
+        (heights.r, _bump(after_s, 0.2 * qrs_s, _R_PEAKS * qrs_s, 0.7 * qrs_s)),
         (heights.s, _bump(after_s, 0.55 * qrs_s, 0.75 * qrs_s, qrs_s)),
         (st_mv, _step(after_s, qrs_s - _ST_BEGINS_S, qrs_s) - _step(after_s, t_begins_s, t_peaks_s)),
         (heights.t, _bump(after_s, t_begins_s, t_peaks_s, t_ends_s)),
