@@ -12,7 +12,6 @@ import argparse
 import io
 import lzma
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,19 +20,14 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from benchmarks import wavelet
-from service.recordings import PRINTED_BAND_HZ
-from shared_preproc.leads import Lead
 from shared_preproc.measurements import Measurements, measure
 from shared_preproc.page import decode_page
 from shared_preproc.pipeline import read_page
 from shared_preproc.recording import Recording, page_recording
 from shared_preproc.spec import TRACES_50_HZ
-from synthetic.intervals import KnownHeart, draw_heart, record_known_heart
-from synthetic.pages import encode_jpeg
-from synthetic.render import Header, Signals, render_page
+from synthetic.intervals import KnownHeart, draw_heart, print_recording, record_known_heart
 
 PTBXL_HZ = 100.0
-HEADER = Header("0", "Male", 60, datetime(2001, 1, 1), Lead.II)  # noqa: DTZ001 - a printed clock has no zone
 SEED = 22
 _INTERVALS = ("qrs_ms", "qt_ms", "pr_ms")
 
@@ -83,11 +77,10 @@ def known_heart(seed: int) -> tuple[KnownHeart, Recording, NDArray[np.float64]]:
 
 
 def measure_page(recording: Recording) -> Measurements:
-    """Print a recording as the cart does, compress and read the page, and measure what was read."""
-    printed = recording.band_passed(*PRINTED_BAND_HZ)
-    content = encode_jpeg(render_page(Signals(np.asarray(printed.signal_mv, np.float64), printed.rate_hz), HEADER))
+    """Print a recording, read the page, and measure what was read."""
     spec = TRACES_50_HZ
-    curves = page_recording(read_page(decode_page(content, spec.layout), spec).traces, spec.layout, spec.trace)
+    reading = read_page(decode_page(print_recording(recording), spec.layout), spec)
+    curves = page_recording(reading.traces, spec.layout, spec.trace)
     return Measurements() if curves is None else measure(curves, printed=True)
 
 

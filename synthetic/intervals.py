@@ -5,14 +5,18 @@ a recording can be held against what was drawn.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_preproc.leads import Lead
 from shared_preproc.recording import Recording
 from synthetic.heartbeat import SAMPLING_RATE_HZ, twelve_leads
+from synthetic.pages import encode_jpeg
+from synthetic.render import Header, Signals, render_page
 
-__all__ = ["KnownHeart", "draw_heart", "record_known_heart"]
+__all__ = ["KnownHeart", "draw_heart", "print_recording", "record_known_heart"]
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +27,8 @@ _R_PEAKS = 0.45  # of the QRS
 _T_FALL = 0.4  # of the T wave
 _ST_BEGINS_S = 0.02  # before the end of the QRS
 _RECORDING_S = 10.0
+_PRINTED_BAND_HZ = (0.67, 25.0)
+_PRINTED_AT = datetime(2001, 1, 1)  # noqa: DTZ001 - a printed clock has no zone
 _INDEPENDENT = 8  # leads I, II, V1 to V6
 
 
@@ -73,6 +79,13 @@ def record_known_heart(heart: KnownHeart, rng: np.random.Generator) -> tuple[Rec
     peaks_s = onsets_s + _R_PEAKS * heart.qrs_ms / 1000
     inside = (peaks_s >= 0) & (peaks_s < _RECORDING_S)
     return Recording(twelve_leads(leads_mv), SAMPLING_RATE_HZ), peaks_s[inside]
+
+
+def print_recording(recording: Recording, rhythm_lead: Lead = Lead.II) -> bytes:
+    """Print a recording as the cart does, within its band, and compress the page."""
+    printed = recording.band_passed(*_PRINTED_BAND_HZ)
+    signals = Signals(np.asarray(printed.signal_mv, np.float64), printed.rate_hz)
+    return encode_jpeg(render_page(signals, Header("0", "Male", 60, _PRINTED_AT, rhythm_lead)))
 
 
 def _onsets(heart: KnownHeart, rng: np.random.Generator) -> Floats:
