@@ -24,6 +24,7 @@ from service.telemetry.timing import Clock
 from shared_preproc.evidence import Doubt
 from shared_preproc.fingerprint import curve_fingerprint
 from shared_preproc.leads import LEADS, Lead
+from shared_preproc.measurements import Measurements
 from shared_preproc.placement import Placement
 from shared_preproc.quality import Quality
 from shared_preproc.recording import resample_time
@@ -102,6 +103,7 @@ class ClassificationResult:
     in_force: PolicyInForce | None
     """What it was decided by; None where there are no thresholds."""
     quality: Quality
+    measurements: Measurements
     seen_in_training: bool | None
     """None for a recording or another cart's page, and where the bundle does not say what it was trained on."""
     manifest: BundleManifest
@@ -151,6 +153,7 @@ def classify(
         decision=decide(answer, policy, (*page.doubts, *_source_doubts(page, manifest))),
         in_force=model.in_force,
         quality=page.quality,
+        measurements=page.measurements,
         seen_in_training=_seen(page, model),
         manifest=manifest,
         source=page.source,

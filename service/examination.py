@@ -17,12 +17,13 @@ from shared_preproc.errors import (
 )
 from shared_preproc.evidence import Doubt, examine
 from shared_preproc.leads import Lead
+from shared_preproc.measurements import Measurements, measure
 from shared_preproc.page import Page
 from shared_preproc.picture import ImageFormat, Picture, decode_picture
 from shared_preproc.pipeline import PageReading, read_page
 from shared_preproc.placement import Placement
 from shared_preproc.quality import Quality, measure_quality
-from shared_preproc.recording import Recording
+from shared_preproc.recording import Recording, page_recording
 from shared_preproc.sheet import place
 from shared_preproc.spec import PreprocSpec, TraceTensor
 from shared_preproc.tensor import Tensor
@@ -139,6 +140,7 @@ class PreparedPage:
     """None for a recording."""
     doubts: tuple[Doubt, ...]
     quality: Quality
+    measurements: Measurements
     tensor: Tensor
     traces: Mapping[Lead, Trace]
     timings_ms: dict[str, float]
@@ -167,11 +169,25 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
         return _prepared_recording(digitized.recording, facts, image, spec, clock)
     with clock.step("examine"):
         quality = measure_quality(page.reading, spec)
+        measurements = _measurements(page.reading, spec)
     with clock.step("preprocess"):
         tensor = page.reading.tensor(spec)
     return PreparedPage(
-        facts, page.placement, image, page.doubts, quality, tensor, page.reading.traces, clock.timings_ms()
+        source=facts,
+        placement=page.placement,
+        image=image,
+        doubts=page.doubts,
+        quality=quality,
+        measurements=measurements,
+        tensor=tensor,
+        traces=page.reading.traces,
+        timings_ms=clock.timings_ms(),
     )
+
+
+def _measurements(reading: PageReading, spec: PreprocSpec) -> Measurements:
+    recording = page_recording(reading.traces, spec.layout, spec.trace)
+    return Measurements() if recording is None else measure(recording, printed=True)
 
 
 def _digitized(picture: Picture, spec: PreprocSpec, refusal: PreprocError, clock: Clock) -> Digitized:
@@ -195,7 +211,18 @@ def _prepared_recording(
         tensor = reading.tensor(spec)
     with clock.step("examine"):
         quality = measure_quality(reading, spec)
-    return PreparedPage(facts, None, image, (), quality, tensor, reading.traces, clock.timings_ms())
+        measurements = measure(recording, printed=image is not None)
+    return PreparedPage(
+        source=facts,
+        placement=None,
+        image=image,
+        doubts=(),
+        quality=quality,
+        measurements=measurements,
+        tensor=tensor,
+        traces=reading.traces,
+        timings_ms=clock.timings_ms(),
+    )
 
 
 def _sha256(data: bytes) -> str:

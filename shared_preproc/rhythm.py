@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_preproc.recording import Recording
 from shared_preproc.traces import Trace
 
-__all__ = ["RHYTHM_FEATURES", "find_beats", "heart_rate_bpm", "is_regular", "rhythm_features"]
+__all__ = ["RHYTHM_FEATURES", "find_beats", "find_beats_in_leads", "heart_rate_bpm", "is_regular", "rhythm_features"]
 
 Beats = NDArray[np.intp]
 _Signal = NDArray[np.float64]
@@ -23,6 +24,9 @@ _SOUGHT_AGAIN = 1 / 4
 _T_WAVE_S = 0.38  # Pan and Tompkins: 360 ms; here one sample of 50 Hz more
 _T_WAVE_ENERGY = 0.6  # of the peak before: in a high ST elevation, half of the QRS's
 _LEAST_QRS_MV = 0.08  # six pixels of the page: what is lower cannot be told from noise
+_COARSE_HZ = 50.0  # enough to find a QRS by, and too little for most noise
+_LEAST_SHARP_MV = 0.04
+_MOST_RAISED = 5  # how much more a low lead counts than a high one
 _PEAK_S = 0.08  # how far from the energy's maximum the QRS's extreme lies
 _FEWEST = 3
 _FEWEST_FOR_RHYTHM = 4
@@ -57,17 +61,42 @@ def find_beats(trace: Trace, rate_hz: float) -> Beats:
 
     Where no QRS stands out of the noise, there are none. The first and last beat may be cut by the strip's ends.
     """
-    energy = _energy(trace, rate_hz)
-    peaks = _peaks(energy, round(_REFRACTORY_S * rate_hz))
-    if not peaks.size or np.ptp(trace.signal_mv) < _LEAST_QRS_MV:
+    if np.ptp(trace.signal_mv) < _LEAST_QRS_MV:
         return np.zeros(0, np.intp)
-    threshold = _THRESHOLD * _usual(energy[peaks], len(energy) / rate_hz)
-    peaks = _without_t_waves(peaks[energy[peaks] >= _SOUGHT_AGAIN * threshold], energy, rate_hz)
-    beats = _with_missed(peaks[energy[peaks] >= threshold], peaks, energy)
+    beats = _energetic(_energy(trace, rate_hz), rate_hz)
     return _at_extreme(beats, trace, round(_PEAK_S * rate_hz))
 
 
-def heart_rate_bpm(beats: Beats, rate_hz: float) -> float | None:
+def find_beats_in_leads(recording: Recording) -> NDArray[np.float64]:
+    """Seconds at which twelve leads together show QRS complexes, rising: float64 (beats,), each within 20 ms of it.
+
+    Leads count alike, however high they are, and at each instant those that show something: the columns of a page are
+    one recording. A QRS that one lead hardly shows is found in the others.
+    """
+    step = max(1, round(recording.rate_hz / _COARSE_HZ))
+    samples = recording.signal_mv.shape[1] // step
+    coarse_mv = recording.signal_mv[:, : samples * step].reshape(-1, samples, step).mean(axis=2)
+    before_mv, here_mv, after_mv = coarse_mv[:, :-2], coarse_mv[:, 1:-1], coarse_mv[:, 2:]
+    sharpness_mv = np.sqrt(np.abs((after_mv - before_mv) * (after_mv - 2 * here_mv + before_mv)))
+    seen = np.isfinite(sharpness_mv)
+    sharpness_mv[~seen] = 0
+    highest_mv = sharpness_mv.max(axis=1, keepdims=True, initial=0)
+    if highest_mv.max() < _LEAST_SHARP_MV:
+        return np.zeros(0)
+    alike = sharpness_mv / np.maximum(highest_mv, highest_mv.max() / _MOST_RAISED)
+    rate_hz = recording.rate_hz / step
+    together: _Signal = alike.sum(axis=0) / seen.sum(axis=0).clip(1)
+    found = _energetic(_averaged(together, rate_hz), rate_hz)
+    if not found.size:
+        return np.zeros(0)
+    # One sharp sample gives all samples around it the same energy: the middle of such a run is the beat.
+    starts = np.flatnonzero(np.diff(found, prepend=-len(together)) > _REFRACTORY_S * rate_hz)
+    runs = np.diff(starts, append=len(found))
+    middles = np.add.reduceat(found, starts) / runs * step + (3 * step - 1) / 2
+    return np.asarray(middles / recording.rate_hz, np.float64)
+
+
+def heart_rate_bpm(beats: Beats | _Signal, rate_hz: float) -> float | None:
     """Beats a minute, from the mean interval; ``None`` with fewer than three beats or a rate no heart has."""
     if len(beats) < _FEWEST:
         return None
@@ -75,7 +104,7 @@ def heart_rate_bpm(beats: Beats, rate_hz: float) -> float | None:
     return rate if _RATES_BPM[0] <= rate <= _RATES_BPM[1] else None
 
 
-def is_regular(beats: Beats) -> bool | None:
+def is_regular(beats: Beats | _Signal) -> bool | None:
     """Whether the intervals' standard deviation is small against their mean; ``None`` with fewer than four beats."""
     if len(beats) < _FEWEST_FOR_RHYTHM:
         return None
@@ -119,9 +148,23 @@ def _energy(trace: Trace, rate_hz: float) -> _Signal:
     """
     slope_mv = np.gradient(trace.signal_mv.astype(np.float64))
     steepness_mv = np.maximum(np.abs(slope_mv), (trace.top_mv - trace.bottom_mv) / 2)
-    sharpness_mv = np.sqrt(steepness_mv * np.abs(np.gradient(slope_mv)))
+    return _averaged(np.sqrt(steepness_mv * np.abs(np.gradient(slope_mv))), rate_hz)
+
+
+def _averaged(sharpness: _Signal, rate_hz: float) -> _Signal:
+    """Energy of what is sharper than usual, over a QRS's width: (samples,)."""
     width = max(1, round(_QRS_S * rate_hz))
-    return np.convolve((sharpness_mv - _median(sharpness_mv)).clip(0) ** 2, np.ones(width) / width, "same")
+    return np.convolve((sharpness - _median(sharpness)).clip(0) ** 2, np.ones(width) / width, "same")
+
+
+def _energetic(energy: _Signal, rate_hz: float) -> Beats:
+    """Samples at which there is a QRS's energy, rising."""
+    peaks = _peaks(energy, round(_REFRACTORY_S * rate_hz))
+    if not peaks.size:
+        return peaks
+    threshold = _THRESHOLD * _usual(energy[peaks], len(energy) / rate_hz)
+    peaks = _without_t_waves(peaks[energy[peaks] >= _SOUGHT_AGAIN * threshold], energy, rate_hz)
+    return _with_missed(peaks[energy[peaks] >= threshold], peaks, energy)
 
 
 def _peaks(energy: _Signal, apart: int) -> Beats:

@@ -410,7 +410,7 @@ static void sample(const Lead* lead, const Pen* pen, float* const mv[EDGES], flo
     }
 }
 
-static void trace_lead(const Lead* lead, const Pen* pen, Room* room, float* const samples_mv[EDGES],
+static void trace_lead(const Lead* lead, const Pen* pen, Room* room, float* const samples_mv[EDGES], float* columns_mv,
                        int32_t* inked_px) {
     Window window = find_window(lead, room);
     *inked_px = find_stroke(&window, pen->stroke_px, room);
@@ -422,6 +422,7 @@ static void trace_lead(const Lead* lead, const Pen* pen, Room* room, float* cons
             memset(room->mv[edge], 0, (size_t)window.width * sizeof(float)); /* all bits 0: a flat line */
     }
     sample(lead, pen, room->mv, samples_mv);
+    memcpy(columns_mv, room->mv[CURVE], (size_t)window.width * sizeof(float));
 }
 
 /* The next `count` elements of a block that begins at `start`; where that is NULL, nothing but their end is said. */
@@ -456,10 +457,11 @@ static size_t lay_out(Room* room, char* block, size_t width, size_t height, size
 
 /* Trace all leads of a page from their masks, each as large as its lead's box, row by row without a gap: 0 is paper,
    255 ink. `samples_mv` are curve, upper and lower edge, in turn: of each as many as all leads have samples, a lead's
-   after those of the lead before it. `inked_px` is for each lead how many columns have ink of the curve. Returns 0, or
-   -1 where there is not memory enough. */
+   after those of the lead before it. `columns_mv` is the curve in every column of each lead's box, a lead's after those
+   of the lead before it. `inked_px` is for each lead how many columns have ink of the curve. Returns 0, or -1 where
+   there is not memory enough. */
 int32_t trace_leads(const Lead* leads, const uint8_t* const* masks, int32_t count, const Pen* pen, float* samples_mv,
-                    int32_t* inked_px) {
+                    float* columns_mv, int32_t* inked_px) {
     int32_t width = 0, height = 0, runs = 0;
     ptrdiff_t samples = 0;
     for (int32_t number = 0; number < count; number++) {
@@ -478,7 +480,8 @@ int32_t trace_leads(const Lead* leads, const uint8_t* const* masks, int32_t coun
     float* its_mv[EDGES] = {samples_mv, samples_mv + samples, samples_mv + 2 * samples};
     for (int32_t number = 0; number < count; number++) {
         gather_rows(leads, masks, count, &leads[number], &room);
-        trace_lead(&leads[number], pen, &room, its_mv, &inked_px[number]);
+        trace_lead(&leads[number], pen, &room, its_mv, columns_mv, &inked_px[number]);
+        columns_mv += leads[number].right - leads[number].left;
         for (int edge = 0; edge < EDGES; edge++) its_mv[edge] += leads[number].samples;
     }
     free(block);

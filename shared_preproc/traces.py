@@ -41,6 +41,8 @@ class Trace:
     """The same of its lower edge. Noise faster than the pen is a band: its middle is the signal."""
     coverage: float
     """Share of the box's columns in which ink of the curve was found, 0 to 1."""
+    columns_mv: NDArray[np.float32] | None = None
+    """The curve in every column of its box; None where it was not read off a page."""
 
 
 def page_traces(masks: Mapping[Lead, Mask], layout: Layout, spec: TraceSpec) -> dict[Lead, Trace]:
@@ -55,15 +57,16 @@ def page_traces(masks: Mapping[Lead, Mask], layout: Layout, spec: TraceSpec) -> 
     inks = [_checked(masks[lead], box) for lead, box in layout.lead_boxes]  # held until they have been looked at
     pointers = (ctypes.c_void_p * len(inks))(*[ink.__array_interface__["data"][0] for ink in inks])
     samples_mv = np.empty((_EDGES, plan.ends[-1]), np.float32)
+    columns_mv = np.empty(plan.column_ends[-1], np.float32)
     inked_px = np.empty(len(inks), np.int32)
-    if _TRACE_LEADS(plan.leads, pointers, len(inks), plan.pen, samples_mv, inked_px):
+    if _TRACE_LEADS(plan.leads, pointers, len(inks), plan.pen, samples_mv, columns_mv, inked_px):
         raise MemoryError("no room to trace a page in")
     traces = {}
-    for (lead, box), (start, end), columns in zip(
-        layout.lead_boxes, pairwise(plan.ends), inked_px.tolist(), strict=True
+    for (lead, box), (start, end), (left, right), columns in zip(
+        layout.lead_boxes, pairwise(plan.ends), pairwise(plan.column_ends), inked_px.tolist(), strict=True
     ):
         signal_mv, top_mv, bottom_mv = samples_mv[:, start:end]
-        traces[lead] = Trace(signal_mv, top_mv, bottom_mv, columns / box.width_px)
+        traces[lead] = Trace(signal_mv, top_mv, bottom_mv, columns / box.width_px, columns_mv[left:right])
     return traces
 
 
@@ -105,6 +108,7 @@ _TRACE_LEADS.argtypes = [
     ctypes.c_int32,
     ctypes.POINTER(_Pen),
     np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS"),
+    np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS"),
     np.ctypeslib.ndpointer(np.int32, flags="C_CONTIGUOUS"),
 ]
 
@@ -116,6 +120,8 @@ class _Plan(NamedTuple):
     pen: _Pen
     ends: list[int]
     """Of each lead's samples, after a 0."""
+    column_ends: list[int]
+    """Of each lead's columns, after a 0."""
 
 
 @cache
@@ -142,7 +148,13 @@ def _plan(layout: Layout, spec: TraceSpec) -> _Plan:
         step_px=px_per_s / spec.rate_hz,
         px_per_mv=layout.px_per_mm * layout.mm_per_mv,
     )
-    return _Plan((_Lead * len(leads))(*leads), pen, list(accumulate((lead.samples for lead in leads), initial=0)))
+    samples, columns = (lead.samples for lead in leads), (box.width_px for _, box in layout.lead_boxes)
+    return _Plan(
+        (_Lead * len(leads))(*leads),
+        pen,
+        ends=list(accumulate(samples, initial=0)),
+        column_ends=list(accumulate(columns, initial=0)),
+    )
 
 
 def _exactly(structure: type[_Structure], **numbers: float) -> _Structure:

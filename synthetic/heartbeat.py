@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SAMPLING_RATE_HZ", "record_heart"]
+__all__ = ["SAMPLING_RATE_HZ", "record_heart", "twelve_leads"]
 
 Floats = NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def record_heart(class_name: str, rng: np.random.Generator) -> tuple[Floats, flo
     kept = (times_s >= -0.5 / SAMPLING_RATE_HZ) & (times_s < _RECORDING_S - 0.5 / SAMPLING_RATE_HZ)
     filtered_mv = _band_limited(leads_mv)[:, kept]
     rate = 60 / float(np.mean([rr_s for _, rr_s, _ in beats]))
-    return _twelve_leads(filtered_mv - filtered_mv.mean(axis=1, keepdims=True)), rate
+    return twelve_leads(filtered_mv - filtered_mv.mean(axis=1, keepdims=True)), rate
 
 
 _Beats = list[tuple[float, float, _Beat]]
@@ -222,7 +222,7 @@ def _band_limited(leads_mv: Floats) -> Floats:
     return np.fft.irfft(np.fft.rfft(leads_mv) * gain, leads_mv.shape[1])
 
 
-def _twelve_leads(independent_mv: Floats) -> Floats:
+def twelve_leads(independent_mv: Floats) -> Floats:
     """Add III, aVR, aVL and aVF by Einthoven's and Goldberger's equations: (12, samples)."""
     one, two = independent_mv[_I], independent_mv[_II]
     derived = (two - one, -(one + two) / 2, one - two / 2, two - one / 2)

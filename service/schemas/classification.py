@@ -13,8 +13,10 @@ from service.examination import PageFormat
 from service.explain import LeadEvidence
 from service.models.site_policy import PolicySource
 from shared_preproc.leads import LEADS, Lead
+from shared_preproc.measurements import Measurements
 from shared_preproc.placement import PlacementKind
 from shared_preproc.quality import RateBand
+from shared_preproc.recording import RECORDED_LEADS
 from sources.source import SourceKind
 
 __all__ = [
@@ -126,6 +128,45 @@ class PageQuality(BaseModel):
     coverage: Annotated[dict[Lead, Share], Field(description="Share of each lead's width with a trace.")]
 
 
+class WaveTimesMs(BaseModel):
+    """Where the waves of the median beat begin and end: milliseconds from the R peak, negative before it."""
+
+    p_onset: int | None
+    qrs_onset: int | None
+    qrs_end: int | None
+    t_end: Annotated[int | None, Field(description="By the tangent at the steepest place of the falling T wave.")]
+
+
+class MeasuredBeat(BaseModel):
+    """One QRS complex."""
+
+    r_s: Annotated[
+        float, Field(ge=0, allow_inf_nan=False, description="Seconds from the first instant shown."), _rounded(3)
+    ]
+    measured: Annotated[bool, Field(description="Is part of the median beat; false: of another shape, or cut off.")]
+
+
+class PageMeasurements(BaseModel):
+    """Rate, intervals, axis and ST levels, measured on the median beat without the model; unsure ones are null."""
+
+    heart_rate_bpm: Annotated[
+        Annotated[Positive, _rounded(1)] | None, Field(description="From all leads; null: fewer than three beats.")
+    ]
+    regular: Annotated[bool | None, Field(description="Whether intervals between beats vary by 8 % at most.")]
+    pr_ms: Annotated[int | None, Field(description="Null: no P wave stands before most beats, as in fibrillation.")]
+    qrs_ms: int | None
+    qt_ms: int | None
+    qtc_fridericia_ms: Annotated[int | None, Field(description="Null also where beats are irregular.")]
+    qtc_bazett_ms: Annotated[int | None, Field(description="Null also where beats are irregular.")]
+    axis_deg: Annotated[int | None, Field(description="Of the QRS, frontal: 0 is lead I, 90 is aVF.")]
+    st_mv: Annotated[
+        dict[Lead, Annotated[float, Field(allow_inf_nan=False), _rounded(2)] | None],
+        Field(description="By lead, 60 ms after the end of the QRS, against the level before it."),
+    ]
+    waves_ms: WaveTimesMs
+    beats: list[MeasuredBeat]
+
+
 class ModelIdentity(BaseModel):
     """Which bundle answered."""
 
@@ -202,6 +243,7 @@ class Classification(BaseModel):
         ),
     ]
     quality: PageQuality
+    measurements: PageMeasurements
     leads: Annotated[
         list[LeadClassification],
         Field(description="The twelve leads in clinical order, then the rhythm strip.", min_length=13, max_length=13),
@@ -230,6 +272,7 @@ class Classification(BaseModel):
                 "findings": [_finding(finding) for finding in result.findings],
                 "seen_in_training": result.seen_in_training,
                 "quality": {**vars(quality), "coverage": {lead: quality.coverage[lead] for lead in LEADS}},
+                "measurements": _measurements(result.measurements),
                 "leads": [_lead(lead, by_class, result.explanation) for lead, by_class in result.leads.items()],
                 "model": {
                     "name": manifest.name,
@@ -300,6 +343,22 @@ def _finding(finding: Finding) -> dict[str, object]:
         "threshold": spec.threshold,
         "present": finding.present,
     }
+
+
+def _measurements(measured: Measurements) -> dict[str, object]:
+    whole = ("pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qtc_bazett_ms", "axis_deg")
+    return {
+        "heart_rate_bpm": measured.heart_rate_bpm,
+        "regular": measured.regular,
+        **{name: _whole(getattr(measured, name)) for name in whole},
+        "st_mv": dict(zip(RECORDED_LEADS, measured.st_mv, strict=True)),
+        "waves_ms": {name: _whole(value) for name, value in measured.waves._asdict().items()},
+        "beats": [beat._asdict() for beat in measured.beats],
+    }
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
 
 
 def _lead(

@@ -1,11 +1,12 @@
 // One model's answer: what to do, how probable each class is, findings and the heart rate. The rest is under Details.
 
 import { details } from "./details.js";
-import { definitions, drawn, element, icon } from "./elements.js";
+import { drawn, element, icon } from "./elements.js";
 import { findingsAtAGlance, meaning } from "./findings.js";
+import { measured } from "./measured.js";
 import { text } from "./texts.js";
 import { doubts, isWeak, levelOf, mostProbable, verdict } from "./verdict.js";
-import { className, heartRate, modelName, probability } from "./words.js";
+import { className, modelName, probability } from "./words.js";
 
 const line = (words, attributes) => element("p", words, attributes);
 
@@ -47,9 +48,7 @@ function bars({ probabilities, predicted_class, model }) {
   return element("dl", entries, { class: "bars" });
 }
 
-const measured = ({ quality }) => definitions([[text("measured.rate"), heartRate(quality)]]);
-
-const part = (title, content) => (content ? [element("section", [element("h4", title), content])] : []);
+const part = (title, content) => (content ? [element("section", [element("h4", title), ...[content].flat()])] : []);
 
 export function answerCard(answer) {
   const parts = [

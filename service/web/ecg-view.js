@@ -83,6 +83,7 @@ export class EcgView {
       named("original", () => this.toggleOriginal(), false),
       named("boxes", () => this.#toggleBoxes(), true),
       named("calipers", () => this.#toggleCalipers(), false),
+      named("marks", () => this.#toggleMarks(), true),
       ...scales,
       button("−", () => this.#viewport.zoom(0.8), { "aria-label": text("ecg.out") }),
       button("+", () => this.#viewport.zoom(1.25), { "aria-label": text("ecg.in") }),
@@ -110,6 +111,12 @@ export class EcgView {
     this.#svg.classList.toggle("no-frames", !shown);
   }
 
+  #toggleMarks() {
+    const shown = this.#buttons.marks.getAttribute("aria-pressed") !== "true";
+    this.#buttons.marks.setAttribute("aria-pressed", shown);
+    this.#svg.classList.toggle("no-marks", !shown);
+  }
+
   #toggleCalipers() {
     this.#calipers.toggle(!this.#calipers.active);
     this.#buttons.calipers.setAttribute("aria-pressed", this.#calipers.active);
@@ -127,6 +134,7 @@ export class EcgView {
     this.#buttons.original.setAttribute("aria-pressed", this.#original);
     this.#buttons.original.hidden = !this.#reading.page;
     this.#buttons.boxes.hidden = !this.#original || Boolean(this.#reading.scale);
+    this.#buttons.marks.hidden = this.#original;
     this.#scales.forEach((one) => (one.disabled = this.#original));
     this.#svg.setAttribute("aria-label", text(this.#original ? "ecg.original.label" : "ecg.curves.label"));
     this.#svg.replaceChildren(sheet.group, this.#calipers.group);
@@ -145,7 +153,12 @@ export class EcgView {
   // Keys work while the focus is on the ECG or its tools; fields keep theirs.
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select, input")) return;
-    const keys = { o: () => this.toggleOriginal(), b: () => this.#toggleBoxes(), c: () => this.#toggleCalipers() };
+    const keys = {
+      o: () => this.toggleOriginal(),
+      b: () => this.#toggleBoxes(),
+      c: () => this.#toggleCalipers(),
+      m: () => this.#toggleMarks(),
+    };
     const onFrame = event.target === this.#frame;
     if (keys[event.key]) keys[event.key]();
     else if (!onFrame || !(this.#calipers.key(event) || this.#viewport.key(event))) return;

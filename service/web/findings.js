@@ -3,7 +3,7 @@
 import { element } from "./elements.js";
 import { cardOf } from "./service.js";
 import { text, textOr } from "./texts.js";
-import { className, findingName, perMinute, probability, rateName } from "./words.js";
+import { className, findingName, perMinute, probability, rateName, rateOf } from "./words.js";
 
 const AT_A_GLANCE = 6;
 
@@ -44,9 +44,10 @@ export const presentOf = (findings) =>
   findings.filter((one) => one.present).sort((one, other) => other.probability - one.probability);
 
 // null where there is nothing to show.
-export function findingsAtAGlance({ findings, quality }) {
+export function findingsAtAGlance(answer) {
+  const { findings } = answer;
   const present = presentOf(findings).map((one) => item(findingName(one), probability(one.probability)));
-  const all = [...rate(quality), ...present];
+  const all = [...rate(rateOf(answer)), ...present];
   if (!findings.length && !all.length) return null;
   if (!all.length) return element("p", text("findings.none"));
   const shown = all.length > AT_A_GLANCE + 1 ? all.slice(0, AT_A_GLANCE) : all;
@@ -55,9 +56,10 @@ export function findingsAtAGlance({ findings, quality }) {
   return list([...shown, ...more], "present");
 }
 
-export function allFindings({ findings, quality, model }) {
+export function allFindings(answer) {
+  const { findings, model } = answer;
   const strip = element("small", text("findings.strip"));
-  const shown = [...rate(quality, strip), ...presentOf(findings).map((one) => explained(model, one))];
+  const shown = [...rate(rateOf(answer), strip), ...presentOf(findings).map((one) => explained(model, one))];
   const absent = findings.filter((one) => !one.present).map((one) => explained(model, one));
   const lists = [shown.length ? list(shown, "present") : null, absent.length ? list(absent, "absent") : null];
   return lists.some(Boolean) ? lists.filter(Boolean) : null;

@@ -4,7 +4,7 @@ import { byId, definitions, element } from "./elements.js";
 import { text, whenLanguageChanges } from "./texts.js";
 
 const PARTS = ["is", "is_not", "verdicts", "ecg", "many", "privacy"];
-const KEYS = ["o", "b", "c", "x", "zoom", "fit", "arrows", "shift"];
+const KEYS = ["o", "b", "m", "c", "x", "zoom", "fit", "arrows", "shift"];
 
 function content() {
   const parts = PARTS.flatMap((part) => [

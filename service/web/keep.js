@@ -2,10 +2,11 @@
 
 import { byId, element } from "./elements.js";
 import { presentOf, readersInWords } from "./findings.js";
+import { measuredInWords } from "./measured.js";
 import { text } from "./texts.js";
 import { elsewhere, flags, whereChosen } from "./thresholds.js";
 import { inLines } from "./verdict.js";
-import { className, findingName, heartRate, modelName, number, probability } from "./words.js";
+import { className, findingName, modelName, number, probability } from "./words.js";
 
 async function watch(answer) {
   const { operating_point: point } = answer;
@@ -27,7 +28,7 @@ async function asText(answer) {
     ...inLines(answer),
     ...Object.entries(probabilities).map(([name, value]) => `${className(name)}: ${probability(value)}`),
     ...found(answer),
-    `${text("measured.rate")}: ${heartRate(quality)}`,
+    ...measuredInWords(answer).map(([name, words]) => `${name}: ${words}`),
     `${text("details.decision")}: ${text(`decision.${decision}`)}`,
     ...reasons.map(({ message }) => `- ${message}`),
     ...(readersInWords(answer) ?? []).map(([name, words]) => `${name}: ${words}`),

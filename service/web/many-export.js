@@ -1,13 +1,16 @@
 // The table as a file: CSV for a spreadsheet, JSON with the service's whole answers.
 
 import { levelOf } from "./verdict.js";
+import { rateOf } from "./words.js";
 
 const KNOWN = ["file", "verdict", "decision", "reasons", "predicted_class"];
-const LATER = ["heart_rate_bpm", "regular", "findings", "model", "page_sha256", "request_id", "error", "error_found"];
+const MEASURED = ["pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qtc_bazett_ms", "axis_deg"];
+const LATER = ["heart_rate_bpm", "regular", ...MEASURED, "findings", "model", "page_sha256", "request_id", "error", "error_found"];
 
 function record({ name, state, answer, problem }) {
   if (!answer) return { file: name, verdict: state, error: problem?.code, error_found: problem?.found };
-  const { decision, reasons, predicted_class, quality, findings, model, source, request_id } = answer;
+  const { decision, reasons, predicted_class, measurements, findings, model, source, request_id } = answer;
+  const { heart_rate_bpm, regular } = rateOf(answer);
   return {
     file: name,
     verdict: levelOf(answer),
@@ -15,8 +18,9 @@ function record({ name, state, answer, problem }) {
     reasons: reasons.map(({ code }) => code).join(" "),
     predicted_class,
     ...answer.probabilities,
-    heart_rate_bpm: quality.heart_rate_bpm,
-    regular: quality.regular,
+    heart_rate_bpm,
+    regular,
+    ...Object.fromEntries(MEASURED.map((name) => [name, measurements[name]])),
     findings: findings.filter(({ present }) => present).map(({ code }) => code).join(" "),
     model: `${model.name}/${model.version}`,
     page_sha256: source.sha256,

@@ -3,7 +3,7 @@
 import { button, element } from "./elements.js";
 import { text } from "./texts.js";
 import { levelOf, reasonsInWords } from "./verdict.js";
-import { className, heartRate, probability } from "./words.js";
+import { className, heartRate, probability, rateOf } from "./words.js";
 
 const THUMBNAIL_PX = 144;
 const URGENCY = ["infarction", "abnormal", "unsure", "normal", "failed", "reading", "waiting"];
@@ -17,7 +17,7 @@ const KEYS = {
   verdict: (entry) => URGENCY.indexOf(kindOf(entry)),
   class: (entry) => `${entry.answer?.predicted_class ?? "~"} ${1 - chance(entry)}`,
   reasons: ({ answer, problem }) => problem?.code ?? answer?.reasons.map(({ code }) => code).join() ?? "~",
-  rate: ({ answer }) => answer?.quality.heart_rate_bpm ?? Infinity,
+  rate: ({ answer }) => (answer && rateOf(answer).heart_rate_bpm) ?? Infinity,
 };
 const order = new Intl.Collator(undefined, { numeric: true });
 const compare = (one, other) => (typeof one === "number" ? one - other || 0 : order.compare(one, other));
@@ -92,7 +92,7 @@ export class ManyTable {
     cells[3].replaceChildren(chip(entry));
     cells[4].textContent = mostProbable(entry);
     cells[5].replaceChildren(reasons(entry));
-    cells[6].textContent = entry.answer ? heartRate(entry.answer.quality) : "";
+    cells[6].textContent = entry.answer ? heartRate(entry.answer) : "";
     cells[0].firstChild.disabled = !entry.answer;
     cells[7].firstChild.disabled = !entry.answer && !entry.problem;
     this.#rows.get(entry).hidden = !this.#shown(entry);

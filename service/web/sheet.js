@@ -1,6 +1,7 @@
 // The leads as on paper: curves in mV on a millimetre grid. A sheet is an SVG group measured in millimetres.
 
 import { drawn } from "./elements.js";
+import { MARKS_MM, marks } from "./marks.js";
 import { leadName } from "./words.js";
 
 export const MM_PER_S = 25; // of paper, as of the sheet at its usual speed
@@ -42,14 +43,15 @@ const mm = (value) => value.toFixed(2);
 const toLarge = (mm) => Math.ceil(mm / LARGE_MM) * LARGE_MM;
 
 // Each row is as high as its curves, so that rows do not run into one another. Zero lines stand on large squares.
-function rowHeights(leads, scale) {
-  return rowsOf(leads).map((row) => {
+// `below_mm`: room below the last row.
+function rowHeights(leads, scale, below_mm = 0) {
+  return rowsOf(leads).map((row, at, { length }) => {
     const up = row.map(({ trace }) => Math.max(highest(trace) * scale.gain, nameHeight(trace, scale) + NAME_MM));
     const down = row.map(({ trace }) => -lowest(trace) * scale.gain);
     return {
       row,
       up: toLarge(Math.max(scale.gain, ...up) + GAP_MM),
-      down: toLarge(Math.max(LARGE_MM, ...down) + GAP_MM),
+      down: toLarge(Math.max(LARGE_MM, ...down) + GAP_MM + (at === length - 1 ? below_mm : 0)),
     };
   });
 }
@@ -66,11 +68,12 @@ function alike(rows, others) {
 
 // `like`: leads that stand beside these. `tall_mm`: a height that is there. Rows move apart to fill it; with `squeeze`
 // also together, and tall curves may cross.
-function placed(leads, scale, { tall_mm = 0, squeeze = false, like = [] }) {
-  const rows = alike(rowHeights(leads, scale), rowHeights(like, scale));
+function placed(leads, scale, { tall_mm = 0, squeeze = false, like = [], below_mm = 0 }) {
+  const rows = alike(rowHeights(leads, scale, below_mm), rowHeights(like, scale));
   const needed = rows.reduce((sum, { up, down }) => sum + up + down, 0);
   const spare = tall_mm - needed;
-  const between = spare > 0 ? Math.floor(spare / rows.length / LARGE_MM) * LARGE_MM : squeeze ? spare / rows.length : 0;
+  const closer = squeeze && rows.length > 1 ? spare / (rows.length - 1) : 0;
+  const between = spare > 0 ? Math.floor(spare / rows.length / LARGE_MM) * LARGE_MM : closer;
   let at = Math.max(0, between / 2);
   const standing = rows.map(({ row, up, down }) => {
     const zero = at + up;
@@ -109,6 +112,12 @@ function lead({ lead: name, trace, start_s }, zero, { speed, gain }) {
   ]);
 }
 
+// The last row shows all ten seconds.
+function marksBelow({ row, zero }, measurements, scale) {
+  const bottom = Math.max(...row.map(({ trace }) => zero - lowest(trace) * scale.gain));
+  return marks(measurements, LEFT_MM, bottom, scale);
+}
+
 const pulse = (zero, { speed, gain }) =>
   drawn("path", {
     class: "pulse",
@@ -131,12 +140,14 @@ const widthOf = (seconds, { speed }) => toLarge(LEFT_MM + seconds * speed + EDGE
 const end = ({ start_s, trace }) => start_s + trace.signal_mv.length / trace.rate_hz;
 
 // `scale`: { speed in mm/s, gain in mm/mV }. Gives the group, its size in mm, and what a millimetre on it means.
-export function curveSheet({ leads }, scale, room = {}) {
+export function curveSheet({ leads, measurements = null }, scale, room = {}) {
   if (!leads.length) throw new Error("A reading without leads cannot be drawn");
-  const { rows, height } = placed(leads, scale, room);
+  const { rows, height } = placed(leads, scale, { ...room, below_mm: measurements ? MARKS_MM : 0 });
   const seconds = Math.max(...rows.flatMap(({ row }) => row.map(end)));
   const width = widthOf(seconds, scale);
   const curves = rows.flatMap(({ row, zero }) => [pulse(zero, scale), ...row.map((one) => lead(one, zero, scale))]);
-  const group = drawn("g", {}, [drawn("rect", { class: "sheet", width, height }), ...grid(width, height), ...curves]);
+  const marked = measurements ? [marksBelow(rows.at(-1), measurements, scale)] : [];
+  const parts = [drawn("rect", { class: "sheet", width, height }), ...grid(width, height), ...marked, ...curves];
+  const group = drawn("g", {}, parts);
   return { group, width, height, ...scale };
 }

@@ -6,7 +6,7 @@ import { EcgView } from "./ecg-view.js";
 import { element, table } from "./elements.js";
 import { presentOf } from "./findings.js";
 import { text } from "./texts.js";
-import { className, findingName, heartRate, probability } from "./words.js";
+import { className, findingName, heartRate, probability, rateOf } from "./words.js";
 
 function changedFindings(one, other) {
   const codes = new Set(presentOf(one.findings).map(({ code }) => code));
@@ -21,9 +21,9 @@ function changes([one, other]) {
     const pair = [one, other].map(({ answer }) => answer.probabilities[name]);
     return [className(name), ...pair.map(probability), change(...pair)];
   });
-  const rates = [one, other].map(({ answer }) => answer.quality.heart_rate_bpm);
+  const rates = [one, other].map(({ answer }) => rateOf(answer).heart_rate_bpm);
   const rate = rates.includes(null) ? "–" : change(...rates.map((value) => value / 100));
-  const measured = [text("measured.rate"), ...[one, other].map(({ answer }) => heartRate(answer.quality)), rate];
+  const measured = [text("measured.rate"), ...[one, other].map(({ answer }) => heartRate(answer)), rate];
   const heads = [text("many.page"), text("side.earlier"), text("side.now"), text("side.change")];
   return [
     table(text("side.changes"), heads, [...classes, measured], { class: "numbers" }),
@@ -40,7 +40,9 @@ function column({ name, answer }, view, title) {
 // `pair`: two of { name, answer, reading, address }; `reading` is null where it did not arrive.
 export function sideBySide(pair) {
   const titles = [text("side.earlier"), text("side.now")];
-  const views = pair.map(({ reading, address }, at) => reading && new EcgView(reading, address, titles[at]));
+  const views = pair.map(({ reading, answer: { measurements }, address }, at) => {
+    return reading && new EcgView({ ...reading, measurements }, address, titles[at]);
+  });
   const columns = pair.map((one, at) => column(one, views[at], titles[at]));
   if (views.every(Boolean)) views[0].link(views[1]);
   const shown = element("div", [element("div", columns, { class: "sides" }), ...changes(pair)]);

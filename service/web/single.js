@@ -159,7 +159,7 @@ function showSeen(signal) {
   release();
   const { address, done } = addressOfPicture(file, seen.picture);
   release = done;
-  const view = new EcgView(reading, address);
+  const view = new EcgView({ ...reading, measurements: answers()[0].measurements }, address);
   byId("ecg").replaceChildren(view.element);
   view.draw();
   byId("paper").replaceChildren(paperSheet(reading, answers()), provenance(answers()));

@@ -39,7 +39,19 @@ const RHYTHMS = new Map([
 
 // `slow` and `fast` have a name; a normal rate has none.
 export const rateName = (rate) => (rate === "slow" || rate === "fast" ? text(`finding.${rate}`) : null);
-export function heartRate({ heart_rate_bpm, rate, regular }) {
+
+const SLOW_BELOW = 60; // a minute; the service's own bounds
+const FAST_ABOVE = 100;
+
+// Over all leads; where that was not sure, on the rhythm strip alone.
+export function rateOf({ measurements, quality }) {
+  if (measurements.heart_rate_bpm === null) return quality;
+  const { heart_rate_bpm, regular } = measurements;
+  return { heart_rate_bpm, regular, rate: heart_rate_bpm < SLOW_BELOW ? "slow" : heart_rate_bpm > FAST_ABOVE ? "fast" : "normal" };
+}
+
+export function heartRate(answer) {
+  const { heart_rate_bpm, rate, regular } = rateOf(answer);
   if (heart_rate_bpm === null) return text("measured.no_rate");
   const rhythm = RHYTHMS.has(regular) ? text(RHYTHMS.get(regular)) : null;
   return [rateName(rate), perMinute(heart_rate_bpm), rhythm].filter(Boolean).join(", ");

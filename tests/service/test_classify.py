@@ -27,7 +27,7 @@ LEAD_NAMES = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5
 
 FIELDS = [
     *("request_id", "predicted_class", "probabilities", "decision", "reasons", "operating_point", "policy"),
-    *("readers", "findings", "seen_in_training", "quality", "leads", "model", "source"),
+    *("readers", "findings", "seen_in_training", "quality", "measurements", "leads", "model", "source"),
     *("placement", "image", "timings_ms"),
 ]
 

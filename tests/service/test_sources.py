@@ -14,6 +14,7 @@ from service.recordings import recorded_page
 from shared_preproc.errors import UnsupportedFormatError
 from shared_preproc.recording import Recording
 from shared_preproc.spec import TRACES_50_HZ
+from synthetic.intervals import KnownHeart, record_known_heart
 from synthetic.pages import synth_signals
 from tests.bundles import publish_readers
 from tests.factories import HEIGHT_PX, WIDTH_PX, page_array, page_jpeg
@@ -21,7 +22,7 @@ from tests.service.audits import answers
 from tests.service.serving import problem, serving, settings_for, wait_until
 from tests.sources.dicoms import CANARY, encapsulated_pdf, jpeg_capture, native_capture, shipped_waveform
 from tests.sources.pdfs import HOSTILE, Print, ecg_pdf, scan_pdf
-from tests.sources.signals import muse_xml, stored
+from tests.sources.signals import MUSE_UV, muse_xml, stored
 
 SIZE_PX = (WIDTH_PX, HEIGHT_PX)
 SAME = ("probabilities", "decision", "reasons", "quality", "leads", "image")
@@ -149,3 +150,12 @@ def test_recording_with_a_long_gap_is_refused_by_lead() -> None:
     signal_mv[8, 2600:3500] = np.nan
     with pytest.raises(UnsupportedFormatError, match="lead V3"):
         recorded_page(Recording(signal_mv, signals.sampling_rate_hz), TRACES_50_HZ)
+
+
+def test_recording_is_measured_as_recorded(traces: httpx.Client) -> None:
+    heart = KnownHeart(rate_bpm=72, pr_ms=160, qrs_ms=96, qt_ms=390, axis_deg=50, st_mv=np.zeros(12))
+    recording, peaks_s = record_known_heart(heart, np.random.default_rng(4))
+    raw = np.round(1000 * recording.signal_mv / MUSE_UV).astype(np.int16)
+    found = answered(traces, muse_xml(raw))["measurements"]
+    assert (found["qrs_ms"], found["qt_ms"]) == (pytest.approx(96, abs=8), pytest.approx(390, abs=12))
+    assert [beat["r_s"] for beat in found["beats"]] == pytest.approx(peaks_s, abs=0.02)
