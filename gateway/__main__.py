@@ -12,8 +12,6 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydicom import config
-
 from gateway.archive import archive_sender
 from gateway.errors import StartupError
 from gateway.folder import classify_folder
@@ -43,8 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.add_argument("target", metavar="OUT", nargs="?", help=f"default: ${' or $'.join(_OUT)}")
     options = parser.parse_args(arguments)
     configure_logging()
-    # Attributes are checked where they are read; a study's own UIDs are repeated even if they break the standard.
-    config.settings.reading_validation_mode = config.settings.writing_validation_mode = config.IGNORE
     try:
         settings = read_gateway_settings()
         service = ServiceClient(settings.service_url, read_secret(settings.service_key_file))

@@ -86,6 +86,8 @@ def read_instance(data: bytes) -> Instance:
     Raises:
         UnusableInstanceError: it cannot be parsed, or lacks a UID that its results need.
     """
+    # Values are checked below; a study's own UIDs are repeated even if they break the standard.
+    config.settings.reading_validation_mode = config.settings.writing_validation_mode = config.IGNORE
     try:
         found = dcmread(
             io.BytesIO(data),

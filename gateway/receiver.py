@@ -2,7 +2,6 @@
 
 import logging
 import sqlite3
-import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +32,7 @@ class Receiver:
         """Start listening.
 
         Raises:
-            StartupError: address, certificate or key cannot be used.
+            StartupError: the address or a TLS file cannot be used.
         """
         self._spool, self._on_new = spool, on_new
         self._ae = AE(settings.ae_title)
@@ -49,9 +48,9 @@ class Receiver:
             server = self._ae.start_server(
                 (settings.host, settings.port), block=False, evt_handlers=handlers, ssl_context=settings.server_tls()
             )
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
             where = f"{settings.host}:{settings.port}"
-            raise StartupError(f"Cannot listen on {where}: {error}. Check address, certificate and key.") from error
+            raise StartupError(f"Cannot listen on {where}: {error}. Choose another address or port.") from error
         assert server is not None  # noqa: S101 - it does not block
         self.port: int = server.server_address[1]
 

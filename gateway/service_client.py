@@ -1,6 +1,7 @@
 """The service, over HTTP."""
 
 from http import HTTPStatus
+from typing import Self
 
 import httpx
 
@@ -31,6 +32,12 @@ class ServiceClient:
     def __init__(self, url: str, key: str | None) -> None:
         headers = {"Content-Type": "application/dicom"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._http = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def classify(self, instance: Instance, *, identified: bool = False) -> Answer | Refusal:
         """Ask for an answer about one object.

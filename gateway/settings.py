@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.errors import StartupError
 
-__all__ = ["GatewaySettings", "read_gateway_settings", "read_secret"]
+__all__ = ["GatewaySettings", "address_of", "read_gateway_settings", "read_secret"]
 
 PREFIX = "ECG_GATEWAY_"
 
@@ -58,20 +58,33 @@ class GatewaySettings(BaseSettings):
         return [title.strip() for title in (self.allowed_ae_titles or "").split(",") if title.strip()]
 
     def server_tls(self) -> ssl.SSLContext | None:
-        """TLS for senders; with a CA, senders need a certificate of it. None: no TLS."""
+        """TLS for senders; with a CA, senders need a certificate of it. None: no TLS.
+
+        Raises:
+            StartupError: a file cannot be used.
+        """
         if self.tls_certificate is None:
             return None
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.tls_ca)
-        context.load_cert_chain(self.tls_certificate, self.tls_key)
-        if self.tls_ca is not None:
-            context.verify_mode = ssl.CERT_REQUIRED
+        context = self._tls(ssl.Purpose.CLIENT_AUTH)
+        context.verify_mode = ssl.CERT_REQUIRED if self.tls_ca else ssl.CERT_NONE
         return context
 
     def client_tls(self) -> ssl.SSLContext:
-        """TLS towards peers: their certificates are verified, ours is shown if there is one."""
-        context = ssl.create_default_context(cafile=self.tls_ca)
-        if self.tls_certificate is not None:
-            context.load_cert_chain(self.tls_certificate, self.tls_key)
+        """TLS towards peers: their certificates are verified, ours is shown if there is one.
+
+        Raises:
+            StartupError: a file cannot be used.
+        """
+        return self._tls(ssl.Purpose.SERVER_AUTH)
+
+    def _tls(self, purpose: ssl.Purpose) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(purpose, cafile=self.tls_ca)
+            if self.tls_certificate is not None:
+                context.load_cert_chain(self.tls_certificate, self.tls_key)
+        except OSError as error:
+            files = f"{PREFIX}TLS_CERTIFICATE, {PREFIX}TLS_KEY or {PREFIX}TLS_CA"
+            raise StartupError(f"{files} cannot be used: {error}. Give PEM files that the gateway may read.") from error
         return context
 
 

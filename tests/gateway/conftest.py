@@ -50,7 +50,7 @@ def capture() -> bytes:
 def ecg_file(tmp_path: Path, capture: bytes) -> Callable[..., Path]:
     """Write an ECG in a study of its own to a file."""
 
-    def write(data: bytes = capture, **changes: str) -> Path:
+    def write(data: bytes = capture, **changes: object) -> Path:
         path = tmp_path / f"ecg{len(list(tmp_path.glob('ecg*')))}.dcm"
         path.write_bytes(in_a_study(data, **changes))
         return path

@@ -1,5 +1,6 @@
 """The whole way, with a real archive: storescu, Orthanc, gateway, service, and the results in the same study."""
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydicom import dcmread
 from sources.read import read_source
 from sources.source import ImageSource
 from tests.factories import HEIGHT_PX, WIDTH_PX, page_array, page_jpeg
+from tests.gateway.certificates import Certificates
 from tests.gateway.servers import (
     CANARY_ID,
     CANARY_NAME,
@@ -25,7 +27,7 @@ from tests.gateway.servers import (
     warnings_of,
 )
 from tests.service.process import Process
-from tests.service.serving import TIMEOUT_S
+from tests.service.serving import TIMEOUT_S, wait_until
 from tests.sources.dicoms import encapsulated_pdf, jpeg_capture, native_capture, shipped_waveform
 from tests.sources.pdfs import scan_pdf
 
@@ -196,3 +198,52 @@ def test_unknown_ae_titles_are_rejected(
         assert storescu(gateway.port, ecg_file(), calling=calling, called=called) != 0
         assert "event=association_rejected" in gateway.log
         assert gateway.left() == []
+
+
+def test_tls_asks_senders_for_a_certificate(
+    tools: None,  # noqa: ARG001
+    tmp_path: Path,
+    ecg_file: Callable[..., Path],
+) -> None:
+    for name in ("ours", "strangers", "far", "near"):
+        (tmp_path / name).mkdir()
+    ours, strangers = Certificates(tmp_path / "ours"), Certificates(tmp_path / "strangers")
+    files = {"tls_ca": str(ours.ca), "tls_certificate": str(ours.certificate), "tls_key": str(ours.key)}
+    far = Gateway(tmp_path / "far", service_url="http://127.0.0.1:1", archive="dicom://NONE@127.0.0.1:1", **files)
+    with ended(far):
+        far.start()
+        ecg = ecg_file()
+        assert storescu(far.port, ecg) != 0, "without TLS"
+        assert storescu(far.port, ecg, options=dcmtk_tls(strangers, trusted=ours)) != 0
+        assert storescu(far.port, ecg, options=dcmtk_tls(ours, trusted=ours)) == 0
+        assert [kind for kind, _ in far.left()] == ["classify"]
+    assert "Traceback" not in far.log
+
+
+def dcmtk_tls(own: Certificates, *, trusted: Certificates) -> tuple[str, ...]:
+    """Options of storescu: the certificate that it shows, and the authority that it trusts."""
+    return ("+tls", str(own.key), str(own.certificate), "+cf", str(trusted.ca))
+
+
+def test_results_go_to_the_archive_by_tls(
+    service: Process,
+    tools: None,  # noqa: ARG001
+    tmp_path: Path,
+    ecg_file: Callable[..., Path],
+) -> None:
+    own, received, port = Certificates(tmp_path), tmp_path / "received", free_port()
+    received.mkdir()
+    listener = ["storescp", "-od", str(received), *dcmtk_tls(own, trusted=own), str(port)]
+    gateway = Gateway(
+        tmp_path,
+        service_url=str(service.url),
+        archive=f"dicoms://SCP@127.0.0.1:{port}",
+        tls_ca=str(own.ca),
+        tls_certificate=str(own.certificate),
+        tls_key=str(own.key),
+    )
+    with subprocess.Popen(listener) as archive, ended(gateway):
+        gateway.start()
+        assert storescu(gateway.port, ecg_file(), options=dcmtk_tls(own, trusted=own)) == 0
+        wait_until(lambda: len(list(received.iterdir())) == 2)
+        archive.kill()

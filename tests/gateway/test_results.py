@@ -1,0 +1,102 @@
+"""What the gateway makes of the service's answers."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+
+from gateway.errors import UnreachableError
+from gateway.instance import read_instance
+from gateway.results import results_of
+from gateway.service_client import ServiceClient
+from tests.conftest import REPOSITORY
+from tests.factories import page_jpeg
+from tests.gateway.servers import CANARY_ID, CANARY_NAME, answer_of, in_a_study
+from tests.service.process import Process
+
+
+@pytest.fixture
+def client(service: Process) -> Iterator[ServiceClient]:
+    with ServiceClient(str(service.url), None) as client:
+        yield client
+
+
+def test_patient_and_order_go_into_fhir_and_hl7(client: ServiceClient, capture: bytes) -> None:
+    results = results_of(read_instance(in_a_study(capture)), client, fhir=True, hl7=True)
+    assert [kind for kind, _ in results] == ["dicom", "dicom", "fhir", "hl7"]
+    bundle, message = json.loads(results[2][1]), results[3][1].decode()
+    (report,) = (e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "DiagnosticReport")
+    assert report["status"] == "preliminary"
+    assert report["subject"] == {"identifier": {"value": CANARY_ID}}
+    assert report["basedOn"] == [{"identifier": {"value": "A1"}}]
+    assert f"\rPID|1||{CANARY_ID}|" in message
+    assert "\rOBR|1|A1|" in message
+    request_id = message.split("\rOBR|1|A1|")[1].split("|")[0]
+    assert request_id in report["identifier"][0]["value"], "one answer in two forms"
+
+
+@pytest.mark.parametrize("patient_id", ["", "Zoë", "x" * 65])
+def test_result_without_patient_goes_to_dicom_only(client: ServiceClient, capture: bytes, patient_id: str) -> None:
+    instance = read_instance(in_a_study(capture, PatientID=patient_id))
+    results = results_of(instance, client, fhir=True, hl7=True)
+    assert [kind for kind, _ in results] == ["dicom", "dicom"]
+
+
+def test_service_that_is_away_is_waited_for(capture: bytes) -> None:
+    instance = read_instance(in_a_study(capture))
+    with ServiceClient("http://127.0.0.1:1", None) as client, pytest.raises(UnreachableError):
+        results_of(instance, client)
+
+
+def run_folder(service: Process, *arguments: object, **variables: str) -> "subprocess.CompletedProcess[str]":
+    given = {"ECG_GATEWAY_SERVICE_URL": str(service.url), **variables}
+    command = [sys.executable, "-m", "gateway", "folder", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=REPOSITORY, env=os.environ | given, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.mark.parametrize("by_variables", [False, True])
+def test_folder_gives_each_ecg_two_results(
+    service: Process, tmp_path: Path, ecg_file: Callable[..., Path], by_variables: bool
+) -> None:
+    for name in ("in", "out"):
+        (tmp_path / name).mkdir()
+    study = dcmread(ecg_file()).StudyInstanceUID
+    ecg_file(StudyInstanceUID=study).rename(tmp_path / "in" / f"series#{CANARY_NAME}.dcm")
+    (tmp_path / "in" / "task.json").write_text("{}")
+    (tmp_path / "in" / "page.jpg").write_bytes(page_jpeg())
+    folders = (tmp_path / "in", tmp_path / "out")
+    variables = dict(zip(("MERCURE_IN_DIR", "MERCURE_OUT_DIR"), map(str, folders), strict=True))
+    done = run_folder(service, **variables) if by_variables else run_folder(service, *folders)
+    assert done.returncode == 0, done.stderr
+    assert CANARY_NAME not in done.stderr
+    results = {dcmread(path).Modality: dcmread(path) for path in (tmp_path / "out").iterdir()}
+    assert results.keys() == {"SR", "OT"}
+    assert {result.StudyInstanceUID for result in results.values()} == {study}
+    assert answer_of(results["SR"])["findings"] == ["164854000 SCT"]
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    assert run_folder(service, *folders).returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_folder_tells_which_files_failed(service: Process, tmp_path: Path, ecg_file: Callable[..., Path]) -> None:
+    for name in ("in", "out"):
+        (tmp_path / name).mkdir()
+    ecg_file(StudyInstanceUID="").rename(tmp_path / "in" / "a.dcm")
+    ecg_file().rename(tmp_path / "in" / "b.dcm")
+    done = run_folder(service, tmp_path / "in", tmp_path / "out")
+    assert done.returncode == 1
+    assert "no usable StudyInstanceUID" in done.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_folder_that_is_missing_is_named(service: Process, tmp_path: Path) -> None:
+    done = run_folder(service, tmp_path / "nowhere", tmp_path)
+    assert done.returncode == 2
+    assert "IN and OUT must be folders" in done.stderr
