@@ -4,6 +4,7 @@ Values are our own words, numbers and hashes. Libraries that quote attributes or
 """
 
 import logging
+import threading
 import warnings
 from datetime import UTC, datetime
 
@@ -25,6 +26,12 @@ def configure_logging() -> None:
         library.addHandler(logging.NullHandler())
         library.propagate = False
     warnings.simplefilter("ignore")  # pydicom's quote values
+    threading.excepthook = _note_failure
+
+
+def _note_failure(failed: threading.ExceptHookArgs) -> None:
+    """Say that a thread ended, without the values in its traceback; pynetdicom's do when connections break."""
+    log("thread_failed", level=logging.WARNING, reason=failed.exc_type.__name__)
 
 
 def log(event: str, *, level: int = logging.INFO, **facts: str | float) -> None:

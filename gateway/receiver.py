@@ -21,7 +21,7 @@ __all__ = ["Receiver"]
 _SUCCESS, _OUT_OF_RESOURCES, _CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
 _SYNTAXES = [JPEGBaseline8Bit, ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian]
 _VERIFICATION = "1.2.840.10008.1.1"
-_NETWORK_TIMEOUT_S = 60
+_NETWORK_TIMEOUT_S, _ASSOCIATION_TIMEOUT_S = 60, 15
 _MOST_ASSOCIATIONS = 20
 
 
@@ -39,11 +39,16 @@ class Receiver:
         self._ae.require_called_aet = True
         self._ae.require_calling_aet = settings.allowed
         self._ae.maximum_associations = _MOST_ASSOCIATIONS
-        self._ae.network_timeout = self._ae.acse_timeout = self._ae.dimse_timeout = _NETWORK_TIMEOUT_S
+        self._ae.network_timeout = self._ae.dimse_timeout = _NETWORK_TIMEOUT_S
+        self._ae.acse_timeout = _ASSOCIATION_TIMEOUT_S
         self._ae.add_supported_context(_VERIFICATION)
         for sop_class in ECG_CLASSES:
             self._ae.add_supported_context(sop_class, _SYNTAXES)
-        handlers: list[Any] = [(evt.EVT_C_STORE, self._store), (evt.EVT_REJECTED, _note_rejection)]
+        handlers: list[Any] = [
+            (evt.EVT_CONN_OPEN, _limit_silence),
+            (evt.EVT_REJECTED, _note_rejection),
+            (evt.EVT_C_STORE, self._store),
+        ]
         try:
             server = self._ae.start_server(
                 (settings.host, settings.port), block=False, evt_handlers=handlers, ssl_context=settings.server_tls()
@@ -76,6 +81,13 @@ class Receiver:
         if new:
             self._on_new()
         return _SUCCESS
+
+
+def _limit_silence(event: Event) -> None:
+    """End a connection that stops in the middle of a message; pynetdicom waits for its rest without end."""
+    connection = event.assoc.dul.socket
+    if connection is not None and connection.socket is not None:
+        connection.socket.settimeout(_NETWORK_TIMEOUT_S)
 
 
 def _note_rejection(_event: Event) -> None:

@@ -1,5 +1,6 @@
 """Settings of the gateway, read from `ECG_GATEWAY_` environment variables. docs/integration.md explains each."""
 
+import socket
 import ssl
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +17,14 @@ __all__ = ["GatewaySettings", "address_of", "read_gateway_settings", "read_secre
 PREFIX = "ECG_GATEWAY_"
 
 _Web = Annotated[str, Field(pattern=r"^https?://[^\s@]+$")]
+
+
+class _ServerContext(ssl.SSLContext):
+    """Shake hands when a connection is first read, in its own thread: a silent client must not stop all others."""
+
+    def wrap_socket(self, sock: socket.socket, *_: object, **__: object) -> ssl.SSLSocket:
+        """Wrap an accepted connection."""
+        return super().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
 
 class GatewaySettings(BaseSettings):
@@ -65,7 +74,7 @@ class GatewaySettings(BaseSettings):
         """
         if self.tls_certificate is None:
             return None
-        context = self._tls(ssl.Purpose.CLIENT_AUTH)
+        context = self._loaded(_ServerContext(ssl.PROTOCOL_TLS_SERVER))
         context.verify_mode = ssl.CERT_REQUIRED if self.tls_ca else ssl.CERT_NONE
         return context
 
@@ -75,11 +84,15 @@ class GatewaySettings(BaseSettings):
         Raises:
             StartupError: a file cannot be used.
         """
-        return self._tls(ssl.Purpose.SERVER_AUTH)
+        context = self._loaded(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        if self.tls_ca is None:
+            context.load_default_certs()
+        return context
 
-    def _tls(self, purpose: ssl.Purpose) -> ssl.SSLContext:
+    def _loaded(self, context: ssl.SSLContext) -> ssl.SSLContext:
         try:
-            context = ssl.create_default_context(purpose, cafile=self.tls_ca)
+            if self.tls_ca is not None:
+                context.load_verify_locations(self.tls_ca)
             if self.tls_certificate is not None:
                 context.load_cert_chain(self.tls_certificate, self.tls_key)
         except OSError as error:

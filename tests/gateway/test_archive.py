@@ -1,5 +1,6 @@
 """The whole way, with a real archive: storescu, Orthanc, gateway, service, and the results in the same study."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -213,9 +214,11 @@ def test_tls_asks_senders_for_a_certificate(
     with ended(far):
         far.start()
         ecg = ecg_file()
+        silent = socket.create_connection(("127.0.0.1", far.port))
         assert storescu(far.port, ecg) != 0, "without TLS"
         assert storescu(far.port, ecg, options=dcmtk_tls(strangers, trusted=ours)) != 0
         assert storescu(far.port, ecg, options=dcmtk_tls(ours, trusted=ours)) == 0
+        silent.close()
         assert [kind for kind, _ in far.left()] == ["classify"]
     assert "Traceback" not in far.log
 
