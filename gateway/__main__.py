@@ -21,7 +21,7 @@ from gateway.mllp import send_hl7
 from gateway.receiver import Receiver
 from gateway.results import results_of
 from gateway.service_client import ServiceClient
-from gateway.settings import GatewaySettings, address_of, read_gateway_settings, read_secret
+from gateway.settings import GatewaySettings, address_of, read_gateway_settings, read_secret, unknown_settings
 from gateway.spool import Kind, Spool
 from gateway.web import post_fhir, web_client
 from gateway.worker import Handler, Worker
@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.add_argument("target", metavar="OUT", nargs="?", help=f"default: ${' or $'.join(_OUT)}")
     options = parser.parse_args(arguments)
     configure_logging()
+    for name in unknown_settings(os.environ):
+        log("unknown_setting", level=logging.WARNING, name=name)
     try:
         settings = read_gateway_settings()
         service = ServiceClient(settings.service_url, read_secret(settings.service_key_file))

@@ -32,12 +32,12 @@ class Receiver:
         """Start listening.
 
         Raises:
-            StartupError: the address or a TLS file cannot be used.
+            StartupError: the address or a TLS file cannot be used, or no sender is named.
         """
         self._spool, self._on_new = spool, on_new
         self._ae = AE(settings.ae_title)
         self._ae.require_called_aet = True
-        self._ae.require_calling_aet = settings.allowed
+        self._ae.require_calling_aet = settings.allowed()
         self._ae.maximum_associations = _MOST_ASSOCIATIONS
         self._ae.network_timeout = self._ae.dimse_timeout = _NETWORK_TIMEOUT_S
         self._ae.acse_timeout = _ASSOCIATION_TIMEOUT_S

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
@@ -12,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.errors import StartupError
 
-__all__ = ["GatewaySettings", "address_of", "read_gateway_settings", "read_secret"]
+__all__ = ["GatewaySettings", "address_of", "read_gateway_settings", "read_secret", "unknown_settings"]
 
 PREFIX = "ECG_GATEWAY_"
 
@@ -53,18 +54,20 @@ class GatewaySettings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_relations(self) -> Self:
-        if not self.allowed and not _is_loopback(self.host):
-            raise ValueError(
-                f"{PREFIX}HOST is not a loopback address, so {PREFIX}ALLOWED_AE_TITLES must name the senders"
-            )
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError(f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY need each other: set both or none")
         return self
 
-    @property
     def allowed(self) -> list[str]:
-        """AE titles that may send; empty: everyone on this machine."""
-        return [title.strip() for title in (self.allowed_ae_titles or "").split(",") if title.strip()]
+        """AE titles that may send; empty: everyone on this machine.
+
+        Raises:
+            StartupError: other machines reach the gateway, and no sender is named.
+        """
+        titles = [title.strip() for title in (self.allowed_ae_titles or "").split(",") if title.strip()]
+        if not titles and not _is_loopback(self.host):
+            raise StartupError(f"{PREFIX}HOST is no loopback address: name the senders in {PREFIX}ALLOWED_AE_TITLES.")
+        return titles
 
     def server_tls(self) -> ssl.SSLContext | None:
         """TLS for senders; with a CA, senders need a certificate of it. None: no TLS.
@@ -115,6 +118,12 @@ def read_gateway_settings() -> GatewaySettings:
             message = one["msg"].removeprefix("Value error, ")
             complaints.append(f"{PREFIX}{str(one['loc'][0]).upper()}: {message}." if one["loc"] else f"{message}.")
         raise StartupError(" ".join(complaints)) from error
+
+
+def unknown_settings(names: Iterable[str]) -> list[str]:
+    """Return the names that begin like a setting of the gateway but are none."""
+    known = {f"{PREFIX}{name.upper()}" for name in GatewaySettings.model_fields}
+    return sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known)
 
 
 def read_secret(path: Path | None) -> str | None:

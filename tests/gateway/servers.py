@@ -37,9 +37,9 @@ __all__ = [
 ]
 
 ORTHANC, DCIODVFY = shutil.which("Orthanc") or "Orthanc", shutil.which("dciodvfy") or "dciodvfy"
-TOOLS = ("Orthanc", "storescu", "dciodvfy")
+TOOLS = ("Orthanc", "storescu", "storescp", "dciodvfy")
 DICOM_WEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
-FORWARD = REPOSITORY / "docker" / "orthanc.lua"
+EXAMPLE = REPOSITORY / "docker"
 CANARY_NAME, CANARY_ID = "CANARYNAME^ZOË", "CANARYID77"
 
 
@@ -92,12 +92,10 @@ class Orthanc:
         self.archive = f"dicom://ORTHANC@127.0.0.1:{self.port}"
         self.stow = f"http://127.0.0.1:{self.http_port}/dicom-web"
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.http_port}", timeout=TIMEOUT_S)
-        settings = {
-            "DicomAet": "ORTHANC",
+        settings = json.loads((EXAMPLE / "orthanc.json").read_text()) | {
             "DicomPort": self.port,
             "HttpPort": self.http_port,
             "RemoteAccessAllowed": False,
-            "AuthenticationEnabled": False,
             "DicomCheckModalityHost": True,
             "DicomAlwaysAllowEcho": False,
             "DicomAlwaysAllowStore": False,
@@ -107,7 +105,7 @@ class Orthanc:
             },
             "StorageDirectory": str(folder),
             "IndexDirectory": str(folder),
-            "LuaScripts": [str(FORWARD)],
+            "LuaScripts": [str(EXAMPLE / "orthanc.lua")],
             "Plugins": [DICOM_WEB],
             "StableAge": 1,
         }
