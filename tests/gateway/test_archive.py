@@ -15,6 +15,7 @@ from sources.read import read_source
 from sources.source import ImageSource
 from tests.factories import HEIGHT_PX, WIDTH_PX, page_array, page_jpeg
 from tests.gateway.certificates import Certificates
+from tests.gateway.receivers import FhirServer, Hl7Receiver, listening
 from tests.gateway.servers import (
     CANARY_ID,
     CANARY_NAME,
@@ -183,6 +184,31 @@ def test_results_go_by_stow_as_well(
         assert storescu(gateway.port, page) == 0
         assert gateway.left() == []
         assert gateway.log.count("event=received") == 1, "its own results are no ECGs"
+
+
+def test_fhir_and_hl7_get_the_same_answer(
+    hospital: tuple[Orthanc, Gateway], service: Process, tmp_path: Path, ecg_file: Callable[..., Path]
+) -> None:
+    orthanc, _ = hospital
+    fhir, hl7, ecg = FhirServer(503, 200), Hl7Receiver(), ecg_file()
+    gateway = Gateway(
+        tmp_path,
+        service_url=str(service.url),
+        archive=orthanc.archive,
+        fhir_url=fhir.url,
+        hl7=f"127.0.0.1:{hl7.address[1]}",
+    )
+    with listening(fhir), listening(hl7), ended(gateway):
+        gateway.start()
+        assert storescu(gateway.port, ecg) == 0
+        orthanc.results(dcmread(ecg).StudyInstanceUID)
+        wait_until(lambda: bool(fhir.taken and hl7.messages))
+        assert gateway.left() == []
+    (bundle,), (message,) = fhir.taken, hl7.messages
+    assert CANARY_ID in bundle
+    assert f"|{CANARY_ID}|" in message
+    assert hl7.accepted[0] in bundle, "the message's control id is the answer's"
+    assert CANARY_ID not in gateway.log
 
 
 @pytest.mark.parametrize(("calling", "called"), [("STRANGER", "ECG"), ("CART", "OTHER")])

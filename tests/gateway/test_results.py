@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 
-from gateway.errors import UnreachableError
+from gateway.errors import UnreachableError, UnusableInstanceError
 from gateway.instance import read_instance
 from gateway.results import results_of
 from gateway.service_client import ServiceClient
@@ -18,6 +19,8 @@ from tests.conftest import REPOSITORY
 from tests.factories import page_jpeg
 from tests.gateway.servers import CANARY_ID, CANARY_NAME, answer_of, in_a_study
 from tests.service.process import Process
+
+HEAD_BYTES = 1500
 
 
 @pytest.fixture
@@ -51,6 +54,23 @@ def test_service_that_is_away_is_waited_for(capture: bytes) -> None:
     instance = read_instance(in_a_study(capture))
     with ServiceClient("http://127.0.0.1:1", None) as client, pytest.raises(UnreachableError):
         results_of(instance, client)
+
+
+@pytest.mark.parametrize("count", [30, pytest.param(5000, marks=pytest.mark.campaign)])
+def test_mutated_objects_get_a_result(client: ServiceClient, capture: bytes, count: int) -> None:
+    chance, read = np.random.default_rng(count), 0
+    for _ in range(count):
+        data = bytearray(in_a_study(capture))
+        within = HEAD_BYTES if chance.random() < 0.8 else len(data)
+        for place in chance.integers(0, within, int(chance.integers(1, 8))):
+            data[place] = chance.integers(256)
+        try:
+            instance = read_instance(bytes(data))
+        except UnusableInstanceError:
+            continue
+        read += 1
+        assert [kind for kind, _ in results_of(instance, client)] == ["dicom", "dicom"]
+    assert count // 10 < read <= count
 
 
 def run_folder(service: Process, *arguments: object, **variables: str) -> "subprocess.CompletedProcess[str]":
