@@ -21,7 +21,14 @@ from gateway.mllp import send_hl7
 from gateway.receiver import Receiver
 from gateway.results import results_of
 from gateway.service_client import ServiceClient
-from gateway.settings import GatewaySettings, address_of, read_gateway_settings, read_secret, unknown_settings
+from gateway.settings import (
+    GatewaySettings,
+    address_of,
+    describe_settings,
+    read_gateway_settings,
+    read_secret,
+    unknown_settings,
+)
 from gateway.spool import Kind, Spool
 from gateway.web import post_fhir, web_client
 from gateway.worker import Handler, Worker
@@ -34,7 +41,12 @@ _OUT = ("MERCURE_OUT_DIR", "HOLOSCAN_OUTPUT_PATH")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m gateway",
+        description=__doc__,
+        epilog=f"settings, from the environment:\n{describe_settings()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(dest="command")
     folder = commands.add_parser("folder", help="classify the DICOM files of a folder once")
     folder.add_argument("source", metavar="IN", nargs="?", help=f"default: ${' or $'.join(_IN)}")

@@ -3,7 +3,7 @@
 Messages hold no name, id, path or value of a DICOM attribute: they go to the log.
 """
 
-__all__ = ["DeliveryError", "RejectedError", "StartupError", "UnreachableError", "UnusableInstanceError"]
+__all__ = ["DeliveryError", "NoEcgError", "RejectedError", "StartupError", "UnreachableError", "UnusableInstanceError"]
 
 
 class StartupError(Exception):
@@ -12,6 +12,10 @@ class StartupError(Exception):
 
 class UnusableInstanceError(Exception):
     """A DICOM object from which no result could be written into its study."""
+
+
+class NoEcgError(UnusableInstanceError):
+    """A DICOM object of a kind that holds no ECG."""
 
 
 class DeliveryError(Exception):

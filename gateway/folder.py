@@ -5,8 +5,8 @@ import os
 import time
 from pathlib import Path
 
-from gateway.errors import DeliveryError, UnreachableError, UnusableInstanceError
-from gateway.instance import ECG_CLASSES, Instance, read_instance
+from gateway.errors import DeliveryError, NoEcgError, UnreachableError, UnusableInstanceError
+from gateway.instance import Instance, read_instance
 from gateway.log import log
 from gateway.results import results_of
 from gateway.service_client import ServiceClient
@@ -18,7 +18,7 @@ _MAGIC = slice(128, 132)  # PS3.10, 7.1
 
 
 def classify_folder(source: Path, target: Path, service: ServiceClient) -> int:
-    """Write a report and a page for each ECG below ``source`` as ``UID.dcm``; files of other kinds are left alone.
+    """Write a report and a page for each ECG below ``source`` as ``UID.dcm``; files and objects of other kinds are left alone.
 
     Results have the same names whenever this runs, and those that are there are not made again.
 
@@ -32,8 +32,10 @@ def classify_folder(source: Path, target: Path, service: ServiceClient) -> int:
             continue
         try:
             instance = read_instance(data)
-            if instance.header.SOPClassUID in ECG_CLASSES and not instance.is_result:
+            if not instance.is_result:
                 _write_results(instance, target, service)
+        except NoEcgError:
+            continue
         except (UnusableInstanceError, DeliveryError) as error:
             failures += 1
             log("failed", level=logging.ERROR, reason=str(error))

@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import validate_value
 
-from gateway.errors import UnusableInstanceError
+from gateway.errors import NoEcgError, UnusableInstanceError
 
 __all__ = ["ECG_CLASSES", "MODEL_NAME", "Instance", "read_instance"]
 
@@ -85,6 +85,7 @@ def read_instance(data: bytes) -> Instance:
 
     Raises:
         UnusableInstanceError: it cannot be parsed, or lacks a UID that its results need.
+        NoEcgError: it is of another SOP class than `ECG_CLASSES`.
     """
     # Values are checked below; a study's own UIDs are repeated even if they break the standard.
     config.settings.reading_validation_mode = config.settings.writing_validation_mode = config.IGNORE
@@ -100,6 +101,8 @@ def read_instance(data: bytes) -> Instance:
     for name in _UIDS:
         if not _UID.fullmatch(values[name]):
             raise UnusableInstanceError(f"the object has no usable {name}")
+    if values["SOPClassUID"] not in ECG_CLASSES:
+        raise NoEcgError("the object is of a SOP class that holds no ECG")
     header = Dataset()
     header.SpecificCharacterSet = "ISO_IR 192"
     for name in (*_UIDS, *_TEXTS):

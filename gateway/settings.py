@@ -1,4 +1,4 @@
-"""Settings of the gateway, read from `ECG_GATEWAY_` environment variables. docs/integration.md explains each."""
+"""Settings of the gateway, read from `ECG_GATEWAY_` environment variables; `--help` lists them."""
 
 import socket
 import ssl
@@ -13,10 +13,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.errors import StartupError
 
-__all__ = ["GatewaySettings", "address_of", "read_gateway_settings", "read_secret", "unknown_settings"]
+__all__ = [
+    "GatewaySettings",
+    "address_of",
+    "describe_settings",
+    "read_gateway_settings",
+    "read_secret",
+    "unknown_settings",
+]
 
 PREFIX = "ECG_GATEWAY_"
 
+_TITLE = r"[!-\[\]-~]{1,16}"
 _Web = Annotated[str, Field(pattern=r"^https?://[^\s@]+$")]
 
 
@@ -33,24 +41,30 @@ class GatewaySettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
-    service_url: _Web = "http://127.0.0.1:8000"
-    service_key_file: Path | None = None
-    spool_dir: Path = Path("spool")
+    service_url: _Web = Field("http://127.0.0.1:8000", description="address of the service")
+    service_key_file: Path | None = Field(None, description="file that holds the service's API key")
+    spool_dir: Path = Field(Path("spool"), description="folder of what is not yet delivered, on an encrypted disk")
 
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 11112
-    ae_title: Annotated[str, Field(pattern=r"^[!-\[\]-~]{1,16}$")] = "ECG"
-    allowed_ae_titles: str | None = None
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(11112, ge=0, le=65535, description="port to listen on")
+    ae_title: str = Field("ECG", pattern=rf"^{_TITLE}$", description="our AE title, towards senders and archive")
+    allowed_ae_titles: str | None = Field(None, description="AE titles that may send, with commas between")
 
-    archive: Annotated[str, Field(pattern=r"^(dicoms?://[!-\[\]-~]{1,16}@[^\s@]+:\d+|https?://[^\s@]+)$")] | None = None
-    archive_token_file: Path | None = None
-    fhir_url: _Web | None = None
-    fhir_token_file: Path | None = None
-    hl7: Annotated[str, Field(pattern=r"^[^\s@/]+:\d{1,5}$")] | None = None
+    archive: str | None = Field(
+        None,
+        pattern=rf"^(dicoms?://{_TITLE}@[^\s@]+:\d+|https?://[^\s@]+)$",
+        description="where results go: dicom://AE@host:port, dicoms:// with TLS, or the root of a DICOMweb server",
+    )
+    archive_token_file: Path | None = Field(None, description="file that holds a bearer token for DICOMweb")
+    fhir_url: _Web | None = Field(None, description="FHIR server that gets a transaction for each answer")
+    fhir_token_file: Path | None = Field(None, description="file that holds a bearer token for it")
+    hl7: str | None = Field(
+        None, pattern=r"^[^\s@/]+:\d{1,5}$", description="host:port that gets ORU^R01 by MLLP for each answer"
+    )
 
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    tls_ca: Path | None = None
+    tls_certificate: Path | None = Field(None, description="PEM: our certificate; senders then have to use TLS")
+    tls_key: Path | None = Field(None, description="PEM: its key")
+    tls_ca: Path | None = Field(None, description="PEM: who signs certificates of senders and peers")
 
     @model_validator(mode="after")
     def _check_relations(self) -> Self:
@@ -118,6 +132,16 @@ def read_gateway_settings() -> GatewaySettings:
             message = one["msg"].removeprefix("Value error, ")
             complaints.append(f"{PREFIX}{str(one['loc'][0]).upper()}: {message}." if one["loc"] else f"{message}.")
         raise StartupError(" ".join(complaints)) from error
+
+
+def describe_settings() -> str:
+    """Return a line for each setting: the variable, what it is, and its default if it has one."""
+    width = max(map(len, GatewaySettings.model_fields)) + len(PREFIX)
+    lines = (
+        f"  {PREFIX + name.upper():{width}}  {field.description}{f' ({field.default})' if field.default else ''}"
+        for name, field in GatewaySettings.model_fields.items()
+    )
+    return "\n".join(lines)
 
 
 def unknown_settings(names: Iterable[str]) -> list[str]:

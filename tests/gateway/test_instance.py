@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gateway.answer import Refusal
-from gateway.errors import UnusableInstanceError
+from gateway.errors import NoEcgError, UnusableInstanceError
 from gateway.instance import read_instance
 from gateway.report import structured_report
 from tests.gateway.servers import CANARY_ID, CANARY_NAME, in_a_study
@@ -36,6 +36,11 @@ def test_object_without_a_uid_is_refused(name: str, capture: bytes) -> None:
         read_instance(in_a_study(capture, **{name: ""}))
     assert CANARY_ID not in str(refusal.value)
     assert CANARY_NAME not in str(refusal.value)
+
+
+def test_object_of_another_class_is_no_ecg(capture: bytes) -> None:
+    with pytest.raises(NoEcgError):
+        read_instance(in_a_study(capture, SOPClassUID="1.2.840.10008.5.1.4.1.1.2"))
 
 
 def test_order_is_the_placers_or_the_accession(capture: bytes) -> None:

@@ -91,6 +91,7 @@ def test_folder_gives_each_ecg_two_results(
     ecg_file(StudyInstanceUID=study).rename(tmp_path / "in" / f"series#{CANARY_NAME}.dcm")
     (tmp_path / "in" / "task.json").write_text("{}")
     (tmp_path / "in" / "page.jpg").write_bytes(page_jpeg())
+    ecg_file(SOPClassUID="1.2.840.10008.5.1.4.1.1.2").rename(tmp_path / "in" / "ct.dcm")
     folders = (tmp_path / "in", tmp_path / "out")
     variables = dict(zip(("MERCURE_IN_DIR", "MERCURE_OUT_DIR"), map(str, folders), strict=True))
     done = run_folder(service, **variables) if by_variables else run_folder(service, *folders)
