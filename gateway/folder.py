@@ -18,7 +18,7 @@ _MAGIC = slice(128, 132)  # PS3.10, 7.1
 
 
 def classify_folder(source: Path, target: Path, service: ServiceClient) -> int:
-    """Write a report and a page for each ECG below ``source`` as ``UID.dcm``; files and objects of other kinds are left alone.
+    """Write a report and a page for each ECG below ``source`` as ``UID.dcm``, and leave all other files alone.
 
     Results have the same names whenever this runs, and those that are there are not made again.
 

@@ -55,7 +55,7 @@ class GatewaySettings(BaseSettings):
         pattern=rf"^(dicoms?://{_TITLE}@[^\s@]+:\d+|https?://[^\s@]+)$",
         description="where results go: dicom://AE@host:port, dicoms:// with TLS, or the root of a DICOMweb server",
     )
-    archive_token_file: Path | None = Field(None, description="file that holds a bearer token for DICOMweb")
+    archive_token_file: Path | None = Field(None, description="file that holds a bearer token for it, or `Basic …`")
     fhir_url: _Web | None = Field(None, description="FHIR server that gets a transaction for each answer")
     fhir_token_file: Path | None = Field(None, description="file that holds a bearer token for it")
     hl7: str | None = Field(

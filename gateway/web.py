@@ -17,8 +17,8 @@ _LATER = frozenset(
 
 
 def web_client(settings: GatewaySettings, token: str | None) -> httpx.Client:
-    """An HTTP client that shows our certificate, if there is one, and a bearer token."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    """An HTTP client that shows our certificate, if there is one, and a bearer token or other credentials."""
+    headers = {"Authorization": token if " " in token else f"Bearer {token}"} if token else {}
     return httpx.Client(headers=headers, timeout=_TIMEOUT_S, verify=settings.client_tls(), trust_env=False)
 
 

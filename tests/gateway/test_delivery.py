@@ -1,20 +1,25 @@
 """HL7 and FHIR receivers that refuse, are silent or hang up: each result arrives once."""
 
 import socket
+import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from gateway.errors import RejectedError, UnreachableError
 from gateway.mllp import send_hl7
-from gateway.spool import Spool
+from gateway.spool import Job, Spool
 from gateway.web import post_fhir
 from gateway.worker import Handler, Worker
 from tests.gateway.receivers import FAULTS, FhirServer, Hl7Receiver, listening
 from tests.service.serving import wait_until
+
+NO_FAULT = b"MSH|^~\\&|ECG||||20261129||ORU^R01^ORU_R01|other|P|2.5.1\rPID|1\r"
 
 
 def message(number: int) -> bytes:
@@ -56,13 +61,35 @@ def test_receiver_that_is_down_keeps_messages_waiting(tmp_path: Path) -> None:
         address = unused.getsockname()
     tries: list[int] = []
 
-    def deliver(job: object) -> None:  # noqa: ARG001
+    def deliver(_: Job) -> None:
         tries.append(1)
         send_hl7(message(0), address, 0.3)
 
     with delivering(tmp_path, deliver, message(0)) as spool:
         wait_until(lambda: len(tries) > 1)
         assert spool.waiting() == {"hl7": 1}
+
+
+def test_full_disk_keeps_the_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish, failures = Spool.finish, [1]
+
+    def finish_later(spool: Spool, *arguments: Any) -> None:
+        if failures:
+            failures.pop()
+            raise sqlite3.OperationalError("database or disk is full")
+        finish(spool, *arguments)
+
+    receiver, disk_is_full = Hl7Receiver(), threading.Event()
+
+    def deliver(job: Job) -> None:
+        disk_is_full.wait(10)
+        send_hl7(job.data, receiver.address)
+
+    with listening(receiver), delivering(tmp_path, deliver, NO_FAULT) as spool:
+        monkeypatch.setattr(Spool, "finish", finish_later)
+        disk_is_full.set()
+        wait_until(lambda: not spool.waiting())
+    assert not failures
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hl7apy.core import Message
+from hl7apy.mllp import AbstractHandler, MLLPServer
+from hl7apy.parser import parse_message
 from pydicom import dcmread
 
+from gateway.answer import Answer
 from gateway.errors import UnreachableError, UnusableInstanceError
 from gateway.instance import read_instance
+from gateway.mllp import send_hl7
 from gateway.results import results_of
 from gateway.service_client import ServiceClient
+from model_registry.registry import Registry
+from service.auth.keys import new_key
+from tests.bundles import publish_readers
 from tests.conftest import REPOSITORY
 from tests.factories import page_jpeg
+from tests.gateway.receivers import listening
 from tests.gateway.servers import CANARY_ID, CANARY_NAME, answer_of, in_a_study
-from tests.service.process import Process
+from tests.service.process import Process, environment, running
 
 HEAD_BYTES = 1500
 
@@ -41,6 +50,34 @@ def test_patient_and_order_go_into_fhir_and_hl7(client: ServiceClient, capture: 
     assert "\rOBR|1|A1|" in message
     request_id = message.split("\rOBR|1|A1|")[1].split("|")[0]
     assert request_id in report["identifier"][0]["value"], "one answer in two forms"
+
+
+class Acknowledge(AbstractHandler):  # type: ignore[misc]
+    def reply(self) -> str:
+        """Accept what can be parsed."""
+        taken, answer = parse_message(self.incoming_message), Message("ACK", version="2.5.1")
+        answer.msh.msh_9, answer.msa.msa_1, answer.msa.msa_2 = "ACK", "AA", taken.msh.msh_10.value
+        return str(answer.to_mllp())
+
+
+def test_another_projects_receiver_accepts_hl7(client: ServiceClient, capture: bytes) -> None:
+    server = MLLPServer("127.0.0.1", 0, {"ORU^R01^ORU_R01": (Acknowledge,)})
+    server.daemon_threads = True
+    message = client.hl7(read_instance(in_a_study(capture)))
+    with listening(server):
+        send_hl7(message, ("127.0.0.1", server.server_address[1]))
+
+
+def test_service_with_keys_wants_one(tmp_path: Path, capture: bytes) -> None:
+    registry, (key, line) = Registry(tmp_path / "models"), new_key("gateway")
+    registry.promote(publish_readers(registry))
+    (tmp_path / "keys").write_text(line)
+    instance = read_instance(in_a_study(capture))
+    with running(environment(tmp_path / "models", ECG_KEYS_FILE=str(tmp_path / "keys"))) as locked:
+        with ServiceClient(str(locked.url), "wrong") as client, pytest.raises(UnreachableError, match="unauthorized"):
+            client.classify(instance)
+        with ServiceClient(str(locked.url), key) as client:
+            assert isinstance(client.classify(instance), Answer)
 
 
 @pytest.mark.parametrize("patient_id", ["", "Zoë", "x" * 65])
