@@ -121,4 +121,4 @@ def _text(found: Dataset, name: str) -> str:
         validate_value(dictionary_VR(name), text, config.RAISE)
     except ValueError:
         return ""
-    return text if name != "PatientSex" or text in _SEXES else ""
+    return text if text.isprintable() and (name != "PatientSex" or text in _SEXES) else ""

@@ -13,6 +13,7 @@ REFUSAL = Refusal("No ECG", "Found: a holiday. Expected: an ECG.", "Send an ECG.
 HEAD_BYTES = 1500
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # highdicom quotes odd names; the gateway hears no warnings
 @pytest.mark.parametrize("count", [300, pytest.param(5000, marks=pytest.mark.campaign)])
 def test_mutated_objects_are_read_or_refused(count: int, capture: bytes) -> None:
     whole, chance, read = in_a_study(capture), np.random.default_rng(count), 0

@@ -93,6 +93,7 @@ def test_service_that_is_away_is_waited_for(capture: bytes) -> None:
         results_of(instance, client)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # highdicom quotes odd names; the gateway hears no warnings
 @pytest.mark.parametrize("count", [30, pytest.param(5000, marks=pytest.mark.campaign)])
 def test_mutated_objects_get_a_result(client: ServiceClient, capture: bytes, count: int) -> None:
     chance, read = np.random.default_rng(count), 0
