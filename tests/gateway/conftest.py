@@ -1,7 +1,6 @@
 """Fixtures: a service that answers, its servers, and ECGs as DICOM objects."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from tests.sources.dicoms import jpeg_capture
 @pytest.fixture(scope="session")
 def tools() -> None:
     """Orthanc, dcmtk and dicom3tools; their absence skips, and fails where CI runs."""
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    missing = [name for name, program in TOOLS.items() if not program]
     if missing:
         message = f"NEEDS {', '.join(missing)}: apt-get install orthanc orthanc-dicomweb dcmtk dicom3tools"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)

@@ -36,8 +36,9 @@ __all__ = [
     "warnings_of",
 ]
 
-ORTHANC, DCIODVFY = shutil.which("Orthanc") or "Orthanc", shutil.which("dciodvfy") or "dciodvfy"
-TOOLS = ("Orthanc", "storescu", "storescp", "dciodvfy")
+# Not those of pynetdicom, which has programs of the same names.
+PATH = os.pathsep.join(folder for folder in os.environ["PATH"].split(os.pathsep) if not folder.startswith(sys.prefix))
+TOOLS = {name: shutil.which(name, path=PATH) or "" for name in ("Orthanc", "storescu", "storescp", "dciodvfy")}
 DICOM_WEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 EXAMPLE = REPOSITORY / "docker"
 CANARY_NAME, CANARY_ID = "CANARYNAME^ZOË", "CANARYID77"
@@ -71,7 +72,18 @@ def in_a_study(data: bytes, **changes: object) -> bytes:
 def storescu(port: int, *files: Path, called: str = "ECG", calling: str = "CART", options: tuple[str, ...] = ()) -> int:
     """Send files with dcmtk, each in the transfer syntax that it has; give the exit status."""
     (syntax,) = {"-xy" if dcmread(file).file_meta.TransferSyntaxUID.is_compressed else "-xe" for file in files}
-    command = ["storescu", syntax, "-aet", calling, "-aec", called, *options, "127.0.0.1", str(port), *map(str, files)]
+    command = [
+        TOOLS["storescu"],
+        syntax,
+        "-aet",
+        calling,
+        "-aec",
+        called,
+        *options,
+        "127.0.0.1",
+        str(port),
+        *map(str, files),
+    ]
     return subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_S * 4).returncode
 
 
@@ -79,7 +91,7 @@ def warnings_of(dataset: Dataset, tmp_path: Path) -> list[str]:
     """What dciodvfy complains about."""
     file = tmp_path / f"{dataset.SOPInstanceUID}.dcm"
     dataset.save_as(file)
-    done = subprocess.run([DCIODVFY, file], capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    done = subprocess.run([TOOLS["dciodvfy"], file], capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     lines = (done.stdout + done.stderr).splitlines()
     return [line for line in lines if line.startswith(("Error", "Warning", "Abort"))]
 
@@ -117,7 +129,7 @@ class Orthanc:
     def start(self) -> None:
         """Start it, with what it stored before."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([ORTHANC, self._configuration], stdout=log, stderr=log)
+            self._process = subprocess.Popen([TOOLS["Orthanc"], self._configuration], stdout=log, stderr=log)
         wait_until(self._answers)
 
     def kill(self) -> None:

@@ -19,6 +19,7 @@ from tests.gateway.receivers import FhirServer, Hl7Receiver, listening
 from tests.gateway.servers import (
     CANARY_ID,
     CANARY_NAME,
+    TOOLS,
     Gateway,
     Orthanc,
     answer_of,
@@ -262,7 +263,7 @@ def test_results_go_to_the_archive_by_tls(
 ) -> None:
     own, received, port = Certificates(tmp_path), tmp_path / "received", free_port()
     received.mkdir()
-    listener = ["storescp", "-od", str(received), *dcmtk_tls(own, trusted=own), str(port)]
+    listener = [TOOLS["storescp"], "-od", str(received), *dcmtk_tls(own, trusted=own), str(port)]
     gateway = Gateway(
         tmp_path,
         service_url=str(service.url),
