@@ -6,6 +6,7 @@
 #   make train-findings  DATA=PTB-XL: the findings network alone, which make train takes up
 #   make evaluate  DATA=… [GROUPS_CSV=…] [QUICK=--quick]: every network and baseline, leak-free, as the card says
 #   make test-batch     archives: runners that are killed or race, a bucket, Ray
+#   make test-gateway   the DICOM door beside Orthanc, dcmtk and dciodvfy
 #   make test-deploy    images, compose and trainer on the Docker engine at hand (BASE_IMAGE=another base)
 #   make release-check  everything that has to hold before a version is given out
 #   make native    shared_preproc/*.c compiled, which each of these does where it has to
@@ -47,10 +48,10 @@ FORCE ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help native zig wheel serve test test-all test-floors test-batch check install train train-findings evaluate lock clean test-deploy release-check
+.PHONY: help native zig wheel serve test test-all test-floors test-batch test-gateway check install train train-findings evaluate lock clean test-deploy release-check
 
 help:
-	@sed -n '2,13p' Makefile
+	@sed -n '2,14p' Makefile
 
 serve: $(SERVE) $(NATIVE)
 	@echo "serve: http://127.0.0.1:$${ECG_PORT:-8000} (Ctrl-C stops it)"
@@ -78,7 +79,7 @@ test: $(DEV) $(NATIVE)
 
 test-all: $(DEV) $(NATIVE) test-floors
 	@echo "test-all: pytest, campaigns too"
-	@$(PYTEST) -m "not engine and not batch" $(PYTEST_ARGS)
+	@$(PYTEST) -m "not engine and not batch and not gateway" $(PYTEST_ARGS)
 
 # The lowest versions that pyproject.toml allows, in an environment of their own.
 test-floors: $(DEV) $(NATIVE)
@@ -90,6 +91,12 @@ test-floors: $(DEV) $(NATIVE)
 test-batch: $(DEV) $(NATIVE) $(RAY)
 	@echo "test-batch: pytest -m batch; kills, races, a bucket, Ray"
 	@$(BIN)/python -m pytest -m batch tests/batch $(PYTEST_ARGS)
+
+test-gateway: $(DEV) $(NATIVE)
+	@echo "test-gateway: pytest -m gateway; Orthanc, dcmtk and dicom3tools on loopback"
+	@for tool in Orthanc storescu storescp dciodvfy; do command -v $$tool >/dev/null || { \
+	  echo "test-gateway: $$tool IS NOT INSTALLED: apt-get install orthanc orthanc-dicomweb dcmtk dicom3tools"; exit 1; }; done
+	@CI=1 $(BIN)/python -m pytest -m gateway tests/gateway $(PYTEST_ARGS)
 
 check: $(DEV) $(CHECKOV) $(NATIVE)
 	@echo "check: ruff, clang-format, hadolint, yamllint, checkov, docker compose config, mypy --strict, import-linter"
@@ -141,6 +148,7 @@ lock: $(DEV)
 	@$(UV_COMPILE) $(UPGRADE) --extra cpu --extra dicom --extra otel --extra pdf -c requirements/dev.txt pyproject.toml -o requirements/service-cpu.txt
 	@$(UV_COMPILE) $(UPGRADE) --extra gpu --extra dicom --extra otel --extra pdf -c requirements/dev.txt pyproject.toml -o requirements/service-gpu.txt
 	@$(UV_COMPILE) --group batch-image -c requirements/dev.txt -o requirements/batch.txt
+	@$(UV_COMPILE) --group gateway-image -c requirements/dev.txt -o requirements/gateway.txt
 	@$(UV_COMPILE) $(UPGRADE) --group sbom -o requirements/sbom.txt
 	@$(UV_COMPILE) $(UPGRADE) --group compiler -o requirements/compiler.txt
 	@$(UV_COMPILE) $(UPGRADE) --group checkov -o requirements/checkov.txt

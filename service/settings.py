@@ -26,6 +26,7 @@ __all__ = [
 
 PREFIX = "ECG_"
 _TEST_SETTING = f"{PREFIX}SHARED_DIR"
+_OF_THE_GATEWAY = f"{PREFIX}GATEWAY_"
 
 Provider = Literal["auto", "cuda", "cpu"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -160,7 +161,8 @@ def describe_settings() -> list[str]:
 def unknown_settings(names: Iterable[str]) -> list[str]:
     """Return the names that begin like a setting but are none."""
     known = {_TEST_SETTING, *(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
-    return sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known)
+    ours = (name for name in names if name.upper().startswith(PREFIX) and not name.upper().startswith(_OF_THE_GATEWAY))
+    return sorted(name for name in ours if name.upper() not in known)
 
 
 def _complaint(error: ErrorDetails) -> str:

@@ -115,7 +115,7 @@ def test_images_have_one_version() -> None:
     images = {f"ecg-report-classifier/{name}:{__version__}" for name in ("batch", "service", "service-gpu", "trainer")}
     assert names == images
     composed = {service["image"] for name, service in services().items() if "build" in service}
-    assert composed == names
+    assert composed == names | {f"ecg-report-classifier/gateway:{__version__}"}
 
 
 def test_compose_has_the_pods_folders_and_ports() -> None:
