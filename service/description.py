@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from model_registry.decision import REASON_CODES
-from service.problems import KINDS
+from service.errors import KINDS
 from service.schemas.classification import Problem
 from shared_preproc.evidence import DOUBT_CODES
 

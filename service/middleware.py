@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.auth.errors import CrossSiteError, UntrustedHostError
+from service.errors import CrossSiteError, UntrustedHostError
 from service.host import LOOPBACK_NAME, is_loopback
 from service.http import HEARING
 from service.problems import internal_error, refusal

@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from service.auth.errors import RateLimitedError, UnauthorizedError
 from service.auth.keys import KeyFile
 from service.auth.oidc import IssuerKeys, Tokens, fetch_keys, is_secure_url, looks_like_token
-from service.errors import StartupError
+from service.errors import RateLimitedError, StartupError, UnauthorizedError
 from service.host import is_loopback
 from service.settings import Settings
 
@@ -37,7 +36,7 @@ class Access:
         """Return the id of a caller, by the values of its Authorization header; never the key itself.
 
         Raises:
-            AccessError: this is not known, or it is known that the caller may not.
+            ServiceError: the caller is unknown, or may not use the service.
         """
         if self._keys is None and self._tokens is None:
             return ANONYMOUS

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import jwt
 from jwt import PyJWK, PyJWKSet
 
-from service.auth.errors import ForbiddenError, IssuerUnavailableError, UnauthorizedError
+from service.errors import ForbiddenError, IssuerUnavailableError, UnauthorizedError
 from service.host import is_loopback
 
 __all__ = ["SIGNATURE_ALGORITHMS", "IssuerKeys", "Tokens", "fetch_keys", "is_secure_url", "looks_like_token"]

@@ -98,21 +98,13 @@ def _in_our_words() -> Iterator[None]:
     try:
         yield
     except UnknownBundleError as error:
-        raise UnknownModelError(
-            found=_phrase(error),
-            expected="an alias, a name or name/version that GET /models lists",
-            remedy="Choose one of those, or leave out `model` to get the default.",
-        ) from error
+        raise UnknownModelError(_phrase(error)) from error
     except BrokenBundleError as error:
         raise BrokenModelError(
             found=f"{error.ref}: {error.reason}", expected="a bundle as it was published", remedy=error.remedy
         ) from error
     except RegistryError as error:
-        raise RegistryUnavailableError(
-            found=_phrase(error),
-            expected="a registry that can be read",
-            remedy="The operator should check the folder of models.",
-        ) from error
+        raise RegistryUnavailableError(_phrase(error)) from error
 
 
 def _phrase(error: RegistryError) -> str:
