@@ -12,8 +12,7 @@ import cv2
 
 from service import __version__
 from service.errors import StartupError
-from service.host import keep_freed_memory
-from service.runtime_package import check_runtime_packages, installed_runtime_packages
+from service.host import check_runtime_packages, installed_runtime_packages, keep_freed_memory
 from service.settings import describe_settings, read_settings, unknown_settings
 from service.telemetry.logs import configure_logging
 

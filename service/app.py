@@ -18,18 +18,16 @@ from service.audit import AuditLog, open_audit
 from service.auth.access import Access, make_access
 from service.body_budget import BodyBudget
 from service.connections import connections_within
+from service.decide import read_site_rules
 from service.description import describe_for_clients, operation_id
 from service.errors import StartupError
 from service.host import available_cpus
 from service.idempotency import KeptAnswers
 from service.middleware import FRAMEWORK_TELEMETRY, HearOut, RequestContext, Telemetry, TrustedHosts, trusted_hosts
 from service.models.batching import Batching, batching_opener
-from service.models.catalog import Catalog
-from service.models.default import DefaultModel
-from service.models.loader import ModelLoader
+from service.models.loader import Catalog, ModelLoader
 from service.models.onnx import Classifier, onnx_opener
-from service.models.pool import Budget, ModelPool
-from service.models.site_policy import read_site_rules
+from service.models.pool import Budget, DefaultModel, ModelPool
 from service.problems import handle_errors, problem_responses
 from service.routes import classify, health, models, open_inference, reading, web
 from service.routes.common import ACCESS_REFUSALS, PROTECTED

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_registry.policy import Leading
-from service.cancellation import check_cancelled
 from service.models.onnx import Classifier
+from service.workers import check_cancelled
 from shared_preproc.leads import Lead
 from shared_preproc.spec import MaskTensor, PreprocSpec
 from shared_preproc.tensor import Tensor

@@ -9,8 +9,7 @@ from service.audit import AuditLog
 from service.auth.access import Access
 from service.connections import Connections
 from service.errors import NotReadyError
-from service.models.catalog import Catalog
-from service.models.loader import ModelLoader
+from service.models.loader import Catalog, ModelLoader
 from service.models.pool import ModelPool
 from service.settings import Settings
 from service.telemetry.metrics import Metrics

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from service import __version__
 from service.audit import AuditLog
 from service.errors import ServiceError
-from service.models.default import DefaultModel
+from service.models.pool import DefaultModel
 from service.state import Service
 
 __all__ = ["ServiceGauges"]
