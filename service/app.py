@@ -1,15 +1,17 @@
-"""Put the application together from its parts."""
+"""Build the application from its parts, and its OpenAPI description."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
 from model_registry.bundle import Bundle
+from model_registry.decision import REASON_CODES
 from model_registry.registry import Registry
 from service import __version__
 from service.admission import Admission
@@ -19,8 +21,7 @@ from service.auth.access import Access, make_access
 from service.body_budget import BodyBudget
 from service.connections import connections_within
 from service.decide import read_site_rules
-from service.description import describe_for_clients, operation_id
-from service.errors import StartupError
+from service.errors import KINDS, StartupError
 from service.host import available_cpus
 from service.idempotency import KeptAnswers
 from service.middleware import FRAMEWORK_TELEMETRY, HearOut, RequestContext, Telemetry, TrustedHosts, trusted_hosts
@@ -31,12 +32,13 @@ from service.models.pool import Budget, DefaultModel, ModelPool
 from service.problems import handle_errors, problem_responses
 from service.routes import classify, health, models, open_inference, reading, web
 from service.routes.common import ACCESS_REFUSALS, PROTECTED
+from service.schemas.classification import Problem
 from service.server import MetricsPort
 from service.settings import Settings
-from service.state import LifespanState, Service
-from service.telemetry.gauges import ServiceGauges
+from service.state import LifespanState, Service, ServiceGauges
 from service.telemetry.metrics import Metrics
 from service.workers import Workers
+from shared_preproc.evidence import DOUBT_CODES
 
 if TYPE_CHECKING:
     from service.telemetry.tracing import Spans
@@ -49,11 +51,10 @@ ClassifierOpener = Callable[[Bundle], Classifier]
 
 
 def create_app(settings: Settings, open_classifier: ClassifierOpener | None = None) -> FastAPI:
-    """Build the service; ``open_classifier`` is ONNX Runtime unless something else is given.
+    """Build the service; ``open_classifier`` replaces ONNX Runtime.
 
     Raises:
-        StartupError: ONNX Runtime, the audit or OpenTelemetry cannot do what the settings demand, the site policy
-            cannot be used, or the settings leave the service open to anyone.
+        StartupError: the settings contradict each other, or something that they name cannot be used.
     """
     access, telemetry = make_access(settings), Telemetry(Metrics(), _open_spans(settings))
     opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads(available_cpus()))
@@ -65,14 +66,14 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         summary="Reads a 12-lead ECG report page and says how probable each class is, for each lead and for the page.",
         description=INTENDED_USE,
         version=__version__,
-        # FastAPI's own pages load their scripts from a public host, which a hospital's network does not reach.
+        # FastAPI's pages load scripts from a public host, which a hospital's network does not reach.
         docs_url=None,
         redoc_url=None,
-        # A redirect would be built from the client's Host header.
+        # FastAPI builds a redirect from the client's Host header.
         redirect_slashes=False,
         telemetry=FRAMEWORK_TELEMETRY,
         lifespan=_lifespan(make_service, telemetry.spans),
-        generate_unique_id_function=operation_id,
+        generate_unique_id_function=_operation_id,
     )
     app.add_middleware(TrustedHosts, names=trusted_hosts(settings, settings.host))
     handle_errors(app)
@@ -83,7 +84,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     app.include_router(web.docs_router)
     app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")
     _offer_metrics(app, settings)
-    describe_for_clients(app)
+    _describe_for_clients(app)
     app.add_middleware(RequestContext, telemetry=telemetry)
     app.add_middleware(HearOut, timeout_s=settings.header_timeout_s)  # the last is the outermost
     return app
@@ -120,13 +121,13 @@ def _lifespan(
         service.metrics.watch(ServiceGauges(service))
         if service.audit is not None:
             service.audit.start()
-        # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
+        # Not awaited: /health answers while the model loads.
         following = asyncio.create_task(service.models.default.follow())
         try:
             yield {"service": service}
         finally:
             following.cancel()
-            if service.audit is not None:  # first: work that hangs must not keep records off the disk
+            if service.audit is not None:  # first: hanging work must not delay the last records
                 service.audit.close()
             service.loader.close()
             service.workers.close()
@@ -176,3 +177,44 @@ def _admission(settings: Settings) -> Admission:
         deadline_s=settings.request_deadline_s,
         max_body_bytes=settings.max_body_bytes,
     )
+
+
+_Schema = dict[str, Any]
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Name an operation by its path; generators of clients name a function after it."""
+    return "_".join(part for part in route.path_format.split("/") if part and not part.startswith("{"))
+
+
+def _describe_for_clients(app: FastAPI) -> None:
+    """Describe problems and codes once, pairs as arrays, and parts of a path as text.
+
+    FastAPI writes pairs as ``prefixItems`` and lets a part of the path be null; generators of clients read neither.
+    """
+    describe: Callable[[], _Schema] = app.openapi
+
+    def described() -> _Schema:
+        if app.openapi_schema is None:
+            description = describe()
+            _simplify(description)
+            schemas = description["components"]["schemas"]
+            schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas["Problem"]["properties"]["code"]["enum"] = sorted(kind.code for kind in KINDS.values())
+            schemas["Reason"]["properties"]["code"]["enum"] = sorted(REASON_CODES | DOUBT_CODES)
+        return app.openapi_schema or {}
+
+    app.openapi = described  # type: ignore[method-assign] # as FastAPI's documentation says
+
+
+def _simplify(value: Any) -> None:  # noqa: ANN401 - any part of a JSON document
+    if isinstance(value, list):
+        for one in value:
+            _simplify(one)
+    elif isinstance(value, dict):
+        if items := value.pop("prefixItems", None):
+            value["items"] = items[0]
+        if value.get("in") == "path" and "anyOf" in value["schema"]:
+            value["schema"] = {"type": "string"}
+        for one in value.values():
+            _simplify(one)
