@@ -1,4 +1,4 @@
-"""Admission control: receive a request's body and do its work before the deadline, and while the client waits."""
+"""Admission control: receive the body, and cancel the work at the deadline or when the client disconnects."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -19,7 +19,7 @@ class _ReadBody(Protocol):
 
 
 class Admission:
-    """The limits on requests that bring a page: room for their bodies, and time."""
+    """Limits on requests with a body: memory and time."""
 
     def __init__(self, bodies: BodyBudget, *, deadline_s: float, max_body_bytes: int) -> None:
         self.bodies = bodies
@@ -30,18 +30,15 @@ class Admission:
     async def slot(
         self, request: Request, *, deadline_ms: int | None = None, read: _ReadBody = read_upload
     ) -> AsyncIterator[bytes]:
-        """Receive the request's body, and cancel the block when its time is up or its client disconnects.
+        """Receive the body, and cancel the block at the deadline or when the client disconnects.
 
         Args:
-            request: The body is read from it.
-            deadline_ms: The client's own limit, if it is shorter than the service's.
-            read: What reads the body.
-
-        Yields:
-            The body: one page, unless ``read`` says otherwise.
+            request: The request.
+            deadline_ms: The client's limit; the service's own holds as well.
+            read: Reads the body, by default as one page.
 
         Raises:
-            ServiceError: there is no room, the body cannot be used, the time is up, or the client disconnected.
+            ServiceError: there is no room, the body is invalid, the deadline passed, or the client disconnected.
         """
         deadline_s = self._deadline_s if deadline_ms is None else min(self._deadline_s, deadline_ms / 1000)
         async with _deadline(deadline_s):
@@ -59,13 +56,12 @@ async def _deadline(deadline_s: float) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         if not timer.expired():
-            raise  # from the work itself
+            raise  # it comes from the work
         raise DeadlineExceededError(deadline_s) from error
 
 
 @asynccontextmanager
 async def _until_disconnect(request: Request) -> AsyncIterator[None]:
-    """Cancel the block when the client closes the connection."""
     try:
         async with asyncio.timeout(None) as timer:
             watching = asyncio.create_task(_watch(request, timer))
@@ -75,12 +71,12 @@ async def _until_disconnect(request: Request) -> AsyncIterator[None]:
                 watching.cancel()
     except TimeoutError as error:
         if not timer.expired():
-            raise  # from the work itself
+            raise  # it comes from the work
         raise ClientGoneError from error
 
 
 async def _watch(request: Request, timer: asyncio.Timeout) -> None:
-    """Let ``timer`` expire at a disconnect; the body has been read, so nothing else can come."""
+    """Let ``timer`` expire at a disconnect; the body is read, so no other message follows."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
     timer.reschedule(0.0)

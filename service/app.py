@@ -54,7 +54,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     """Build the service; ``open_classifier`` replaces ONNX Runtime.
 
     Raises:
-        StartupError: the settings contradict each other, or something that they name cannot be used.
+        StartupError: the settings contradict each other, or name something that cannot be used.
     """
     access, telemetry = make_access(settings), Telemetry(Metrics(), _open_spans(settings))
     opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads(available_cpus()))

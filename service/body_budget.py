@@ -1,8 +1,7 @@
-"""Limits on request bodies: how many are received at once, how long that may take, and their bytes in memory.
+"""Limit request bodies: their number while they arrive, their time, and their bytes in memory.
 
-They are separate from the work queue, so that slow clients take no place of others. When room is short, the upload
-that has taken longest is rejected for the next one: honest uploads are soon over. None is rejected for a body that
-would not fit all the same. Only for the event loop's own thread.
+A slow upload takes no place in the work queue. When room is short, the oldest upload is rejected for a new one, if the
+new one then fits. Not thread-safe: for the event loop only.
 """
 
 import asyncio
@@ -13,33 +12,29 @@ from service.errors import BodyTimeoutError, OverloadedError
 
 __all__ = ["BodyBudget", "Upload"]
 
-_LEAST_TIME_S = 1.0  # before an upload can be rejected for another one
+_LEAST_TIME_S = 1.0  # younger uploads are not rejected for others
 _RETRY_AFTER_S = 1
 
 
 class BodyBudget:
-    """Room for ``places`` uploads, and for ``max_bytes`` of all bodies, those being worked on included."""
+    """Room for ``places`` uploads, and for ``max_bytes`` of all bodies that arrive or are in work."""
 
     def __init__(self, *, max_bytes: int, timeout_s: float, places: int = 256) -> None:
         self._places = places
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
         self._arriving: dict[Upload, None] = {}
-        """The oldest first."""
+        """Oldest first."""
         self._held_bytes = 0
 
     @property
     def arriving(self) -> int:
-        """How many bodies are being received."""
+        """Bodies that are arriving."""
         return len(self._arriving)
 
     @contextmanager
     def arrival(self) -> Iterator["Upload"]:
-        """Count one body, from before its first byte until it is no longer needed.
-
-        Raises:
-            OverloadedError: there is no room, and no slow upload to reject.
-        """
+        """Count one body in this block; raise `OverloadedError` if there is no room and no old upload to reject."""
         if len(self._arriving) >= self._places:
             oldest = next(self._slow(), None)
             if oldest is None:
@@ -55,24 +50,20 @@ class BodyBudget:
             arrival.held_bytes = 0
 
     def shorten_timeout(self, timeout_s: float) -> None:
-        """Give all current and future uploads at most this much time."""
+        """Give all current and later uploads at most this much time."""
         self._timeout_s = min(self._timeout_s, timeout_s)
         for arrival in self._arriving:
             arrival.shorten_timeout(timeout_s)
 
     def hold(self, arrival: "Upload", size_bytes: int) -> None:
-        """Make room for more bytes of a body.
-
-        Raises:
-            OverloadedError: there is no room, and no slow upload to reject.
-        """
+        """Count more bytes of a body; raise `OverloadedError` if there is no room for them."""
         if self._held_bytes + size_bytes > self._max_bytes:
             self._make_room(arrival, size_bytes)
         arrival.held_bytes += size_bytes
         self._held_bytes += size_bytes
 
     def leave(self, arrival: "Upload") -> None:
-        """Free the place of an upload that has ended."""
+        """Free the place of an upload."""
         self._arriving.pop(arrival, None)
 
     def _make_room(self, arrival: "Upload", size_bytes: int) -> None:
@@ -84,7 +75,7 @@ class BodyBudget:
             self._give_up(slow.pop(0))
 
     def _slow(self) -> Iterator["Upload"]:
-        """Uploads that may be rejected, the oldest first."""
+        """Return the uploads that may be rejected, oldest first."""
         return (one for one in self._arriving if one.age_s >= _LEAST_TIME_S)
 
     def _give_up(self, arrival: "Upload") -> None:
@@ -95,29 +86,25 @@ class BodyBudget:
 
 
 class Upload:
-    """One body."""
+    """One arriving body."""
 
     def __init__(self, bodies: BodyBudget, timeout_s: float) -> None:
-        self._intake = bodies
+        self._bodies = bodies
         self._began_s = _now_s()
         self._end_s = self._began_s + timeout_s
         self._timer: asyncio.Timeout | None = None
         self.expected_bytes = 0
-        """Its announced or largest possible size: others are rejected for all of it or not at all."""
+        """Its announced size, or the largest allowed."""
         self.held_bytes = 0
 
     @property
     def age_s(self) -> float:
-        """How long the upload has taken so far."""
+        """Seconds since the first byte."""
         return _now_s() - self._began_s
 
     @asynccontextmanager
     async def receiving(self) -> AsyncIterator[None]:
-        """Limit the time of the block, which receives the body.
-
-        Raises:
-            BodyTimeoutError: it took longer, or was rejected for another upload.
-        """
+        """Limit the time of this block, which receives the body; raise `BodyTimeoutError` at its end."""
         try:
             async with asyncio.timeout_at(self._end_s) as self._timer:
                 yield
@@ -125,15 +112,11 @@ class Upload:
             raise BodyTimeoutError(round(self._end_s - self._began_s, 1)) from error
         finally:
             self._timer = None
-            self._intake.leave(self)
+            self._bodies.leave(self)
 
     def count(self, size_bytes: int) -> None:
-        """Count bytes that arrived.
-
-        Raises:
-            OverloadedError: there is no room for them.
-        """
-        self._intake.hold(self, size_bytes)
+        """Count bytes that arrived; raise `OverloadedError` if there is no room for them."""
+        self._bodies.hold(self, size_bytes)
 
     def shorten_timeout(self, timeout_s: float) -> None:
         """Bring the timeout forward to ``timeout_s`` from now."""

@@ -1,7 +1,7 @@
-"""A limit on open connections: an idle one, or one whose client does not read, makes room for a new one.
+"""Limit open connections, so that the process never runs out of file descriptors.
 
-Without it, the process runs out of file descriptors and accepts nothing, not even probes. Not thread-safe: for the
-event loop only.
+At the limit, the service closes an idle connection, or one whose client does not read, for a new one. Not thread-safe:
+for the event loop only.
 """
 
 import resource
@@ -11,9 +11,9 @@ from typing import Protocol
 __all__ = ["ACCEPTED_AT_ONCE", "BACKLOG", "Connection", "Connections", "connections_within"]
 
 BACKLOG = 256
-"""Connections that the kernel may hold until they are accepted."""
+"""Connections that wait in the kernel."""
 ACCEPTED_AT_ONCE = 16
-"""Connections accepted in one turn of the event loop. Up to three turns of them are open beyond the limit."""
+"""Connections accepted in one turn of the event loop; three times as many can exceed the limit."""
 
 
 class Connection(Protocol):
@@ -21,29 +21,29 @@ class Connection(Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the service works on no request of it, or its client does not read the response."""
+        """Whether it has no request in work, or its client does not read the response."""
 
     def close(self) -> None:
-        """Close it at once, and drop what its client has not read yet."""
+        """Close it at once, and drop unread data."""
 
 
 class Connections:
-    """Room for ``places`` connections. When there is none, the one that has waited longest for a request is closed."""
+    """Room for ``places`` connections; a new one beyond that closes the one that has waited longest."""
 
     def __init__(self, places: int) -> None:
         self._places = places
         self._open: OrderedDict[Connection, None] = OrderedDict()
-        """In the order of their last response, or of their opening: a byte now and then changes nothing."""
+        """In the order of the last response, or of the opening."""
         self.given_up_count = 0
-        """How many were closed to make room."""
+        """Connections closed to make room."""
 
     @property
     def count(self) -> int:
-        """Connections that are open."""
+        """Open connections."""
         return len(self._open)
 
     def enter(self, connection: Connection) -> None:
-        """Count a new connection. If the service works for all others, it is closed itself."""
+        """Count a new connection; close the new one itself if all others have requests in work."""
         self._open[connection] = None
         if len(self._open) > self._places:
             longest = next(one for one in self._open if one.is_waiting)
@@ -62,10 +62,9 @@ class Connections:
 
 
 def connections_within(wanted: int) -> Connections:
-    """Return room for ``wanted`` connections, or for half as many as the files that this process may open.
+    """Return room for ``wanted`` connections, or for half the files that this process may open if that is less.
 
-    Half, because some are accepted before others are closed, and other files are open as well. The soft limit on open
-    files is raised as far as needed and allowed.
+    The other half is for connections beyond the limit and other files. Raises the soft limit on open files if needed.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = 2 * wanted

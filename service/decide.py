@@ -65,11 +65,7 @@ class SiteRules:
         return None if manifest.decision is None else PolicyInForce(manifest.decision, "bundle")
 
     def check(self, manifest: BundleManifest) -> None:
-        """Check that the site's policy fits the classes and outputs of its graph.
-
-        Raises:
-            BrokenModelError: it does not fit.
-        """
+        """Raise `BrokenModelError` if the site's policy is for this graph but does not fit its classes and outputs."""
         if self.policy is None or not self.has_policy_for(manifest):
             return
         try:
@@ -83,11 +79,7 @@ class SiteRules:
 
 
 def read_site_rules(settings: Settings) -> SiteRules:
-    """Read the file of ECG_SITE_POLICY, if it is set.
-
-    Raises:
-        StartupError: the file cannot be read, or is not a valid policy.
-    """
+    """Read the file of ECG_SITE_POLICY, if it is set; raise `StartupError` if it is not a valid policy."""
     path = settings.site_policy
     return SiteRules(None if path is None else _read_policy(path))
 

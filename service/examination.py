@@ -96,7 +96,7 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
     """Decode, read, examine and measure one report page or recording for a model of ``spec``.
 
     Raises:
-        PreprocError: the bytes hold no page or recording that ``spec`` accepts, or one that cannot be read.
+        PreprocError: the file holds no page or recording that ``spec`` accepts.
     """
     clock = Clock()
     with clock.step("decode"):
@@ -120,7 +120,7 @@ def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool
     """Decode and read one page for a model of ``spec``; without ``judging``, do not examine it.
 
     Raises:
-        PreprocError: the bytes hold no report page that ``spec`` accepts, or one that cannot be read.
+        PreprocError: the file holds no page that ``spec`` accepts.
     """
     with clock.step("decode"):
         source = read_source(data)

@@ -104,11 +104,7 @@ def installed_runtime_packages() -> tuple[str, ...]:
 
 
 def check_runtime_packages(installed: Collection[str]) -> None:
-    """Check that exactly one package is installed: both write the same folder, and the last one wins.
-
-    Raises:
-        StartupError: none is installed, or both are.
-    """
+    """Raise `StartupError` unless exactly one package is installed: they overwrite each other."""
     if not installed:
         raise StartupError("No ONNX Runtime is installed. Install this package with the extra `cpu` or `gpu`.")
     if len(installed) > 1:

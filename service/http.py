@@ -1,7 +1,4 @@
-"""HTTP/1.1 by uvicorn and h11, with the limits that they lack: on time, connections, header fields and small chunks.
-
-What belongs to a single request (log, headers, problem documents) is ASGI middleware: `service.middleware`.
-"""
+"""HTTP/1.1 by uvicorn and h11, with limits on time, connections, header fields and small chunks."""
 
 import asyncio
 import os
@@ -20,17 +17,17 @@ from service.problems import refusal
 __all__ = ["HEARING", "TimeoutH11Protocol", "check_uvicorn"]
 
 HEARING = "hearing"
-"""Key in ``scope["state"]``: the response is sent, and only the rest of the request's body is still received."""
+"""Key in ``scope["state"]``: the response is sent, and the rest of the body is being dropped."""
 
 _HEAD_BYTES = 64 * 2**10
 _HEAD_END = re.compile(rb"\n\r?\n")  # where h11 sees it
-_MAX_LINES = 102  # 100 fields, the request line and the empty one
-_MAX_CHUNKS = 4096  # of a body, beside one for each of the bytes below
+_MAX_LINES = 102  # 100 fields, the request line, the empty line
+_MAX_CHUNKS = 4096  # of a body, and one more for each KiB
 _CHUNK_BYTES = 1024
-_READ_BYTES = 256 * 2**10  # what asyncio reads at once
-_SEND_BUFFER_BYTES = 128 * 2**10  # of the kernel, which would otherwise hold megabytes for a client that does not read
+_READ_BYTES = 256 * 2**10  # asyncio reads no more at once
+_SEND_BUFFER_BYTES = 128 * 2**10  # else the kernel holds megabytes for a client that does not read
 _UNREAD_S = 1.0
-"""After this time without reading, a client's connection can make room for another."""
+"""After this time without reading, a connection can make room for another."""
 
 _FROM_UVICORN = {
     *("app_state", "conn", "cycle", "flow", "loop", "timeout_keep_alive", "timeout_keep_alive_task", "transport"),
@@ -40,11 +37,7 @@ _FROM_UVICORN = {
 
 
 def check_uvicorn() -> None:
-    """Check that uvicorn has all that the protocol builds on: most of it is not documented.
-
-    Raises:
-        StartupError: this version of uvicorn lacks something.
-    """
+    """Raise `StartupError` if uvicorn lacks one of the private names used here."""
     inits = (H11Protocol.__init__, RequestResponseCycle.__init__)
     known = {*dir(H11Protocol), *(name for init in inits for name in init.__code__.co_names)}
     if missing := _FROM_UVICORN - known:
@@ -55,32 +48,24 @@ def check_uvicorn() -> None:
 
 
 class BoundedConnection(h11.Connection):
-    """Parse requests as h11 does, but check a head's size before, and reject bodies in many small chunks.
-
-    A million tiny fields or chunks would keep the event loop from everyone else.
-    """
+    """h11's parser, which also rejects thousands of fields or small chunks: they would block the event loop."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, _HEAD_BYTES)
         self.body_bytes_left = 0
-        """Bytes of a body of known length that are still to come; 0 for chunks."""
+        """Bytes still to come of a body of known length."""
         self.rejection = "bytes that are no HTTP/1.1 request"
-        """Why the connection's request is rejected, where it is."""
         self._chunks = 0
         self._body_bytes = 0
 
     def next_event(self) -> Any:  # noqa: ANN401 - h11's events and its two sentinels
-        """Return the next part of a request.
-
-        Raises:
-            h11.RemoteProtocolError: the bytes are no HTTP, or more than the limits allow.
-        """
+        """Return the next part of a request; raise `RemoteProtocolError` if it exceeds a limit."""
         if self.their_state is h11.IDLE:
             self._check_head()
         event = super().next_event()
         if isinstance(event, h11.Request):
             fields = dict(event.headers)
-            if b"transfer-encoding" in fields and b"content-length" in fields:  # a proxy may take either (smuggling)
+            if b"transfer-encoding" in fields and b"content-length" in fields:  # request smuggling
                 raise self._rejected("a request with Content-Length and Transfer-Encoding")
             self.body_bytes_left = int(fields.get(b"content-length", 0))
             self._chunks = self._body_bytes = 0
@@ -106,12 +91,11 @@ class BoundedConnection(h11.Connection):
 
 
 class TimeoutH11Protocol(H11Protocol):
-    """uvicorn's protocol, which also closes connections whose client is too slow.
+    """uvicorn's protocol, with timeouts.
 
-    - A head has to be complete `header_timeout_s` after its first byte, or after the connection was made. So does the
-      rest of a body after its response. uvicorn's `timeout_keep_alive` holds between requests.
-    - A client has `body_timeout_s` to read what waits for it.
-    - The connection counts in `Connections`, which may close it for a new one.
+    - `header_timeout_s`: from the first byte of a head, or the connection, to its end; and for the rest of a body after
+      its response. uvicorn's `timeout_keep_alive` holds between requests.
+    - `body_timeout_s`: for the client to read a response.
     """
 
     def __init__(self, **arguments: Any) -> None:  # noqa: ANN401 - uvicorn's own arguments
@@ -128,29 +112,26 @@ class TimeoutH11Protocol(H11Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether this connection can make room for another.
-
-        So it is when no response is being worked out or sent, or when the client does not read it.
-        """
+        """Whether this connection can make room for another: no request is in work, or the client does not read."""
         if self._unread_since_s is not None:
             return self.loop.time() - self._unread_since_s > _UNREAD_S
         return self.cycle is None or self.cycle.response_complete or HEARING in self.cycle.scope["state"]
 
     def close(self) -> None:
-        """Close at once, and drop what the client has not read yet."""
+        """Close at once, and drop unread data."""
         self.transport.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in H11Protocol
-        """Start the clock for the first head."""
+        """Start the timeout of the first head."""
         super().connection_made(transport)
-        transport.set_write_buffer_limits(0)  # so that `pause_writing` is called as soon as anything waits
+        transport.set_write_buffer_limits(0)  # call `pause_writing` as soon as data waits
         connected = transport.get_extra_info("socket")
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self._watch_head()
         self._connections.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all clocks."""
+        """Stop all timeouts."""
         super().connection_lost(exc)
         _cancel(self.timeout_keep_alive_task)  # uvicorn leaves it running after a reset
         _cancel(self._head_timer)
@@ -171,19 +152,19 @@ class TimeoutH11Protocol(H11Protocol):
         self._watch_head()
 
     def pause_writing(self) -> None:
-        """Start the clock for a client that does not read."""
+        """Start the timeout of a client that does not read."""
         super().pause_writing()
         self._unread_since_s = self.loop.time()
         self._answer_timer = self.loop.call_later(self._answer_timeout_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Stop that clock."""
+        """Stop that timeout."""
         super().resume_writing()
         self._unread_since_s = None
         _cancel(self._answer_timer)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - its name in uvicorn
-        """Reject what is no HTTP, unless a response has begun, and end the request that is being answered."""
+        """Reject malformed HTTP, unless a response has begun, and end the current request."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             request_id = os.urandom(16).hex()
             response = refusal(MalformedHttpError(self.conn.rejection), request_id)
@@ -192,7 +173,7 @@ class TimeoutH11Protocol(H11Protocol):
             self._send(h11.Data(data=bytes(response.body)))
             self._send(h11.EndOfMessage())
         self.transport.close()
-        if self.cycle is not None:  # or its response would follow this one, and fail
+        if self.cycle is not None:  # else its response would follow this one
             self.cycle.disconnected = True
             self.cycle.message_event.set()
 
@@ -200,11 +181,11 @@ class TimeoutH11Protocol(H11Protocol):
         self.transport.write(self.conn.send(event))
 
     def _should_upgrade(self) -> bool:
-        """Ignore `Upgrade`, without uvicorn's advice to install a WebSocket library."""
+        """Ignore `Upgrade`: uvicorn would advise in the log to install a WebSocket library."""
         return False
 
     def _watch_head(self) -> None:
-        """Run one clock at a time: for a head (or the rest of a body), for an idle connection, or none."""
+        """Run one timeout at a time: of a head (or the rest of a body), of an idle connection, or none."""
         if not self.is_waiting:
             _cancel(self._head_timer)
         elif self.cycle is not None and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
@@ -212,11 +193,11 @@ class TimeoutH11Protocol(H11Protocol):
             if self.timeout_keep_alive_task is None and not self.transport.is_closing():
                 seconds, close = self.timeout_keep_alive, self.timeout_keep_alive_handler
                 self.timeout_keep_alive_task = self.loop.call_later(seconds, close)
-        elif self._head_timer is None or self._head_timer.cancelled():  # a byte now and then does not restart it
+        elif self._head_timer is None or self._head_timer.cancelled():  # slow bytes do not restart it
             self._head_timer = self.loop.call_later(self._head_timeout_s, self.transport.close)
 
     def _wake_at(self, size_bytes: int) -> None:
-        """Have the kernel report this many bytes at once (SO_RCVLOWAT, socket(7)), not each packet of a body."""
+        """Let the kernel report this many bytes at once, not each packet (SO_RCVLOWAT, socket(7))."""
         if size_bytes != self._wake_bytes:
             self._wake_bytes = size_bytes
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size_bytes)

@@ -1,4 +1,4 @@
-"""ASGI middleware around every route: request id, log line, headers, trusted hosts, and patience with uploads."""
+"""ASGI middleware around every route: request id, log line, headers, trusted hosts, the rest of uploads."""
 
 import asyncio
 import logging
@@ -52,7 +52,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
 _AS_SENT = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
 
 FRAMEWORK_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
-"""Off: FastAPI's own telemetry would send addresses, queries and exception texts."""
+"""Off: it would send addresses, queries and texts of exceptions."""
 
 _REQUEST_ID, _TRACE, _CACHE_CONTROL = (
     name.lower().encode() for name in (REQUEST_ID_HEADER, TRACE_HEADER, "Cache-Control")
@@ -68,10 +68,9 @@ logger = logging.getLogger(__name__)
 
 
 class HearOut:
-    """Receive the rest of a request's body before a connection that ends with its response is closed.
+    """Receive the rest of the body before a connection closes after its response. Must be the outermost middleware.
 
-    uvicorn closes it at once. The kernel then resets the connection, and a client or proxy that is still sending loses
-    the response (RFC 9112, 9.6). This has to be the outermost middleware.
+    uvicorn closes at once. A client or proxy that is still sending then loses the response (RFC 9112, 9.6).
     """
 
     def __init__(self, app: ASGIApp, *, timeout_s: float) -> None:
@@ -109,17 +108,16 @@ class HearOut:
 
 
 class Telemetry(NamedTuple):
-    """What every exchange is reported to, beside the log."""
+    """The receivers of every exchange, beside the log."""
 
     metrics: Metrics
     spans: "Spans | None"
-    """None if no spans are sent."""
 
 
 class RequestContext:
-    """Give each exchange an id, a log line, metrics, a span, headers, and a problem document if the route fails.
+    """Give each exchange an id (``request.state.request_id``), a log line, metrics, a span and headers.
 
-    The id is in ``request.state.request_id``. Of what a client writes, only a well-formed request id is logged.
+    If the route fails, answer with a problem document. Log nothing that the client wrote but a well-formed request id.
     """
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
@@ -133,7 +131,7 @@ class RequestContext:
             return
         method = scope["method"]
         if method == "HEAD":
-            # Routed as GET, in a scope of our own: uvicorn looks at its own and leaves out the body.
+            # Routes see GET; uvicorn keeps the original scope and sends no body.
             scope = {**scope, "method": "GET"}
         exchange = _Exchange(scope, method, self._telemetry)
 
@@ -153,12 +151,10 @@ class RequestContext:
 
 
 class TrustedHosts:
-    """Reject requests to a host name that is not the service's own (DNS rebinding), and posts of another site's page.
+    """Reject requests to other host names (DNS rebinding), and posts from pages of other sites.
 
-    Goes inside `RequestContext`.
-
-    The name is that of the request's target (``GET http://localhost/health HTTP/1.1``), else that of its Host header.
-    The address that the connection came to is always trusted: rebinding needs a name, and probes use the address.
+    The name stands in the request's target (``GET http://localhost/health HTTP/1.1``), else in the Host header. The
+    connection's own address is always trusted: rebinding needs a name, and probes use the address.
     """
 
     def __init__(self, app: ASGIApp, *, names: frozenset[str]) -> None:
@@ -181,7 +177,7 @@ class TrustedHosts:
         if ANY_HOST in self._names:
             return True
         given = [value for name, value in scope["headers"] if name == b"host"]
-        if not given and scope["http_version"] == "1.0":  # a browser always sends Host; old probes do not
+        if not given and scope["http_version"] == "1.0":  # old probes send no Host; browsers do
             return True
         match = _HOST.fullmatch(given[0].decode("latin-1")) if len(given) == 1 else None
         if match is None:
@@ -191,14 +187,14 @@ class TrustedHosts:
 
 
 def trusted_hosts(settings: Settings, host: str) -> frozenset[str]:
-    """Return the names set; by default ``localhost`` for a port on loopback, and `ANY_HOST` for any other."""
+    """Return the names that the settings trust; by default ``localhost`` on loopback, else `ANY_HOST`."""
     if settings.trusted_hosts is not None:
         return frozenset(name.strip().lower() for name in settings.trusted_hosts.split(","))
     return frozenset({LOOPBACK_NAME if is_loopback(host) else ANY_HOST})
 
 
 class _Exchange:
-    """One request and its response; ``method`` is the client's own."""
+    """One request and its response; ``method`` is what the client sent."""
 
     def __init__(self, scope: Scope, method: str, telemetry: Telemetry) -> None:
         self._started_s = perf_counter()
@@ -206,8 +202,8 @@ class _Exchange:
         self._scope = scope
         self._method = method if method in _METHODS else "other"
         self.status: int | None = None
-        """Of the response, once it has begun."""
-        given = dict(reversed(scope["headers"]))  # of several of one name, the first
+        """None until the response begins."""
+        given = dict(reversed(scope["headers"]))  # the first of equal names wins
         self.request_id = _request_id(given.get(_REQUEST_ID))
         parent = TraceContext.parse(given[_TRACE].decode("latin-1")) if _TRACE in given else None
         self._span = None if spans is None else spans.begin(parent, self._started_s)
@@ -217,12 +213,12 @@ class _Exchange:
 
     @property
     def identity(self) -> dict[str, str]:
-        """The request id and, if there is one, the trace id."""
+        """The request id, and the trace id if there is one."""
         trace = {} if self._trace is None else {"trace_id": self._trace.trace_id}
         return {"request_id": self.request_id, **trace}
 
     def start_response(self, status: int, route_headers: Iterable[_Header]) -> list[_Header]:
-        """Note the status, and return the route's headers with those that every response has."""
+        """Note the status, and return all headers of the response."""
         self.status = status
         headers = [*route_headers, (_REQUEST_ID, self.request_id.encode())]
         if self._trace is not None:
@@ -260,19 +256,19 @@ class _Exchange:
 
 
 def _is_cross_site_post(scope: Scope) -> bool:
-    """Say whether a page of another site makes a browser send this (Fetch Metadata, Sec-Fetch-Site)."""
+    """Return whether a page of another site makes the browser send this (Fetch Metadata, Sec-Fetch-Site)."""
     site = dict(scope["headers"]).get(b"sec-fetch-site", b"none")
     return scope["method"] not in _SAFE_METHODS and site in {b"cross-site", b"same-site"}
 
 
 def _closes(scope: Scope) -> bool:
-    """Say whether the connection ends with the response, as far as the request says."""
+    """Return whether the request asks to close the connection."""
     asked = (value.lower() for name, value in scope["headers"] if name == b"connection")
     return scope["http_version"] == "1.0" or any(b"close" in value for value in asked)
 
 
 def _read_absolute_form(scope: Scope) -> None:
-    """Take path and Host from a target that holds both; the Host header does not count then (RFC 9112, 3.2.2)."""
+    """Take path and Host from a target with both, which replaces the Host header (RFC 9112, 3.2.2)."""
     if match := _ABSOLUTE_FORM.fullmatch(scope.get("raw_path", b"")):
         raw_path = match[2] or b"/"
         others = [(name, value) for name, value in scope["headers"] if name != b"host"]

@@ -42,12 +42,7 @@ class Service:
     """The process got SIGTERM; it still answers."""
 
     def check_ready(self) -> None:
-        """Check that the service should get new requests.
-
-        Raises:
-            NotReadyError: it starts or drains, or its default model failed.
-            AuditUnavailableError: the audit is required and fails.
-        """
+        """Raise `NotReadyError`, or `AuditUnavailableError`, if the service should get no new requests."""
         if self.draining:
             raise NotReadyError("the service is draining before it stops")
         if failure := self.models.default.model.classifier.failure:

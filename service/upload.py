@@ -1,7 +1,7 @@
-"""Read one page from a request body, within a limit.
+"""Read one page from a request body.
 
-python-multipart parses forms. Starlette's own parser writes files over 1 MiB to disk and takes the last of two equal
-fields.
+python-multipart parses forms. Starlette's parser would write large files to disk, and ignore all but the last of
+several equal fields.
 """
 
 import re
@@ -26,35 +26,27 @@ __all__ = ["FILE_PART", "read_raw", "read_upload"]
 
 FILE_PART = "file"
 
-_MAX_CONTENT_TYPE = 1000  # characters; parsing it takes a time that grows with the square
+_MAX_CONTENT_TYPE = 1000  # characters; the time to parse grows with their square
 _MAX_PREAMBLE_BYTES = 64 * 2**10
 _MAX_PARTS = 100
 _MAX_PART_HEADER_BYTES = 4096
-_MAX_SHORT_PIECES = 4096  # parts of a body that nearly are its boundary; the parser stops at each
+_MAX_SHORT_PIECES = 4096  # the parser stops at everything that resembles the boundary
 _SHORT_PIECE_BYTES = 512
 _FIELD_NAME = re.compile(rb"[A-Za-z0-9_.\[\]-]{1,40}")
 
 
 async def read_upload(request: Request, arrival: Upload, *, max_body_bytes: int) -> bytes:
-    """Read the one page that a request carries: part "file" of a multipart body, or else the whole body.
-
-    What a raw body's Content-Type says is not looked at: the decoder judges by content. Never holds more than
-    ``max_body_bytes``, and nothing touches the disk.
+    """Read one page: the part "file" of a multipart body, else the whole body. Nothing touches the disk.
 
     Raises:
-        UploadError: too large, incomplete, malformed, or not exactly one file.
-        OverloadedError: there is no room for it.
+        UploadError: the body is too large, incomplete, malformed, or not exactly one file.
+        OverloadedError: there is no room.
     """
     return await _read(request, arrival, _body_for(request.headers.get("content-type")), max_body_bytes)
 
 
 async def read_raw(request: Request, arrival: Upload, *, max_body_bytes: int) -> bytes:
-    """Read the whole body, whatever its content type says, within the same limits.
-
-    Raises:
-        UploadError: too large, incomplete or empty.
-        OverloadedError: there is no room for it.
-    """
+    """Read the whole body as `read_upload` does, whatever its content type."""
     return await _read(request, arrival, _RawBody(), max_body_bytes)
 
 
@@ -95,8 +87,6 @@ def _body_for(content_type: str | None) -> _Body:
 
 
 class _RawBody:
-    """A body that is the page itself."""
-
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
 
@@ -111,17 +101,17 @@ class _RawBody:
 
 
 class _FormBody:
-    """A multipart/form-data body that holds the page as its only file. Text fields beside it are ignored."""
+    """A multipart/form-data body with one file. Text fields are ignored."""
 
     def __init__(self, boundary: bytes) -> None:
         self._chunks: list[bytes] = []
         self._preamble: bytes | None = b""
-        """What came before the first boundary (RFC 2046, 5.1.1); ``None`` from the boundary on."""
+        """Bytes before the first boundary (RFC 2046, 5.1.1); None after it."""
         self._delimiter = b"--" + boundary
         self._parts = 0
         self._short_pieces = 0
         self._files: list[bytes] = []
-        """The names of the fields that hold files."""
+        """Names of the fields with files."""
         self._in_file = False
         self._complete = False
         self._header_name = b""
@@ -140,7 +130,7 @@ class _FormBody:
             )
 
     def write(self, chunk: bytes) -> None:
-        self._short_pieces -= 2  # each chunk may begin and end within a part
+        self._short_pieces -= 2  # a chunk can begin and end within a part
         with _malformed_refused():
             self._parser.write(chunk if self._preamble is None else self._after_preamble(chunk))
 
@@ -163,7 +153,7 @@ class _FormBody:
         return f'a form without a file in a field named "{FILE_PART}"'
 
     def _after_preamble(self, chunk: bytes) -> bytes:
-        """Return what starts at the first boundary, once its line is complete; nothing before."""
+        """Return the bytes from the first boundary on, once its line is complete."""
         received = (self._preamble or b"") + chunk
         start = received.find(self._delimiter)
         line_end = received.find(b"\n", start)

@@ -29,11 +29,7 @@ class CancelledWorkError(Exception):
 
 
 def check_cancelled() -> None:
-    """Stop the work of this thread if it was cancelled.
-
-    Raises:
-        CancelledWorkError: it was.
-    """
+    """Raise `CancelledWorkError` if the work of this thread was cancelled."""
     cancelled = _cancelled.get()
     if cancelled is not None and cancelled.is_set():
         raise CancelledWorkError
@@ -65,20 +61,15 @@ class Workers:
         return max(1, min(_LONGEST_RETRY_S, math.ceil(self._mean_s * (self.waiting + 1) / self._threads)))
 
     def check_room(self) -> None:
-        """Check that the queue has room.
-
-        Raises:
-            OverloadedError: the queue is full.
-        """
+        """Raise `OverloadedError` if the queue is full."""
         taken = self.working + self.waiting
         if taken >= self.places:
             raise OverloadedError(f"a full queue, with {taken} other requests", self.retry_after_s)
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call a function in the next free thread; when the caller is cancelled, `check_cancelled` stops it.
+        """Call a function in the next free thread, or raise `OverloadedError` if the queue is full.
 
-        Raises:
-            OverloadedError: the queue is full.
+        When the caller is cancelled, `check_cancelled` stops the function.
         """
         self.check_room()
         self.waiting += 1

@@ -131,11 +131,7 @@ class BatchingClassifier:
 
 
 def _warm_up(classifier: Classifier, bundle: Bundle, most_pages: int) -> None:
-    """Run the largest batch; on CUDA every size, since cuDNN chooses its algorithms for each shape.
-
-    Raises:
-        BrokenModelError: the graph cannot run so many pages here.
-    """
+    """Run the largest batch; on CUDA every size, since cuDNN chooses its algorithms for each shape."""
     for pages in range(most_pages, 1, -1) if classifier.provider == _CUDA else (most_pages,):
         try:
             classifier.run(blank_pages(bundle.manifest, pages))

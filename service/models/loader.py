@@ -53,11 +53,7 @@ class Catalog:
         self._registry = registry
 
     def contents(self) -> Contents:
-        """List every bundle and alias.
-
-        Raises:
-            RegistryUnavailableError: the folder or its aliases cannot be read.
-        """
+        """List every bundle and alias, or raise `RegistryUnavailableError`."""
         with _refusing():
             bundles, broken = self._registry.list()
             return Contents(bundles, broken, self._registry.aliases())
@@ -101,11 +97,7 @@ class ModelLoader:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="load-model")
 
     async def load(self, reference: str) -> LoadedModel:
-        """Load the bundle of a reference.
-
-        Raises:
-            ModelError: there is no such model, or it cannot be served.
-        """
+        """Load the bundle of a reference; raise `ModelError` if it is unknown or cannot be served."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._load, reference)
 
     def close(self) -> None:

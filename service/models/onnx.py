@@ -88,11 +88,7 @@ class Classifier(Protocol):
 
 
 def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier]:
-    """Return a function that opens bundles on the provider ``wanted``.
-
-    Raises:
-        StartupError: CUDA is required and does not work here.
-    """
+    """Return a function that opens bundles; raise `StartupError` if CUDA is required and does not work here."""
     choose_providers(wanted, ort.get_available_providers())
     if wanted == "cuda":
         _require_cuda()
@@ -100,11 +96,7 @@ def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier
 
 
 def choose_providers(wanted: Provider, available: Sequence[str]) -> list[str]:
-    """Choose execution providers, best first, from those of the installed package.
-
-    Raises:
-        StartupError: CUDA is required and this package has none.
-    """
+    """Choose execution providers, best first; raise `StartupError` if CUDA is required and not available."""
     if wanted == "cpu" or (wanted == "auto" and _CUDA not in available):
         return [_CPU]
     if _CUDA not in available:
@@ -128,12 +120,7 @@ class OnnxClassifier:
     def __init__(
         self, bundle: Bundle, *, wanted: Provider, threads: int, run_timeout_s: float = _RUN_TIMEOUT_S
     ) -> None:
-        """Build the session from the bundle's verified bytes and run it once.
-
-        Raises:
-            BrokenModelError: the graph does not load, does not run on the required provider, or gives no
-                probabilities.
-        """
+        """Load the graph and run it once; raise `BrokenModelError` if that fails."""
         providers = choose_providers(wanted, ort.get_available_providers())
         self._manifest = bundle.manifest
         self._output_names = _output_names(bundle.manifest)
@@ -158,11 +145,7 @@ class OnnxClassifier:
         return _SHORT_NAMES.get(first, first)
 
     def run(self, tensor: Tensor) -> Probabilities:
-        """Classify a batch of tensors, (pages, …) as the bundle's preprocessing makes them.
-
-        Raises:
-            BrokenModelError: the graph gives no probabilities, or this or an earlier run did not end in time.
-        """
+        """Classify a batch of tensors, as `Classifier.run`; after a timeout, every run fails."""
         if self.failure is not None:
             raise _broken(self._manifest, self.failure)
         binding = self._session.io_binding()  # one per call: threads cannot share it

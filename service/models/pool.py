@@ -54,11 +54,7 @@ class DefaultModel:
 
     @property
     def model(self) -> LoadedModel:
-        """The model that answers.
-
-        Raises:
-            NotReadyError: no model is loaded.
-        """
+        """The model that answers; `NotReadyError` if none is loaded."""
         if self._model is None:
             reason = _LOADING if self._problem is None else f"{_NOT_LOADED}: {self._problem}"
             raise NotReadyError(reason, remedy="The operator finds the reason in the log.")

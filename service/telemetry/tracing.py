@@ -34,10 +34,8 @@ logger = logging.getLogger(__name__)
 class Spans:
     """Send spans in batches, from a thread, to the OTLP/HTTP address ``endpoint``; drop them if the queue is full.
 
-    The SDK's environment variables set sampling, headers, certificates and the queue.
-
-    Raises:
-        StartupError: they switch the SDK off.
+    The SDK's environment variables set sampling, headers, certificates and the queue. If they switch the SDK off, the
+    constructor raises `StartupError`.
     """
 
     def __init__(self, endpoint: str) -> None:
