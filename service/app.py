@@ -14,15 +14,14 @@ from model_registry.bundle import Bundle
 from model_registry.decision import REASON_CODES
 from model_registry.registry import Registry
 from service import __version__
-from service.admission import Admission
+from service.admission import Admission, BodyBudget
 from service.answers import Answer, Answers
 from service.audit import AuditLog, open_audit
 from service.auth.access import Access, make_access
-from service.body_budget import BodyBudget
-from service.connections import connections_within
 from service.decide import read_site_rules
 from service.errors import KINDS, StartupError
 from service.host import available_cpus
+from service.http import connections_within
 from service.idempotency import KeptAnswers
 from service.middleware import FRAMEWORK_TELEMETRY, HearOut, RequestContext, Telemetry, TrustedHosts, trusted_hosts
 from service.models.batching import Batching, batching_opener
@@ -37,6 +36,7 @@ from service.server import MetricsPort
 from service.settings import Settings
 from service.state import LifespanState, Service, ServiceGauges
 from service.telemetry.metrics import Metrics
+from service.upload import read_upload
 from service.workers import Workers
 from shared_preproc.evidence import DOUBT_CODES
 
@@ -170,12 +170,10 @@ def _batching(settings: Settings) -> Batching:
 
 def _admission(settings: Settings) -> Admission:
     return Admission(
-        BodyBudget(
-            max_bytes=settings.max_bodies_bytes,
-            timeout_s=settings.body_timeout_s,
-        ),
+        BodyBudget(max_bytes=settings.max_bodies_bytes, timeout_s=settings.body_timeout_s),
         deadline_s=settings.request_deadline_s,
         max_body_bytes=settings.max_body_bytes,
+        read=read_upload,
     )
 
 

@@ -8,9 +8,8 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.connections import ACCEPTED_AT_ONCE, BACKLOG
 from service.errors import StartupError
-from service.http import TimeoutH11Protocol, check_uvicorn
+from service.http import ACCEPTED_AT_ONCE, BACKLOG, TimeoutH11Protocol, check_uvicorn
 from service.middleware import FRAMEWORK_TELEMETRY, TrustedHosts
 from service.problems import handle_errors
 from service.routes import health

@@ -12,8 +12,8 @@ from service.admission import Admission
 from service.answers import Answers
 from service.audit import AuditLog
 from service.auth.access import Access
-from service.connections import Connections
 from service.errors import NotReadyError, ServiceError
+from service.http import Connections
 from service.models.loader import Catalog, ModelLoader
 from service.models.pool import DefaultModel, ModelPool
 from service.settings import Settings

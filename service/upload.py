@@ -13,7 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from service.body_budget import Upload
+from service.admission import Upload
 from service.errors import (
     BodyTooLargeError,
     IncompleteBodyError,
