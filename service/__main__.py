@@ -19,8 +19,7 @@ from service.telemetry.logs import configure_logging
 __all__ = ["main"]
 
 _SWITCH_S = 0.05
-"""Longest turn of a thread in Python (default: 5 ms). Native code gives up the interpreter lock often enough, and a
-switch in between costs both threads their caches."""
+"""Default: 5 ms. Native code releases the interpreter lock often; more switches cost caches."""
 
 _LAST_THREADS_S = 2.0
 

@@ -106,7 +106,7 @@ class BodyBudget:
 
     @contextmanager
     def arrival(self) -> Iterator["Upload"]:
-        """Count one body in this block; raise `OverloadedError` if there is no room and no old upload to reject."""
+        """Count one body in this block; raise `OverloadedError` if no old upload can make room."""
         if len(self._arriving) >= self._places:
             oldest = next(self._old(), None)
             if oldest is None:
@@ -128,7 +128,7 @@ class BodyBudget:
             arrival.shorten_timeout(timeout_s)
 
     def hold(self, arrival: "Upload", size_bytes: int) -> None:
-        """Count more bytes of a body; raise `OverloadedError` if there is no room."""
+        """Count more bytes of a body, or raise `OverloadedError`."""
         if self._held_bytes + size_bytes > self._max_bytes:
             self._make_room(arrival, size_bytes)
         arrival.held_bytes += size_bytes
@@ -175,7 +175,7 @@ class Upload:
 
     @asynccontextmanager
     async def receiving(self) -> AsyncIterator[None]:
-        """Limit the time of this block, which receives the body; raise `BodyTimeoutError` at its end."""
+        """Limit the time of this block, which receives the body, by `BodyTimeoutError`."""
         try:
             async with asyncio.timeout_at(self._end_s) as self._timer:
                 yield
@@ -186,7 +186,7 @@ class Upload:
             self._bodies.leave(self)
 
     def count(self, size_bytes: int) -> None:
-        """Count bytes that arrived; raise `OverloadedError` if there is no room."""
+        """Count bytes that arrived, or raise `OverloadedError`."""
         self._bodies.hold(self, size_bytes)
 
     def shorten_timeout(self, timeout_s: float) -> None:

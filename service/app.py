@@ -51,11 +51,7 @@ ClassifierOpener = Callable[[Bundle], Classifier]
 
 
 def create_app(settings: Settings, open_classifier: ClassifierOpener | None = None) -> FastAPI:
-    """Build the service; ``open_classifier`` replaces ONNX Runtime.
-
-    Raises:
-        StartupError: the settings contradict each other, or name something that cannot be used.
-    """
+    """Build the service, or raise `StartupError`; ``open_classifier`` replaces ONNX Runtime."""
     access, telemetry = make_access(settings), Telemetry(Metrics(), _open_spans(settings))
     opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads(available_cpus()))
     opener = batching_opener(opener, _batching(settings), telemetry.metrics.count_run)
@@ -66,7 +62,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         summary="Reads a 12-lead ECG report page and says how probable each class is, for each lead and for the page.",
         description=INTENDED_USE,
         version=__version__,
-        # FastAPI's pages load scripts from a public host, which a hospital's network does not reach.
+        # FastAPI's pages load scripts from a public host.
         docs_url=None,
         redoc_url=None,
         # FastAPI builds a redirect from the client's Host header.
@@ -181,14 +177,14 @@ _Schema = dict[str, Any]
 
 
 def _operation_id(route: APIRoute) -> str:
-    """Name an operation by its path; generators of clients name a function after it."""
+    """Name an operation, and a function of generated clients, by its path."""
     return "_".join(part for part in route.path_format.split("/") if part and not part.startswith("{"))
 
 
 def _describe_for_clients(app: FastAPI) -> None:
-    """Describe problems and codes once, pairs as arrays, and parts of a path as text.
+    """Write codes as lists, pairs as arrays and parts of a path as text.
 
-    FastAPI writes pairs as ``prefixItems`` and lets a part of the path be null; generators of clients read neither.
+    Generators of clients read neither ``prefixItems`` nor a part of the path that can be null.
     """
     describe: Callable[[], _Schema] = app.openapi
 

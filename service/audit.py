@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def open_audit(settings: Settings) -> "AuditLog | None":
-    """Open the audit if the settings ask for one; raise `StartupError` if its folder cannot be used."""
+    """Open the audit if the settings ask for one, or raise `StartupError`."""
     if settings.audit_dir is not None:
         return AuditLog(AuditFiles(settings.audit_dir), settings)
     if settings.audit_required:
@@ -32,7 +32,7 @@ def open_audit(settings: Settings) -> "AuditLog | None":
 
 
 class AuditLog:
-    """The queue of records and the thread that writes them."""
+    """The queue of records and its thread."""
 
     def __init__(self, files: AuditFiles, settings: Settings) -> None:
         self._files = files
@@ -47,15 +47,12 @@ class AuditLog:
         self._lost_unlogged = 0
         self._lost_unwritten = 0
         self.written_count = 0
-        """Records on disk."""
         self.lost_count = 0
-        """Records that will never be on disk."""
         self.unclean_start = False
-        """Whether the previous run was killed."""
 
     @property
     def failing(self) -> bool:
-        """Whether the disk rejects records, or is slower than they come."""
+        """Whether the disk rejects records, or is too slow."""
         return self._problem is not None or not self._thread.is_alive() or self.pending_count >= self._capacity
 
     @property
@@ -88,7 +85,7 @@ class AuditLog:
         self.check()
 
     def close(self) -> None:
-        """Write the last records, and log those that cannot be written."""
+        """Write the last records; log those that are lost."""
         with self._changed:
             self._closing = True
             self._changed.notify()

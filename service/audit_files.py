@@ -27,20 +27,20 @@ _TAIL_BYTES = 2**16
 
 
 class Predecessor(NamedTuple):
-    """The previous file, and whether it ends with its closing line, without it, or within a line."""
+    """The previous file: closed, without its closing line, or with half a line."""
 
     file: str
     end: Ending
 
 
 def audit_line(kind: str, fields: Mapping[str, object]) -> bytes:
-    """Make one line of the audit with the current time."""
+    """Make one line with the current time."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     return json.dumps({"schema": SCHEMA, "type": kind, "time": now, **fields}, allow_nan=False).encode() + b"\n"
 
 
 class AuditFiles:
-    """The audit of one process in one folder, in files of at most ``file_bytes``."""
+    """The audit of one process in one folder."""
 
     def __init__(self, folder: Path, file_bytes: int = 64 * 2**20) -> None:
         """Make and lock the folder; raise `StartupError` if that fails."""
@@ -54,7 +54,7 @@ class AuditFiles:
         self.predecessor = self._look_back()
 
     def append(self, lines: Sequence[bytes]) -> int:
-        """Write and sync as many lines as fit into the file, at least one; return how many. `OSError`: none."""
+        """Write and sync as many lines as fit, at least one; return how many. `OSError`: none."""
         if self._size_bytes and self._size_bytes + len(lines[0]) > self._file_bytes:
             self.end_file()
         if self._fd is None:
@@ -66,14 +66,14 @@ class AuditFiles:
         return count
 
     def end_file(self) -> None:
-        """Write the closing line and close the file; `OSError` leaves it open and unchanged."""
+        """Write the closing line; `OSError` leaves the file as it was."""
         if self._fd is None:
             return
         self._write(audit_line("close", {}))
         self._let_go("closed")
 
     def close(self) -> None:
-        """Release the folder; write nothing."""
+        """Release the folder."""
         if self._fd is not None:
             self._let_go("killed")
         os.close(self._folder_fd)
@@ -102,7 +102,7 @@ class AuditFiles:
         self._size_bytes += len(data)
 
     def _undo(self, fd: int) -> None:
-        """Cut off a partial line; this works on a full disk too."""
+        """Cut off a partial line, which works on a full disk too."""
         try:
             os.ftruncate(fd, self._size_bytes)
         except OSError:

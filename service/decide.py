@@ -1,4 +1,4 @@
-"""Decide whether a page's answer is reported or referred, by the bundle's policy or the one of this site."""
+"""Decide whether a page's answer is reported or referred, by the policy of the bundle or of this site."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Decision:
 
 
 def decide(answer: PageAnswer, policy: DecisionPolicy | None, doubts: Sequence[Doubt] = ()) -> Decision:
-    """Collect every reason to refer the page: doubts about it, then the policy's."""
+    """Collect the reasons to refer a page: doubts about it, then the policy's."""
     from_page = (Reason(doubt.code, doubt.message) for doubt in doubts)
     return Decision((*from_page, *model_registry.decision.decide(answer, policy)))
 
@@ -50,22 +50,22 @@ class PolicyInForce:
 
 @dataclass(frozen=True)
 class SiteRules:
-    """The decision policy of this site, which replaces the bundle's for one graph."""
+    """The policy of this site, which replaces a bundle's."""
 
     policy: SitePolicy | None = None
 
     def has_policy_for(self, manifest: BundleManifest) -> bool:
-        """Return whether the site's policy was made for this bundle's graph."""
+        """Return whether the site's policy is for this graph."""
         return self.policy is not None and self.policy.model_sha256 == manifest.model_sha256
 
     def in_force(self, manifest: BundleManifest) -> PolicyInForce | None:
-        """Choose the policy for a bundle; None without measured thresholds: every page is referred."""
+        """Choose the policy for a bundle; without one, every page is referred."""
         if self.policy is not None and self.has_policy_for(manifest):
             return PolicyInForce(self.policy.decision, "site")
         return None if manifest.decision is None else PolicyInForce(manifest.decision, "bundle")
 
     def check(self, manifest: BundleManifest) -> None:
-        """Raise `BrokenModelError` if the site's policy is for this graph but does not fit its classes and outputs."""
+        """Raise `BrokenModelError` if the site's policy is for this graph but does not fit it."""
         if self.policy is None or not self.has_policy_for(manifest):
             return
         try:
@@ -79,7 +79,7 @@ class SiteRules:
 
 
 def read_site_rules(settings: Settings) -> SiteRules:
-    """Read the file of ECG_SITE_POLICY, if it is set; raise `StartupError` if it is not a valid policy."""
+    """Read the file of ECG_SITE_POLICY, or raise `StartupError`."""
     path = settings.site_policy
     return SiteRules(None if path is None else _read_policy(path))
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,7 @@ class ImageFacts:
 
 @dataclass(frozen=True, eq=False)
 class ExaminedPage:
-    """One page, its reading and the doubts about it."""
+    """One page, its reading and its doubts."""
 
     image: ImageFacts
     page: Page
@@ -79,7 +79,7 @@ class ExaminedPage:
 
 @dataclass(frozen=True, eq=False)
 class PreparedPage:
-    """One page or recording, ready for a model; a recording has no placement and no image."""
+    """One page or recording, ready for a model; a recording has no picture."""
 
     source: SourceFacts
     placement: Placement | None
@@ -93,17 +93,16 @@ class PreparedPage:
 
 
 def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
-    """Decode, read, examine and measure one report page or recording for a model of ``spec``.
+    """Decode, read, examine and measure one page or recording for a model of ``spec``.
 
     Raises:
-        PreprocError: the file holds no page or recording that ``spec`` accepts.
+        PreprocError: ``spec`` accepts no such file.
     """
     clock = Clock()
-    with clock.step("decode"):
-        source = read_source(data)
-    if isinstance(source, RecordingSource):
-        return _prepared_recording(data, source, spec, clock)
-    page = _examined(data, source, spec, clock)
+    decoded = _decoded(data, clock)
+    if isinstance(decoded, RecordingSource):
+        return _prepared_recording(data, decoded, spec, clock)
+    page, source = _examined(decoded, spec, clock), decoded.source
     # The picture often is the file: its bytes are hashed once.
     is_file = source.page is data or not isinstance(source.page, bytes)
     facts = SourceFacts(source.kind, source.how, page.image.sha256 if is_file else _sha256(data))
@@ -117,44 +116,52 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
 
 
 def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool = True) -> ExaminedPage:
-    """Decode and read one page for a model of ``spec``; without ``judging``, do not examine it.
+    """Decode and read one page for a model of ``spec``; examine it if ``judging``.
 
     Raises:
-        PreprocError: the file holds no page that ``spec`` accepts.
+        PreprocError: ``spec`` accepts no such file.
     """
-    with clock.step("decode"):
-        source = read_source(data)
-    if isinstance(source, RecordingSource):
+    decoded = _decoded(data, clock)
+    if isinstance(decoded, RecordingSource):
         raise UnsupportedFormatError(
             found="a recording, which has no page",
             expected="the picture of a report page",
             remedy="Send the page, or send the recording to POST /classify.",
         )
-    return _examined(data, source, spec, clock, judging=judging)
+    return _examined(decoded, spec, clock, judging=judging)
 
 
-def _examined(
-    data: bytes, source: ImageSource, spec: PreprocSpec, clock: Clock, *, judging: bool = True
-) -> ExaminedPage:
+class _Decoded(NamedTuple):
+    source: ImageSource
+    picture: Picture
+    image: ImageFacts
+
+
+def _decoded(data: bytes, clock: Clock) -> _Decoded | RecordingSource:
     with clock.step("decode"):
-        picture, image_format, sha256 = _picture(data, source)
+        source = read_source(data)
+        if isinstance(source, RecordingSource):
+            return source
+        if isinstance(source.page, bytes):
+            picture = decode_picture(source.page)
+            return _Decoded(source, picture, _facts(picture, picture.format, source.page))
+        picture = Picture(source.page, "PNG")
+        return _Decoded(source, picture, _facts(picture, "pixels", data))
+
+
+def _facts(picture: Picture, image_format: PageFormat, content: bytes) -> ImageFacts:
+    return ImageFacts(_sha256(content), image_format, picture.width_px, picture.height_px)
+
+
+def _examined(decoded: _Decoded, spec: PreprocSpec, clock: Clock, *, judging: bool = True) -> ExaminedPage:
     with clock.step("preprocess"):
-        sheet = place(picture, spec.layout, judging=judging)
-        page = sheet.page
-        reading = read_page(page, spec)
+        sheet = place(decoded.picture, spec.layout, judging=judging)
+        reading = read_page(sheet.page, spec)
     doubts: tuple[Doubt, ...] = ()
     if judging:
         with clock.step("examine"):
-            doubts = examine(page, reading, spec, placement=sheet.placement, form=sheet.form)
-    image = ImageFacts(sha256, image_format, picture.width_px, picture.height_px)
-    return ExaminedPage(image, page, reading, doubts, sheet.placement)
-
-
-def _picture(data: bytes, source: ImageSource) -> tuple[Picture, PageFormat, str]:
-    if isinstance(source.page, bytes):
-        picture = decode_picture(source.page)
-        return picture, picture.format, _sha256(source.page)
-    return Picture(source.page, "PNG"), "pixels", _sha256(data)
+            doubts = examine(sheet.page, reading, spec, placement=sheet.placement, form=sheet.form)
+    return ExaminedPage(decoded.image, sheet.page, reading, doubts, sheet.placement)
 
 
 def _sha256(data: bytes) -> str:
@@ -171,10 +178,10 @@ def _prepared_recording(data: bytes, source: RecordingSource, spec: PreprocSpec,
 
 
 def recorded_page(recording: Recording, spec: PreprocSpec) -> PageReading:
-    """Arrange a recording as ``spec.layout`` prints it: traces in millivolt, without NaN; no masks.
+    """Arrange a recording as ``spec.layout`` prints it: traces in millivolt, without NaN.
 
     Raises:
-        UnsupportedFormatError: the model takes pictures of leads, or a lead's window was not recorded.
+        UnsupportedFormatError: the model takes pictures, or a lead's window was not recorded.
     """
     if not isinstance(spec.tensor, TraceTensor):
         raise UnsupportedFormatError(
@@ -200,7 +207,7 @@ def recorded_page(recording: Recording, spec: PreprocSpec) -> PageReading:
 
 
 def _printed(recording: Recording) -> Recording:
-    """Keep the printed band. Filter leads of the same span together: a filter rings at the ends of a signal."""
+    """Keep the printed band; filter each span of leads alone, since filters ring at the ends of a signal."""
     signal_mv = np.full_like(recording.signal_mv, np.nan)
     spans = {_span(row) for row in recording.signal_mv}
     for first, end in spans:
@@ -212,13 +219,12 @@ def _printed(recording: Recording) -> Recording:
 
 
 def _span(row: NDArray[np.float64]) -> tuple[int, int]:
-    """Return the first recorded sample and the end of the last."""
     recorded = np.flatnonzero(~np.isnan(row))
     return (int(recorded[0]), int(recorded[-1]) + 1) if len(recorded) else (0, len(row))
 
 
 def _bridged(curve: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fill gaps of (samples, 3) with straight lines."""
+    """Fill gaps of (samples, 3) with lines."""
     places, filled = np.arange(len(curve)), curve.copy()
     for column in filled.T:
         recorded = np.isfinite(column)

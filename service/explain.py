@@ -1,6 +1,5 @@
-"""Find the evidence for a class on a page by occlusion (Zeiler and Fergus 2014, section 4.2) along each lead's time.
+"""Find where on a page the evidence for a class lies, by occlusion (Zeiler and Fergus 2014, section 4.2) along time.
 
-It measures the loss in log-odds, since the probability of a nearly certain class hardly moves.
 docs/evidence/explanation.md explains the figures.
 """
 
@@ -21,28 +20,28 @@ from shared_preproc.tensor import Tensor
 __all__ = ["RATE_HZ", "LeadEvidence", "curve_lengths", "explain", "wiped"]
 
 RATE_HZ = 4.0
-"""Values a second of every curve; a window much shorter than 0.25 s would cut a QRS complex (0.1 s) up."""
+"""Values a second of every curve: shorter windows would cut up a QRS complex, which takes 0.1 s."""
 
 _NEGLIGIBLE = 1e-3
-"""A loss of log-odds that moves a probability by 0.00025 at most; rounding stays far below it."""
+"""In log-odds; it moves a probability by 0.00025 at most."""
 _SMALLEST_PROBABILITY = 1e-7
 """Keeps log-odds finite where float32 rounds to 0."""
 
 
 @dataclass(frozen=True)
 class LeadEvidence:
-    """The contribution of one lead to the page's probability of a class."""
+    """What one lead contributes to a class."""
 
     weight: float
-    """Its share of the losses of all leads, each wiped alone: 0 to 1."""
+    """Share of the losses of all leads, each wiped alone: 0 to 1."""
     rate_hz: float
     """Values a second of ``curve``."""
     curve: tuple[float, ...]
-    """Loss at each moment, from the lead's left edge, as a share of the largest on the page: 0 to 1."""
+    """Loss over time from the left edge, as a share of the page's largest: 0 to 1."""
 
 
 class _Window(NamedTuple):
-    """A part of one lead, in cells of 1 / `RATE_HZ` seconds, half open."""
+    """A part of one lead, half open, in cells of 1 / `RATE_HZ` seconds."""
 
     place: int
     first: int
@@ -51,13 +50,13 @@ class _Window(NamedTuple):
 
 @dataclass(frozen=True)
 class _Scan:
-    """How finely to search a page, and how many wiped copies to classify at once."""
+    """Size of a window, and wiped copies in one run."""
 
     window_cells: int
     pages_at_once: int
 
     def windows(self, lengths: Sequence[int]) -> list[_Window]:
-        """Cover leads of these lengths (cells) with windows side by side; a lead's last one ends with the lead."""
+        """Cover leads of these lengths (cells) with windows; the last one ends with the lead."""
         lasts = [length - self.window_cells for length in lengths]
         firsts = [(*range(0, last, self.window_cells), last) for last in lasts]
         return [_Window(place, first, first + self.window_cells) for place, some in enumerate(firsts) for first in some]
@@ -78,10 +77,10 @@ def explain(
         spec: The preprocessing of the model.
         classifier: The model.
         class_place: Index of the class.
-        leading: The reader whose answer is explained.
+        leading: The reader to explain.
 
     Returns:
-        The evidence of each lead. If no part of the page matters, all weights are equal and all curves 0.
+        The evidence of each lead; equal weights and curves of 0 if no part of the page matters.
 
     Raises:
         CancelledWorkError: the work was cancelled.
@@ -106,7 +105,7 @@ def explain(
 
 
 def curve_lengths(spec: PreprocSpec) -> dict[Lead, int]:
-    """Return the number of values of each lead's curve, in page order."""
+    """Return the length of each lead's curve, in page order."""
     return {
         lead: round(spec.trace.samples(box, spec.layout) / spec.trace.rate_hz * RATE_HZ)
         for lead, box in spec.layout.lead_boxes
@@ -116,8 +115,8 @@ def curve_lengths(spec: PreprocSpec) -> dict[Lead, int]:
 def wiped(tensor: Tensor, spec: PreprocSpec, marks: Mapping[Lead, NDArray[np.bool_]]) -> Tensor:
     """Copy one page without its marked parts; each lead's marks are as long as its curve.
 
-    A mask loses its ink. A curve gets a straight line between its neighbours, or its median if all of it is marked: a
-    step could look like a wave.
+    A mask loses its ink. A curve gets a straight line, or its median if all of it is marked: a step could look like a
+    wave.
     """
     windows = []
     for place, lead in enumerate(spec.layout.leads):
@@ -128,7 +127,7 @@ def wiped(tensor: Tensor, spec: PreprocSpec, marks: Mapping[Lead, NDArray[np.boo
 
 
 def _variants(tensor: Tensor, spec: PreprocSpec, variants: Sequence[Sequence[_Window]]) -> Tensor:
-    """Copy one page for each variant, without the windows of the variant: (variants, …)."""
+    """Copy one page for each variant, without its windows: (variants, …)."""
     pages = np.repeat(tensor[np.newaxis], len(variants), axis=0)
     lengths = list(curve_lengths(spec).values())
     for page, windows in zip(pages, variants, strict=True):
@@ -140,7 +139,7 @@ def _variants(tensor: Tensor, spec: PreprocSpec, variants: Sequence[Sequence[_Wi
 
 
 def _leads(page: Tensor, spec: PreprocSpec) -> list[Tensor]:
-    """Return views of a page's leads, time on the first axis."""
+    """Return views of the leads, time on the first axis."""
     if isinstance(spec.tensor, MaskTensor):
         return [mask.T for mask in page]
     samples = [spec.trace.samples(box, spec.layout) for _, box in spec.layout.lead_boxes]
@@ -148,7 +147,7 @@ def _leads(page: Tensor, spec: PreprocSpec) -> list[Tensor]:
 
 
 def _wipe(lead: Tensor, start: int, stop: int) -> None:
-    """Wipe ``lead[start:stop]`` in place: ink of a mask, or samples (samples, 3) of a curve."""
+    """Wipe ``lead[start:stop]`` in place: (columns, rows) of a mask, or (samples, 3) of a curve."""
     if lead.dtype == np.uint8:
         lead[start:stop] = 0
     elif stop - start == len(lead):
@@ -161,7 +160,7 @@ def _wipe(lead: Tensor, start: int, stop: int) -> None:
 
 
 def _log_odds(pages: NDArray[np.float32], class_place: int) -> NDArray[np.float64]:
-    """Return the log-odds of a class on each page, (pages,); 1 - p would lose its digits near p = 1."""
+    """Return the log-odds of a class, (pages,), without 1 - p, which loses its digits near p = 1."""
     probabilities = np.maximum(pages.astype(np.float64), _SMALLEST_PROBABILITY)
     others = np.delete(probabilities, class_place, axis=1).sum(axis=1)
     odds: NDArray[np.float64] = np.log(probabilities[:, class_place] / others)
@@ -169,13 +168,13 @@ def _log_odds(pages: NDArray[np.float32], class_place: int) -> NDArray[np.float6
 
 
 def _weights(lost: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return each lead's share of the losses, (leads,); gains count as 0."""
+    """Return each lead's share of the losses, (leads,)."""
     loss = np.maximum(lost, 0)
     return loss / loss.sum() if loss.max() > _NEGLIGIBLE else np.full(len(lost), 1 / len(lost))
 
 
 def _curves(windows: Sequence[_Window], lost: NDArray[np.float64], lengths: Sequence[int]) -> list[NDArray[np.float64]]:
-    """Return the mean loss of the windows over each cell, at least 0, as a share of the page's largest."""
+    """Return the mean loss over each cell as a share of the page's largest."""
     sums = [np.zeros(length) for length in lengths]
     counts = [np.zeros(length) for length in lengths]
     for (place, first, end), loss in zip(windows, lost.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""What the service needs from its machine: CPUs, the memory allocator, loopback addresses, one ONNX Runtime."""
+"""What the service needs from its machine: CPUs, allocator, loopback addresses, one ONNX Runtime."""
 
 import ctypes
 import ipaddress
@@ -34,20 +34,20 @@ _KEPT_BYTES = 64 * 2**20  # at the end of the heap
 
 
 def available_cpus() -> int:
-    """Return the CPUs of this process, at least 1: its affinity mask, lowered by the quota of its control groups."""
+    """Return the CPUs of this process: its affinity mask, lowered by the quota of its control groups."""
     return usable_cpus(len(os.sched_getaffinity(0)), cgroup_cpus(Path("/sys/fs/cgroup"), _own_cgroups()))
 
 
 def usable_cpus(affinity: int, quota_cpus: float | None) -> int:
-    """Return the smaller of both, a quota rounded up: half a CPU still runs one thread."""
+    """Return the smaller of both, at least 1; half a CPU counts as one."""
     return affinity if quota_cpus is None else max(1, min(affinity, math.ceil(quota_cpus)))
 
 
 def cgroup_cpus(root: Path, membership: str) -> float | None:
-    """Return the tightest CPU quota of a process's control groups and their parents, in CPUs; None without a quota.
+    """Return the tightest CPU quota of a process's control groups and their parents, or None.
 
     Args:
-        root: Where the groups are mounted; those of version 1 are in its folder ``cpu``.
+        root: Where groups of version 2 are mounted; those of version 1 are in its folder ``cpu``.
         membership: The text of ``/proc/self/cgroup`` (cgroups(7)).
     """
     folders: list[Path] = []
@@ -61,7 +61,7 @@ def cgroup_cpus(root: Path, membership: str) -> float | None:
 
 
 def _quota_cpus(folder: Path) -> float | None:
-    """Return the quota of one group: ``cpu.max`` (cgroup-v2.rst), else the files of version 1 (sched-bwc.rst)."""
+    """Read ``cpu.max`` (cgroup-v2.rst), else the files of version 1 (sched-bwc.rst)."""
     files = [folder / "cpu.max"]
     if not files[0].exists():
         files = [folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us"]
@@ -80,9 +80,9 @@ def _own_cgroups() -> str:
 
 
 def keep_freed_memory() -> bool:
-    """Let the next page reuse the memory of the last one; return whether the C library is glibc, which allows it.
+    """Let the next page reuse the memory of the last; return False without glibc.
 
-    By default glibc returns the memory to the kernel, and the next page costs a thousand page faults.
+    By default glibc returns it to the kernel, and the next page costs a thousand page faults.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
@@ -91,7 +91,7 @@ def keep_freed_memory() -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach what listens on ``host``."""
+    """Return whether only this machine can reach ``host``."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -99,7 +99,7 @@ def is_loopback(host: str) -> bool:
 
 
 def installed_runtime_packages() -> tuple[str, ...]:
-    """Find the installed packages of ONNX Runtime without importing one."""
+    """Find the installed packages of ONNX Runtime."""
     return tuple(name for name in _RUNTIME_PACKAGES if any(metadata.distributions(name=name)))
 
 

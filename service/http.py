@@ -31,7 +31,7 @@ HEARING = "hearing"
 BACKLOG = 256
 """Connections that wait in the kernel."""
 ACCEPTED_AT_ONCE = 16
-"""Connections accepted in one turn of the event loop; three times as many can exceed the limit."""
+"""Connections accepted in one turn of the event loop."""
 
 _HEAD_BYTES = 64 * 2**10
 _HEAD_END = re.compile(rb"\n\r?\n")  # where h11 sees it
@@ -41,7 +41,7 @@ _CHUNK_BYTES = 1024
 _READ_BYTES = 256 * 2**10  # asyncio reads no more at once
 _SEND_BUFFER_BYTES = 128 * 2**10  # else the kernel holds megabytes for a client that does not read
 _UNREAD_S = 1.0
-"""After this time without reading, a connection can make room for another."""
+"""Without reading, until a connection can make room for another."""
 
 _FROM_UVICORN = {
     *("app_state", "conn", "cycle", "flow", "loop", "timeout_keep_alive", "timeout_keep_alive_task", "transport"),
@@ -66,19 +66,19 @@ class Connection(Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it has no request in work, or its client does not read the response."""
+        """Whether it can make room for another."""
 
     def close(self) -> None:
-        """Close it at once, and drop unread data."""
+        """Close at once."""
 
 
 class Connections:
-    """Room for ``places`` connections; a new one beyond that closes the one that has waited longest."""
+    """Room for ``places`` connections."""
 
     def __init__(self, places: int) -> None:
         self._places = places
         self._open: OrderedDict[Connection, None] = OrderedDict()
-        """In the order of the last response, or of the opening."""
+        """Longest waiting first."""
         self.given_up_count = 0
         """Connections closed to make room."""
 
@@ -88,7 +88,7 @@ class Connections:
         return len(self._open)
 
     def enter(self, connection: Connection) -> None:
-        """Count a new connection; close the new one itself if all others have requests in work."""
+        """Count a new connection, and close the one that has waited longest, or the new one, if there is no room."""
         self._open[connection] = None
         if len(self._open) > self._places:
             longest = next(one for one in self._open if one.is_waiting)
@@ -107,9 +107,9 @@ class Connections:
 
 
 def connections_within(wanted: int) -> Connections:
-    """Return room for ``wanted`` connections, or for half the files that this process may open if that is less.
+    """Return room for ``wanted`` connections, or for half the files that this process may open.
 
-    The other half is for connections beyond the limit and other files. Raises the soft limit on open files if needed.
+    Raises the soft limit on open files if needed. The other half is for connections above the limit and for files.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = 2 * wanted
@@ -120,17 +120,17 @@ def connections_within(wanted: int) -> Connections:
 
 
 class BoundedConnection(h11.Connection):
-    """h11's parser, which also rejects thousands of fields or small chunks: they would block the event loop."""
+    """h11's parser, with limits on fields and small chunks: a million would block the event loop."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, _HEAD_BYTES)
         self.body_bytes_left = 0
-        """Bytes still to come of a body of known length."""
+        """Of a body with Content-Length."""
         self.rejection = "bytes that are no HTTP/1.1 request"
         self._chunks = 0
         self._body_bytes = 0
 
-    def next_event(self) -> Any:  # noqa: ANN401 - h11's events and its two sentinels
+    def next_event(self) -> Any:  # noqa: ANN401 - as in h11
         """Return the next part of a request; raise `RemoteProtocolError` if it exceeds a limit."""
         if self.their_state is h11.IDLE:
             self._check_head()
@@ -163,14 +163,13 @@ class BoundedConnection(h11.Connection):
 
 
 class TimeoutH11Protocol(H11Protocol):
-    """uvicorn's protocol, with timeouts.
+    """uvicorn's protocol with timeouts, besides its `timeout_keep_alive` between requests.
 
-    - `header_timeout_s`: from the first byte of a head, or the connection, to its end; and for the rest of a body after
-      its response. uvicorn's `timeout_keep_alive` holds between requests.
-    - `body_timeout_s`: for the client to read a response.
+    `header_timeout_s` is for each head, and for the rest of a body after its response; `body_timeout_s` for reading a
+    response.
     """
 
-    def __init__(self, **arguments: Any) -> None:  # noqa: ANN401 - uvicorn's own arguments
+    def __init__(self, **arguments: Any) -> None:  # noqa: ANN401
         super().__init__(**arguments)
         service = self.app_state["service"]
         self._connections: Connections = service.connections
@@ -184,7 +183,7 @@ class TimeoutH11Protocol(H11Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether this connection can make room for another: no request is in work, or the client does not read."""
+        """Whether it has no request in work, or its client does not read."""
         if self._unread_since_s is not None:
             return self.loop.time() - self._unread_since_s > _UNREAD_S
         return self.cycle is None or self.cycle.response_complete or HEARING in self.cycle.scope["state"]
@@ -224,7 +223,7 @@ class TimeoutH11Protocol(H11Protocol):
         self._watch_head()
 
     def pause_writing(self) -> None:
-        """Start the timeout of a client that does not read."""
+        """Start the timeout of the reader."""
         super().pause_writing()
         self._unread_since_s = self.loop.time()
         self._answer_timer = self.loop.call_later(self._answer_timeout_s, self.transport.abort)
@@ -236,7 +235,7 @@ class TimeoutH11Protocol(H11Protocol):
         _cancel(self._answer_timer)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - its name in uvicorn
-        """Reject malformed HTTP, unless a response has begun, and end the current request."""
+        """Reject malformed HTTP unless a response has begun, and end the current request."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             request_id = os.urandom(16).hex()
             response = refusal(MalformedHttpError(self.conn.rejection), request_id)
@@ -249,15 +248,15 @@ class TimeoutH11Protocol(H11Protocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
 
-    def _send(self, event: Any) -> None:  # noqa: ANN401 - one of h11's events
+    def _send(self, event: Any) -> None:  # noqa: ANN401
         self.transport.write(self.conn.send(event))
 
     def _should_upgrade(self) -> bool:
-        """Ignore `Upgrade`: uvicorn would advise in the log to install a WebSocket library."""
+        """Ignore `Upgrade`, without uvicorn's advice in the log."""
         return False
 
     def _watch_head(self) -> None:
-        """Run one timeout at a time: of a head (or the rest of a body), of an idle connection, or none."""
+        """Run one timeout: of a head or the rest of a body, of an idle connection, or none."""
         if not self.is_waiting:
             _cancel(self._head_timer)
         elif self.cycle is not None and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
@@ -269,7 +268,7 @@ class TimeoutH11Protocol(H11Protocol):
             self._head_timer = self.loop.call_later(self._head_timeout_s, self.transport.close)
 
     def _wake_at(self, size_bytes: int) -> None:
-        """Let the kernel report this many bytes at once, not each packet (SO_RCVLOWAT, socket(7))."""
+        """Let the kernel report this many bytes at once (SO_RCVLOWAT, socket(7))."""
         if size_bytes != self._wake_bytes:
             self._wake_bytes = size_bytes
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size_bytes)

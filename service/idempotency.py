@@ -1,7 +1,4 @@
-"""Keep answers in memory, so that a repeated request gets the same one without new work.
-
-Not thread-safe: for the event loop only.
-"""
+"""Keep answers in memory, so that a repeated request gets the same one without new work."""
 
 import asyncio
 from collections import OrderedDict
@@ -36,7 +33,10 @@ class _Kept(Generic[_T]):
 
 
 class KeptAnswers(Generic[_T]):
-    """Keep up to ``capacity`` answers, each for ``window_s`` seconds; 0 keeps none."""
+    """Keep up to ``capacity`` answers, each for ``window_s`` seconds; 0 keeps none.
+
+    Not thread-safe: for the event loop only.
+    """
 
     def __init__(self, *, window_s: float, capacity: int = 1000) -> None:
         self._window_s = window_s
@@ -44,7 +44,7 @@ class KeptAnswers(Generic[_T]):
         self._kept: OrderedDict[RepeatKey, _Kept[_T]] = OrderedDict()
 
     async def once(self, key: RepeatKey, fingerprint: str, work: Callable[[], Awaitable[_T]]) -> tuple[_T, bool]:
-        """Return the answer of ``work``, and whether an earlier or concurrent request did the work.
+        """Return the answer of ``work``, and whether another request did the work.
 
         If ``work`` raises, the next request with this key tries again.
 

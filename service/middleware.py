@@ -1,4 +1,4 @@
-"""ASGI middleware around every route: request id, log line, headers, trusted hosts, the rest of uploads."""
+"""ASGI middleware around every route: request id, log line, headers, trusted hosts, the rest of bodies."""
 
 import asyncio
 import logging
@@ -70,7 +70,7 @@ logger = logging.getLogger(__name__)
 class HearOut:
     """Receive the rest of the body before a connection closes after its response. Must be the outermost middleware.
 
-    uvicorn closes at once. A client or proxy that is still sending then loses the response (RFC 9112, 9.6).
+    uvicorn closes at once, so that a client that still sends loses the response (RFC 9112, 9.6).
     """
 
     def __init__(self, app: ASGIApp, *, timeout_s: float) -> None:
@@ -117,7 +117,7 @@ class Telemetry(NamedTuple):
 class RequestContext:
     """Give each exchange an id (``request.state.request_id``), a log line, metrics, a span and headers.
 
-    If the route fails, answer with a problem document. Log nothing that the client wrote but a well-formed request id.
+    If the route fails, answer with a problem document.
     """
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
@@ -153,8 +153,7 @@ class RequestContext:
 class TrustedHosts:
     """Reject requests to other host names (DNS rebinding), and posts from pages of other sites.
 
-    The name stands in the request's target (``GET http://localhost/health HTTP/1.1``), else in the Host header. The
-    connection's own address is always trusted: rebinding needs a name, and probes use the address.
+    The connection's own address is always trusted: rebinding needs a name, and probes use the address.
     """
 
     def __init__(self, app: ASGIApp, *, names: frozenset[str]) -> None:
@@ -187,14 +186,14 @@ class TrustedHosts:
 
 
 def trusted_hosts(settings: Settings, host: str) -> frozenset[str]:
-    """Return the names that the settings trust; by default ``localhost`` on loopback, else `ANY_HOST`."""
+    """Return the trusted names; by default ``localhost`` on loopback, else `ANY_HOST`."""
     if settings.trusted_hosts is not None:
         return frozenset(name.strip().lower() for name in settings.trusted_hosts.split(","))
     return frozenset({LOOPBACK_NAME if is_loopback(host) else ANY_HOST})
 
 
 class _Exchange:
-    """One request and its response; ``method`` is what the client sent."""
+    """One request and its response."""
 
     def __init__(self, scope: Scope, method: str, telemetry: Telemetry) -> None:
         self._started_s = perf_counter()
@@ -213,12 +212,12 @@ class _Exchange:
 
     @property
     def identity(self) -> dict[str, str]:
-        """The request id, and the trace id if there is one."""
+        """The request id, and the trace id if any."""
         trace = {} if self._trace is None else {"trace_id": self._trace.trace_id}
         return {"request_id": self.request_id, **trace}
 
     def start_response(self, status: int, route_headers: Iterable[_Header]) -> list[_Header]:
-        """Note the status, and return all headers of the response."""
+        """Note the status, and return all headers."""
         self.status = status
         headers = [*route_headers, (_REQUEST_ID, self.request_id.encode())]
         if self._trace is not None:
@@ -256,19 +255,18 @@ class _Exchange:
 
 
 def _is_cross_site_post(scope: Scope) -> bool:
-    """Return whether a page of another site makes the browser send this (Fetch Metadata, Sec-Fetch-Site)."""
+    """Read Fetch Metadata (Sec-Fetch-Site)."""
     site = dict(scope["headers"]).get(b"sec-fetch-site", b"none")
     return scope["method"] not in _SAFE_METHODS and site in {b"cross-site", b"same-site"}
 
 
 def _closes(scope: Scope) -> bool:
-    """Return whether the request asks to close the connection."""
     asked = (value.lower() for name, value in scope["headers"] if name == b"connection")
     return scope["http_version"] == "1.0" or any(b"close" in value for value in asked)
 
 
 def _read_absolute_form(scope: Scope) -> None:
-    """Take path and Host from a target with both, which replaces the Host header (RFC 9112, 3.2.2)."""
+    """Take path and Host from a target like ``http://localhost/health`` (RFC 9112, 3.2.2)."""
     if match := _ABSOLUTE_FORM.fullmatch(scope.get("raw_path", b"")):
         raw_path = match[2] or b"/"
         others = [(name, value) for name, value in scope["headers"] if name != b"host"]

@@ -31,7 +31,7 @@ _MOST_ERRORS = 3
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Let ``app`` answer every refusal, the framework's included, with a problem document."""
+    """Let ``app`` answer every refusal, the framework's too, with a problem document."""
     app.add_exception_handler(PreprocError, _answer)
     app.add_exception_handler(ServiceError, _answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
@@ -62,7 +62,7 @@ def refusal(error: ServiceError | PreprocError, request_id: str, status: int | N
 
 
 def refusal_headers(error: ServiceError | PreprocError) -> dict[str, str]:
-    """Return the headers that go with a refusal: Retry-After and WWW-Authenticate."""
+    """Return Retry-After and WWW-Authenticate."""
     if isinstance(error, PreprocError):
         return {}
     headers = {"Retry-After": error.retry_after_s, "WWW-Authenticate": error.challenge}

@@ -19,11 +19,11 @@ __all__ = ["DrainingServer", "MetricsPort", "bind_metrics_port", "make_server"]
 
 _TICK_S = 0.1
 _LAST_BODIES_S = 2.0
-"""Time for arriving bodies when the service stops; the grace period is for work."""
+"""For arriving bodies when the service stops; the grace period is for work."""
 
 
 def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
-    """Make a server for ``app``; raise `StartupError` if uvicorn does not fit or a port is taken."""
+    """Make a server for ``app``, or raise `StartupError`."""
     check_uvicorn()
     _check_port(settings)
     config = uvicorn.Config(
@@ -40,14 +40,14 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
         server_header=False,
         proxy_headers=False,  # the service uses no client address
         timeout_keep_alive=settings.keep_alive_timeout_s,
-        # By default, a client that stops within its body would keep the process alive.
+        # Unlimited by default: half a body would keep the process alive.
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
     return DrainingServer(config, drain_delay_s=settings.drain_delay_s, metrics_socket=bind_metrics_port(settings))
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that drains: for `drain_delay_s` only /health says that it stops, so that a load balancer notices."""
+    """A server that drains first: for `drain_delay_s`, /health tells the load balancer that it stops."""
 
     def __init__(
         self, config: uvicorn.Config, *, drain_delay_s: float, metrics_socket: socket.socket | None = None
@@ -63,13 +63,13 @@ class DrainingServer(uvicorn.Server):
             loop = asyncio.get_running_loop()
             backlog = self.config.backlog
             self.servers.append(await loop.create_server(self._protocol, sock=self._metrics_socket, backlog=backlog))
-        # asyncio has one number for the backlog and for the connections accepted at once.
+        # asyncio has one number for both.
         for listening in (one for server in self.servers for one in server.sockets):
             with listening.dup() as same:
                 same.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain, answer the admitted requests, and stop. A second interrupt ends the draining."""
+        """Drain, answer the admitted requests, and stop; a second interrupt ends the draining."""
         service = self.lifespan.state["service"]
         service.draining = True
         loop = asyncio.get_running_loop()
@@ -82,7 +82,6 @@ class DrainingServer(uvicorn.Server):
             await self.lifespan.shutdown()
 
     def _protocol(self) -> asyncio.Protocol:
-        # As in uvicorn, for the same limits and shutdown.
         make: Any = self.config.http_protocol_class
         protocol: asyncio.Protocol = make(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
@@ -91,7 +90,7 @@ class DrainingServer(uvicorn.Server):
 
 
 class MetricsPort:
-    """ASGI middleware: serve only the metrics on ``port``, under the host names ``names``."""
+    """ASGI middleware: serve only the metrics on ``port``."""
 
     def __init__(self, app: ASGIApp, *, port: int, names: frozenset[str]) -> None:
         self._app = app
@@ -105,7 +104,7 @@ class MetricsPort:
 
 
 def bind_metrics_port(settings: Settings) -> socket.socket | None:
-    """Bind ECG_METRICS_PORT if it is set; raise `StartupError` if it is taken."""
+    """Bind ECG_METRICS_PORT if it is set, or raise `StartupError`."""
     if settings.metrics_port is None:
         return None
     if settings.metrics_port == settings.port:
@@ -117,7 +116,7 @@ def bind_metrics_port(settings: Settings) -> socket.socket | None:
 
 
 def _check_port(settings: Settings) -> None:
-    """Fail with the name of the setting; uvicorn would only log the error of the operating system."""
+    """Name the setting; uvicorn would only log the error of the operating system."""
     try:
         _bound(settings.host, settings.port).close()
     except OSError as error:

@@ -1,7 +1,4 @@
-"""Settings, read from `ECG_` environment variables. docs/settings.md explains each.
-
-Numbers that the weights depend on come with the bundle.
-"""
+"""Settings, read from `ECG_` environment variables; docs/settings.md explains each."""
 
 import os
 from collections.abc import Iterable
@@ -89,11 +86,11 @@ class Settings(BaseSettings):
         return self
 
     def worker_count(self, cpus: int) -> int:
-        """Return how many pages to process in parallel on ``cpus``."""
+        """Return the pages to process in parallel."""
         return self.workers or cpus
 
     def inference_threads(self, cpus: int) -> int:
-        """Return the threads of one inference: its share of the CPUs, at least one."""
+        """Return the threads of one inference."""
         return max(1, cpus // self.worker_count(cpus))
 
 
@@ -120,7 +117,7 @@ _REMOVED = {
 
 
 def read_settings() -> Settings:
-    """Read the environment; raise `StartupError` for invalid, renamed and removed settings."""
+    """Read the environment; raise `StartupError` for invalid and former settings."""
     _check_former_settings(os.environ)
     try:
         return Settings()
@@ -129,7 +126,6 @@ def read_settings() -> Settings:
 
 
 def _check_former_settings(names: Iterable[str]) -> None:
-    """Raise `StartupError` for settings of version 0.1.0 that were renamed or removed."""
     for name in names:
         former = name.removeprefix(PREFIX)
         if former == name:
@@ -150,7 +146,7 @@ def describe_settings() -> list[str]:
 
 
 def unknown_settings(names: Iterable[str]) -> list[str]:
-    """Return the names with the prefix of settings that are none."""
+    """Return the names that look like settings and are none."""
     known = {_TEST_SETTING, *(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
     return sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known)
 

@@ -42,7 +42,7 @@ class Service:
     """The process got SIGTERM; it still answers."""
 
     def check_ready(self) -> None:
-        """Raise `NotReadyError`, or `AuditUnavailableError`, if the service should get no new requests."""
+        """Raise `NotReadyError` or `AuditUnavailableError` if the service should get no requests."""
         if self.draining:
             raise NotReadyError("the service is draining before it stops")
         if failure := self.models.default.model.classifier.failure:
@@ -51,7 +51,7 @@ class Service:
 
     @property
     def degraded(self) -> list[str]:
-        """Parts that fail while requests are answered; `site_policy`: it was made for another model."""
+        """Parts that fail while requests are answered; `site_policy` is for another model."""
         audit_fails = self.audit is not None and self.audit.failing
         rules, default = self.loader.rules, self.models.default
         loaded = rules.policy is not None and default.state.model is not None
@@ -60,13 +60,13 @@ class Service:
 
 
 class LifespanState(TypedDict):
-    """The state that the lifespan gives to the framework, and the framework to ``request.state``."""
+    """What the lifespan puts into ``request.state``."""
 
     service: Service
 
 
 class ServiceGauges(Collector):
-    """Report the state of the parts at each scrape, from memory: a scrape waits for no page, model or disk."""
+    """Report the parts at each scrape, from memory: a scrape waits for nothing."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

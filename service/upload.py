@@ -1,7 +1,6 @@
 """Read one page from a request body.
 
-python-multipart parses forms. Starlette's parser would write large files to disk, and ignore all but the last of
-several equal fields.
+python-multipart parses forms; Starlette's parser writes to disk, and ignores all but the last of several files.
 """
 
 import re
@@ -36,7 +35,7 @@ _FIELD_NAME = re.compile(rb"[A-Za-z0-9_.\[\]-]{1,40}")
 
 
 async def read_upload(request: Request, arrival: Upload, *, max_body_bytes: int) -> bytes:
-    """Read one page: the part "file" of a multipart body, else the whole body. Nothing touches the disk.
+    """Read one page: the part "file" of a multipart body, else the whole body.
 
     Raises:
         UploadError: the body is too large, incomplete, malformed, or not exactly one file.
@@ -101,7 +100,7 @@ class _RawBody:
 
 
 class _FormBody:
-    """A multipart/form-data body with one file. Text fields are ignored."""
+    """A multipart/form-data body with one file; text fields are ignored."""
 
     def __init__(self, boundary: bytes) -> None:
         self._chunks: list[bytes] = []
@@ -153,7 +152,7 @@ class _FormBody:
         return f'a form without a file in a field named "{FILE_PART}"'
 
     def _after_preamble(self, chunk: bytes) -> bytes:
-        """Return the bytes from the first boundary on, once its line is complete."""
+        """Return the bytes from the first boundary on."""
         received = (self._preamble or b"") + chunk
         start = received.find(self._delimiter)
         line_end = received.find(b"\n", start)

@@ -1,4 +1,4 @@
-"""Worker threads with a bounded queue and cooperative cancellation. Call `Workers` from the event loop only."""
+"""Worker threads with a bounded queue and cooperative cancellation."""
 
 import asyncio
 import math
@@ -36,9 +36,9 @@ def check_cancelled() -> None:
 
 
 class Workers:
-    """``threads`` threads, and a queue of ``max_waiting`` calls.
+    """``threads`` threads, and a queue of ``max_waiting`` calls. Not thread-safe: for the event loop only.
 
-    The pool's own queue would keep a cancelled call and its page until a thread is free.
+    The pool's own queue would keep the page of a cancelled call until a thread is free.
     """
 
     def __init__(self, threads: int, max_waiting: int) -> None:
@@ -53,7 +53,7 @@ class Workers:
         self.working = 0
         """Calls that run, cancelled ones included."""
         self._running: set[Event] = set()
-        """One for each running call; set when the call is cancelled."""
+        """One for each running call, set to cancel it."""
 
     @property
     def retry_after_s(self) -> int:
@@ -67,7 +67,7 @@ class Workers:
             raise OverloadedError(f"a full queue, with {taken} other requests", self.retry_after_s)
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call a function in the next free thread, or raise `OverloadedError` if the queue is full.
+        """Call a function in the next free thread, or raise `OverloadedError`.
 
         When the caller is cancelled, `check_cancelled` stops the function.
         """
@@ -94,7 +94,7 @@ class Workers:
             raise
 
     def close(self) -> None:
-        """Drop calls that wait, and cancel those that run without waiting for their end."""
+        """Cancel all calls; do not wait for their end."""
         for cancelled in self._running:
             cancelled.set()
         self._pool.shutdown(wait=False, cancel_futures=True)

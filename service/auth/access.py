@@ -1,4 +1,4 @@
-"""Authenticate callers by ``Authorization: Bearer`` (RFC 6750) and limit their rates."""
+"""Authenticate callers by ``Authorization: Bearer`` (RFC 6750), and limit their rates."""
 
 import logging
 import math
@@ -15,7 +15,7 @@ from service.settings import Settings
 __all__ = ["ANONYMOUS", "Access", "RateLimit", "make_access"]
 
 ANONYMOUS = "anonymous"
-"""The id of every caller if the service has neither keys nor an issuer."""
+"""The id of callers without authentication."""
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Access:
         self._limit = limit
 
     async def caller_id(self, authorization: Sequence[str]) -> str:
-        """Return the id of a caller from the values of its Authorization header, or raise a `ServiceError`."""
+        """Return the id of a caller from its Authorization headers, or raise a `ServiceError`."""
         if self._keys is None and self._tokens is None:
             return ANONYMOUS
         credentials = _credentials(authorization)
@@ -41,7 +41,7 @@ class Access:
         return key_id
 
     def count(self, caller_id: str) -> None:
-        """Count a request; raise `RateLimitedError` if the caller sends too many."""
+        """Count a request, or raise `RateLimitedError`."""
         if self._limit is not None:
             self._limit.take(caller_id)
 
@@ -103,10 +103,7 @@ _ROUNDING_S = 1e-6
 
 
 class RateLimit:
-    """A token bucket for each caller, of one minute's requests, stored as the time when it is full again.
-
-    Not thread-safe: for the event loop only.
-    """
+    """A token bucket of one minute's requests for each caller, stored as the time when it is full again."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute = per_minute
@@ -115,7 +112,7 @@ class RateLimit:
         self._prune_from = _PRUNE_FROM
 
     def take(self, caller_id: str) -> None:
-        """Count a request; raise `RateLimitedError` if the bucket is empty."""
+        """Count a request, or raise `RateLimitedError`."""
         now = self._clock()
         full_at = max(self._full_at.get(caller_id, now), now) + MINUTE_S / self._per_minute
         too_early_s = full_at - now - MINUTE_S

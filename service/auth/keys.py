@@ -1,6 +1,6 @@
 """API keys and the file of their hashes. ``python -m service.auth.keys new ID >> keys`` makes a key.
 
-The file holds SHA-256 hashes: a slow password hash gains nothing, since a key is 256 random bits.
+SHA-256 is enough, since a key is 256 random bits.
 """
 
 import argparse
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class KeysFormatError(ValueError):
-    """The text is no list of keys; the message names the line by its number only."""
+    """The text is no list of keys; the message repeats nothing of it."""
 
 
 class ApiKeys:
@@ -47,7 +47,7 @@ class ApiKeys:
         """Read lines of ``key-id:sha256-hex``; skip empty lines and comments (``#``).
 
         Raises:
-            KeysFormatError: a line is neither, a key occurs twice, or an id more often than in a rotation.
+            KeysFormatError: a line is neither, a key occurs twice, or an id three times.
         """
         matches = []
         for number, line in enumerate(map(str.strip, text.splitlines()), 1):
@@ -66,7 +66,7 @@ class ApiKeys:
         """Return the id of a key; None if it is unknown."""
         given = _hash(key)
         found = None
-        # In constant time, and with every line: the time reveals no match.
+        # Every line, in constant time: timing reveals no match.
         for key_id, known in self._lines:
             if hmac.compare_digest(given, known):
                 found = key_id
@@ -76,8 +76,7 @@ class ApiKeys:
 class KeyFile:
     """The keys of a file, read again at most every `REREAD_S`.
 
-    If the new file is missing or invalid, keep the previous keys and log an error once. An empty file withdraws the
-    last key. At the start, a file without keys raises `StartupError`.
+    If the new file is missing or invalid, keep the previous keys and log an error once. The first file must hold a key.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -93,7 +92,7 @@ class KeyFile:
             raise StartupError("ECG_KEYS_FILE: there is no key in it.")
 
     def id_of(self, key: str) -> str | None:
-        """Return the id of a key; None if it is unknown."""
+        """As `ApiKeys.id_of`."""
         if self._clock() - self._read_at >= REREAD_S:
             self._reread()
         return self._keys.id_of(key)
@@ -101,7 +100,7 @@ class KeyFile:
     def _reread(self) -> None:
         self._read_at = self._clock()
         now = self._read()
-        # Two changes within one tick of the file system's clock have the same time, so compare the content.
+        # Not the time of the file: two changes can have the same.
         if now == self._seen:
             return
         self._seen = now
@@ -129,7 +128,7 @@ def new_key(key_id: str) -> tuple[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make a key: write its line to stdout and the key to stderr."""
+    """Write the line of a new key to stdout and the key to stderr."""
     parser = argparse.ArgumentParser(prog="python -m service.auth.keys", description="Keys of the service's callers.")
     new = parser.add_subparsers(required=True).add_parser(
         "new", help="make a key: append stdout to the file of ECG_KEYS_FILE; the key itself is shown once, on stderr"

@@ -1,7 +1,7 @@
 """Check OpenID Connect tokens (RFC 7519, RFC 9068) with the issuer's public keys.
 
-PyJWT checks tokens. Its client for keys blocks the caller and fetches for every unknown key id, so that anyone could
-make the service call the issuer: `IssuerKeys` fetches in a thread, at a limited rate.
+PyJWT's client for keys fetches for every unknown key id, so anyone could make the service call the issuer.
+`IssuerKeys` limits the rate, and fetches in a thread.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ __all__ = ["SIGNATURE_ALGORITHMS", "IssuerKeys", "Tokens", "fetch_keys", "is_sec
 SIGNATURE_ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
-"""Asymmetric ones only: with HS256, everyone who can check a token can make one."""
+"""Asymmetric only: with HS256, who checks a token can make one."""
 LEEWAY_S = 30.0
 """Largest difference between the issuer's clock and ours."""
 SUBJECT_DIGITS = 16
@@ -37,12 +37,12 @@ _FOUND: Mapping[type[Exception], str] = {
     jwt.InvalidAudienceError: "a token for another audience",
     jwt.InvalidIssuerError: "a token of another issuer",
 }
-"""PyJWT checks the signature first, so a forger never sees these."""
+"""Only for tokens with a valid signature."""
 _UNVERIFIABLE = "a token that cannot be verified"
 
 
 def looks_like_token(credentials: str) -> bool:
-    """Return whether this is a JSON Web Token, which has two points; a key has none."""
+    """Return whether this is a JSON Web Token, with two points, and no key."""
     return credentials.count(".") == 2  # noqa: PLR2004
 
 
@@ -56,7 +56,7 @@ class Tokens:
         self._required_scope = required_scope
 
     async def caller_id(self, token: str) -> str:
-        """Return the holder's id: ``oidc:`` and a hash of issuer and subject, which can be a name or an address.
+        """Return ``oidc:`` and a hash of issuer and subject, which can be a name or an address.
 
         Raises:
             UnauthorizedError: the token is not valid.
@@ -98,7 +98,7 @@ def _key_id(token: str) -> str:
 
 
 def _granted(claims: Mapping[str, Any]) -> set[str]:
-    """Return the scopes: ``scope`` of RFC 9068, ``scp`` and ``roles`` of Microsoft Entra; words or lists."""
+    """Return ``scope`` of RFC 9068, ``scp`` and ``roles`` of Microsoft Entra; words or lists."""
     granted: set[str] = set()
     for value in map(claims.get, ("scope", "scp", "roles")):
         words = value.split() if isinstance(value, str) else value if isinstance(value, list) else []
@@ -107,13 +107,13 @@ def _granted(claims: Mapping[str, Any]) -> set[str]:
 
 
 REFRESH_S = 3600.0
-"""Interval between fetches. A key that the issuer withdrew works until the next one."""
+"""A key that the issuer withdrew works this long."""
 KEEP_S = 24 * 3600.0
 """Largest age of keys while the issuer does not answer."""
 RETRY_S = 30.0
-"""Shortest interval between fetches, after a failure or for unknown key ids."""
+"""Shortest interval between fetches."""
 FETCH_S = 5.0
-"""Timeout of a fetch, and longest wait of a token for one."""
+"""Timeout of a fetch."""
 MAX_DOCUMENT_BYTES = 2**20
 # No shared secrets.
 _SIGNING = frozenset({"RSA", "EC", "OKP"})
@@ -135,10 +135,10 @@ class IssuerKeys:
         self._next_fetch: asyncio.TimerHandle | None = None
 
     async def find(self, key_id: str) -> PyJWK | None:
-        """Return the key of this id, or None if the issuer does not publish it.
+        """Return the key of this id; None if the issuer does not publish it.
 
         Raises:
-            IssuerUnavailableError: the keys are missing or too old, and cannot be fetched.
+            IssuerUnavailableError: the keys cannot be fetched, or are too old.
         """
         if key_id not in self._keys or self._age_s() > KEEP_S:
             await self._refresh()
@@ -169,7 +169,7 @@ class IssuerKeys:
             self._keys = await asyncio.to_thread(self._fetch)
             self._fetched_at, next_s = self._clock(), REFRESH_S
             logger.info("issuer_keys_fetched", extra={"fields": {"keys": len(self._keys)}})
-        except Exception as error:  # noqa: BLE001 - the issuer may send anything, and the text of the error may quote it
+        except Exception as error:  # noqa: BLE001 - its text may quote the issuer
             logger.warning("issuer_keys_not_fetched", extra={"fields": {"reason": type(error).__name__}})
         finally:
             self._fetching = None
@@ -177,7 +177,7 @@ class IssuerKeys:
 
 
 def fetch_keys(issuer: str, jwks_url: str | None = None) -> Keys:
-    """Fetch the issuer's keys for signatures, from ``jwks_url`` or as OpenID Connect Discovery 1.0, section 4, says.
+    """Fetch the keys from ``jwks_url``, or from where OpenID Connect Discovery 1.0, section 4, says.
 
     Raises:
         OSError: the answer is late, or not 200.

@@ -1,6 +1,6 @@
 """Share runs of a model on a GPU: pages that arrive within 2 ms go through the graph together.
 
-The first page's thread waits for others, runs them all, and hands out the answers.
+The thread of the first page runs them all.
 """
 
 from collections.abc import Callable
@@ -26,21 +26,20 @@ class Batching:
     """Limits on shared runs."""
 
     pages: int | None
-    """Most pages in a run; None: 8 on CUDA, 1 on the CPU, which gains nothing."""
+    """Most in a run; None: 8 on CUDA, 1 on the CPU, which gains nothing."""
     callers: int
-    """Threads that call a model, each with one page."""
+    """Threads that call a model."""
     wait_s: float = 0.002
-    """Longest wait of a page for others."""
 
     def most_pages(self, provider: str) -> int:
-        """Return the most pages in a run on this provider; 1: no run is shared."""
+        """Return the most pages in a run; 1: runs are not shared."""
         return min(self.pages or (_PAGES_ON_CUDA if provider == _CUDA else 1), self.callers)
 
 
 def batching_opener(
     open_classifier: Callable[[Bundle], Classifier], batching: Batching, count_run: Callable[[int], None]
 ) -> Callable[[Bundle], Classifier]:
-    """Return a function that opens bundles with shared, warmed-up runs where the provider gains from them."""
+    """Return a function that opens bundles, with shared runs if the provider gains from them."""
 
     def open_batching(bundle: Bundle) -> Classifier:
         classifier = open_classifier(bundle)
@@ -60,12 +59,11 @@ class _Batch:
     tensors: list[Tensor] = field(default_factory=list)
     pages: int = 0
     complete: Event = field(default_factory=Event)
-    """Set when no page can join any more."""
     answer: Future[Probabilities] = field(default_factory=Future)
 
 
 class BatchingClassifier:
-    """Share the runs of another classifier among threads; each gets the rows of its own pages."""
+    """Share the runs of another classifier among threads."""
 
     def __init__(
         self, classifier: Classifier, *, most_pages: int, wait_s: float, count_run: Callable[[int], None]
@@ -84,7 +82,7 @@ class BatchingClassifier:
 
     @property
     def failure(self) -> str | None:
-        """Why the model can no longer run; None if it can."""
+        """As `Classifier.failure`."""
         return self._classifier.failure
 
     def run(self, tensor: Tensor) -> Probabilities:
@@ -102,7 +100,7 @@ class BatchingClassifier:
         return batch.answer.result().rows(slice(first, first + len(tensor)))
 
     def _join(self, tensor: Tensor) -> tuple[_Batch, int, bool]:
-        """Return the batch that takes ``tensor``, its first row there, and whether the caller runs the batch."""
+        """Return the batch for ``tensor``, its first row there, and whether the caller runs it."""
         with self._lock:
             batch = self._open
             if batch is not None and batch.pages + len(tensor) > self._most_pages:
@@ -131,7 +129,7 @@ class BatchingClassifier:
 
 
 def _warm_up(classifier: Classifier, bundle: Bundle, most_pages: int) -> None:
-    """Run the largest batch; on CUDA every size, since cuDNN chooses its algorithms for each shape."""
+    """Run the largest batch; on CUDA all sizes, since cuDNN chooses its algorithms by shape."""
     for pages in range(most_pages, 1, -1) if classifier.provider == _CUDA else (most_pages,):
         try:
             classifier.run(blank_pages(bundle.manifest, pages))

@@ -45,8 +45,7 @@ class Contents:
 class Catalog:
     """A registry whose errors are refusals. It reads files: call it in a thread.
 
-    A reference is an alias, a name or ``name/version``. Each method that takes one raises a `ModelError` if there is no
-    such bundle, if it is broken, or if the registry cannot be read.
+    A reference is an alias, a name or ``name/version``; methods that take one raise `ModelError`.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -64,23 +63,23 @@ class Catalog:
             return self._registry.resolve(reference)
 
     def stamp(self, reference: str) -> Stamp:
-        """Find the bundle and the content that a reference means now; cheap."""
+        """Find the bundle that a reference means, and which content of it; cheap."""
         with _refusing():
             return self._registry.stamp(reference)
 
     def model_bytes(self, ref: str) -> int:
-        """Return the size of a bundle's graph; 0 without one, which `load` refuses."""
+        """Return the size of a bundle's graph; 0 if it has none."""
         return self._registry.model_bytes(ref)
 
     def load(self, reference: str) -> Bundle:
-        """Read a bundle, verify every byte, and check the revision of its preprocessing."""
+        """Read a bundle and verify every byte."""
         with _refusing():
             bundle = self._registry.load(reference)
         _check_revision(bundle.manifest)
         return bundle
 
     def card(self, reference: str) -> Card:
-        """Read the card of a bundle, even if this version of the service cannot load it."""
+        """Read the card of a bundle, even of one that cannot be loaded."""
         with _refusing():
             return self._registry.card(reference)
 
@@ -97,11 +96,11 @@ class ModelLoader:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="load-model")
 
     async def load(self, reference: str) -> LoadedModel:
-        """Load the bundle of a reference; raise `ModelError` if it is unknown or cannot be served."""
+        """Load the bundle of a reference, or raise `ModelError`."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._load, reference)
 
     def close(self) -> None:
-        """Drop loads that wait; do not wait for the one that runs."""
+        """Drop loads that wait; leave the one that runs."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _load(self, reference: str) -> LoadedModel:
@@ -133,7 +132,7 @@ def _check_revision(manifest: BundleManifest) -> None:
 
 
 def _check_preprocessing(manifest: BundleManifest) -> None:
-    """Read a blank page: with impossible numbers, every page would end in an internal error."""
+    """Read a blank page: impossible numbers would make every page an internal error."""
     spec = manifest.preprocessing
     blank = Page(np.full((spec.layout.height_px, spec.layout.width_px), _PAPER, np.uint8), "PNG")
     try:
@@ -161,7 +160,6 @@ def _check_golden(bundle: Bundle, classifier: Classifier) -> None:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Turn errors of the registry into refusals."""
     try:
         yield
     except UnknownBundleError as error:

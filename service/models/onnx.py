@@ -52,9 +52,9 @@ class Probabilities:
     pages: NDArray[np.float32]
     """(pages, classes)."""
     readers: NDArray[np.float32] | None = None
-    """(pages, 2, classes): the class network, then the findings network; None if the graph has one reader."""
+    """(pages, 2, classes): the class network, then the findings network."""
     findings: NDArray[np.float32] | None = None
-    """(pages, findings), in the order of the manifest; None if the graph gives none."""
+    """(pages, findings), in the order of the manifest."""
 
     def led_by(self, leading: Leading) -> NDArray[np.float32]:
         """Return the answers of the leading reader: (pages, classes)."""
@@ -63,7 +63,7 @@ class Probabilities:
         return self.readers[:, _READERS.index(leading)]
 
     def rows(self, rows: slice) -> "Probabilities":
-        """Return the answer about some of the pages."""
+        """Return the answer about some pages."""
         readers, findings = (None if part is None else part[rows] for part in (self.readers, self.findings))
         return Probabilities(self.leads[rows], self.pages[rows], readers, findings)
 
@@ -88,7 +88,7 @@ class Classifier(Protocol):
 
 
 def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier]:
-    """Return a function that opens bundles; raise `StartupError` if CUDA is required and does not work here."""
+    """Return a function that opens bundles; raise `StartupError` without the required CUDA."""
     choose_providers(wanted, ort.get_available_providers())
     if wanted == "cuda":
         _require_cuda()
@@ -96,7 +96,7 @@ def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier
 
 
 def choose_providers(wanted: Provider, available: Sequence[str]) -> list[str]:
-    """Choose execution providers, best first; raise `StartupError` if CUDA is required and not available."""
+    """Choose execution providers, best first; raise `StartupError` without the required CUDA."""
     if wanted == "cpu" or (wanted == "auto" and _CUDA not in available):
         return [_CPU]
     if _CUDA not in available:
@@ -108,14 +108,14 @@ def choose_providers(wanted: Provider, available: Sequence[str]) -> list[str]:
 
 
 def blank_pages(manifest: BundleManifest, pages: int) -> Tensor:
-    """Make pages without ink to warm up with: (pages, …) as the bundle's preprocessing makes them."""
+    """Make pages without ink, (pages, …) as the bundle's preprocessing makes them."""
     spec = manifest.preprocessing
     blank: Tensor = np.zeros((pages, *spec.tensor_shape), spec.tensor_dtype)
     return blank
 
 
 class OnnxClassifier:
-    """A bundle's graph in its own ONNX Runtime session, warmed up."""
+    """A bundle's graph in its own session."""
 
     def __init__(
         self, bundle: Bundle, *, wanted: Provider, threads: int, run_timeout_s: float = _RUN_TIMEOUT_S
@@ -128,12 +128,12 @@ class OnnxClassifier:
         self.failure: str | None = None
         try:
             self._session = ort.InferenceSession(bundle.model, _options(threads), providers=providers)
-            # By default ONNX Runtime replaces a failing GPU with the CPU and says nothing.
+            # By default ONNX Runtime silently replaces a failing GPU with the CPU.
             self._session.disable_fallback()
             self.run(blank_pages(bundle.manifest, 1))
         except BrokenModelError:
             raise
-        except Exception as error:  # ONNX Runtime's classes have no common base
+        except Exception as error:  # no common base class
             raise _broken(bundle.manifest, "ONNX Runtime cannot run it") from error
         if wanted == "cuda" and self.provider != wanted:
             raise _broken(bundle.manifest, f"it runs on {self.provider} although cuda is demanded")
@@ -145,7 +145,7 @@ class OnnxClassifier:
         return _SHORT_NAMES.get(first, first)
 
     def run(self, tensor: Tensor) -> Probabilities:
-        """Classify a batch of tensors, as `Classifier.run`; after a timeout, every run fails."""
+        """Classify a batch of tensors; after a timeout, every run fails."""
         if self.failure is not None:
             raise _broken(self._manifest, self.failure)
         binding = self._session.io_binding()  # one per call: threads cannot share it
@@ -168,7 +168,7 @@ class OnnxClassifier:
         try:
             with _WATCHDOG.limit(self._run_timeout_s, self._give_up) as options:
                 self._session.run_with_iobinding(binding, options)
-        except Exception as error:  # ONNX Runtime's classes have no common base
+        except Exception as error:  # no common base class
             if self.failure is None:
                 raise
             raise _broken(self._manifest, self.failure) from error
@@ -178,18 +178,18 @@ class OnnxClassifier:
 
 
 class _Watchdog:
-    """Terminate runs that take too long, from one thread that starts with the first run."""
+    """Terminate runs that take too long, from one thread for all models."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._numbers = count()
         self._runs: dict[int, tuple[float, Callable[[], None]]] = {}
-        """For each run its deadline (monotonic, seconds) and the function that stops it."""
+        """The deadline of each run (monotonic), and the function that stops it."""
         self._thread: Thread | None = None
 
     @contextmanager
     def limit(self, timeout_s: float, on_timeout: Callable[[], None]) -> Iterator[ort.RunOptions]:
-        """Give the options for one run; after ``timeout_s`` call ``on_timeout`` and terminate the run."""
+        """Give the options for one run; after ``timeout_s`` call ``on_timeout`` and terminate it."""
         options, number = ort.RunOptions(), next(self._numbers)
 
         def stop() -> None:
@@ -221,7 +221,7 @@ _WATCHDOG = _Watchdog()
 
 
 def _require_cuda() -> None:
-    # A package with CUDA lists it on machines without a GPU too, and its sessions then run on the CPU.
+    # Without a GPU, the package still lists CUDA, and its sessions run on the CPU.
     session = ort.InferenceSession(_identity_graph(), _options(threads=1), providers=[_CUDA, _CPU])
     if _CUDA not in session.get_providers():
         raise StartupError(

@@ -1,4 +1,4 @@
-"""The loaded models: the default, which follows the registry, and a few others, used last."""
+"""The loaded models: the default, which follows the registry, and a few others."""
 
 import asyncio
 import logging
@@ -18,27 +18,26 @@ _RETRY_S = 2.0
 _LOADING = "the default model is still being loaded"
 _NOT_LOADED = "the default model cannot be loaded"
 _RETRY_AFTER_S = 5
-"""Time for the loads of others: a large model takes a few seconds."""
+"""A large model takes a few seconds to load."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class DefaultState:
-    """The default model now, and the one to come; each ``name/version`` or None."""
+    """The default model now, and the next; each ``name/version`` or None."""
 
     model: str | None
-    """It answers."""
     pending: str | None
-    """The registry names it, but it is loading or was rejected."""
+    """It is loading, or was rejected."""
     problem: str | None
-    """Why the pending model was rejected, or why the registry cannot be read."""
+    """Why it was rejected, or why the registry cannot be read."""
 
 
 class DefaultModel:
-    """The model that a reference means in the registry, replaced between two requests when that changes.
+    """Follow a reference in the registry, and replace the model between two requests.
 
-    A request keeps the model it began with. If a new bundle is rejected, the old one keeps serving.
+    If a new bundle is rejected, the old one keeps serving.
     """
 
     def __init__(self, catalog: Catalog, loader: ModelLoader, reference: str) -> None:
@@ -66,7 +65,7 @@ class DefaultModel:
         return DefaultState(None if self._model is None else self._model.manifest.ref, self._pending, self._problem)
 
     async def follow(self) -> None:
-        """Look for a new bundle every half second, and retry a rejected one every two seconds; never return."""
+        """Look for a new bundle every half second, retry a rejected one every two; never return."""
         while True:
             try:
                 await self._look()
@@ -107,7 +106,7 @@ class Budget:
 
     models: int
     model_bytes: int = 512 * 2**20
-    """Sum of their files; a session takes a small multiple of that in memory."""
+    """Of their files; a session takes a small multiple in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,10 +116,9 @@ class _Other:
 
 
 class ModelPool:
-    """Load each model once; keep the default, and of the others those used last, within the budget.
+    """Load each model once; keep the default, and those used last within the budget.
 
-    A dropped model leaves memory with the last request that uses it. A model that is still loading is not dropped, or
-    loads would pile up in the queue.
+    A model that is loading stays, or loads would pile up in the queue.
     """
 
     def __init__(self, catalog: Catalog, loader: ModelLoader, default: DefaultModel, budget: Budget) -> None:
@@ -131,18 +129,18 @@ class ModelPool:
         self.default = default
 
     async def get(self, reference: str | None) -> LoadedModel:
-        """Return the model of an alias, a name or ``name/version``, loaded if need be; None means the default.
+        """Return the model of an alias, a name or ``name/version``, loaded if need be; None is the default.
 
         Raises:
             NotReadyError: the default is not loaded.
-            ModelError: there is no such model, or it cannot be served.
-            OverloadedError: other models are loading and leave no room.
+            ModelError: the model is unknown, or cannot be served.
+            OverloadedError: other models are loading.
         """
         if reference is None or reference == self.default.reference:
             return self.default.model
         ref = await asyncio.to_thread(self._catalog.resolve, reference)
         if ref == self.default.state.model:
-            self._others.pop(ref, None)  # it was promoted after it was loaded
+            self._others.pop(ref, None)  # promoted since
             return self.default.model
         if ref not in self._others:
             model_bytes = await asyncio.to_thread(self._catalog.model_bytes, ref)

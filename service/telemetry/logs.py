@@ -1,7 +1,4 @@
-"""Log to stderr, one line a record, as ``key=value`` pairs or JSON.
-
-A record's message is a fixed word, its values are in ``extra={"fields": {...}}``.
-"""
+"""Log to stderr, one line a record: a fixed word as the message, values in ``extra={"fields": {...}}``."""
 
 import json
 import logging
@@ -20,7 +17,7 @@ _BARE = re.compile(r"[A-Za-z0-9_./:+{}-]+")
 
 
 class LineFormatter(logging.Formatter):
-    """Write ``time=… level=… event=… key=value …``; quote values as in JSON unless they are plain words."""
+    """Write ``time=… level=… event=… key=value …``; quote values that are not plain words, as in JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
@@ -32,7 +29,7 @@ class LineFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """Write one JSON object with the same facts; numbers stay numbers."""
+    """Write the same as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""

@@ -1,6 +1,6 @@
-"""Prometheus counters and histograms. docs/operations.md explains each.
+"""Prometheus counters and histograms; docs/operations.md explains each.
 
-Every label comes from a closed set: routes, methods, codes, published bundles and their classes.
+Every label comes from a closed set: routes, methods, codes, bundles, classes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -83,11 +83,11 @@ class Metrics:
         self._replays.inc()
 
     def count_run(self, pages: int) -> None:
-        """Count a run of a graph with shared runs."""
+        """Count a shared run."""
         self._runs.observe(pages)
 
     def watch(self, collector: Collector) -> None:
-        """Ask ``collector`` for more at each scrape."""
+        """Ask ``collector`` at each scrape."""
         self.registry.register(collector)
 
     def text(self) -> bytes:
@@ -95,7 +95,7 @@ class Metrics:
         return generate_latest(self.registry)
 
     def _counters(self, name: str, explanation: str, labels: Sequence[str]) -> Callable[..., Counter]:
-        """Return a cached `Counter.labels`, which otherwise checks and locks at each call."""
+        """Return a cached `Counter.labels`, which checks and locks at each call."""
         return cache(self._counter(name, explanation, labels).labels)
 
     def _histograms(
@@ -111,7 +111,7 @@ class Metrics:
 
 
 class _Registry(CollectorRegistry):
-    """Leave out the ``_created`` series, which Prometheus ignores in this format."""
+    """Omit the ``_created`` series, which Prometheus ignores."""
 
     def collect(self) -> Iterator[Metric]:
         for metric in super().collect():

@@ -1,4 +1,4 @@
-"""Time the steps of a page's work, in seconds of `time.perf_counter`."""
+"""Time the steps of a page, in seconds of `time.perf_counter`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,14 +21,14 @@ _watched: ContextVar[list[Step] | None] = ContextVar("watched", default=None)
 
 
 def watch_steps() -> Sequence[Step]:
-    """Return a list that collects the steps of this task and its threads from now on."""
+    """Return a list that collects the steps of this task and its threads."""
     steps: list[Step] = []
     _watched.set(steps)
     return steps
 
 
 class Clock:
-    """Measure steps, each in one or more pieces, and the time since the start."""
+    """Measure steps, each in one or more pieces."""
 
     def __init__(self) -> None:
         self._started_s = perf_counter()
@@ -36,7 +36,7 @@ class Clock:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time the block as a piece of the step ``name``, even if it fails."""
+        """Time the block, even if it fails."""
         started_s = perf_counter()
         try:
             yield
@@ -47,5 +47,5 @@ class Clock:
                 watched.append(step)
 
     def timings_ms(self) -> dict[str, float]:
-        """Return the wall time of each step and of all, ``total``, in milliseconds."""
+        """Return the wall time of each step, and ``total`` since the start, in milliseconds."""
         return {**self._steps_ms, "total": (perf_counter() - self._started_s) * 1000}

@@ -1,4 +1,4 @@
-"""The `traceparent` header, which joins the log lines and spans of a request across services."""
+"""The `traceparent` header, which joins log lines and spans of a request across services."""
 
 import re
 import secrets

@@ -1,6 +1,6 @@
 """Send spans of requests to an OpenTelemetry collector.
 
-A span holds the same facts as the log. Instrumentation of frameworks would also send addresses and headers.
+A span holds what the log holds; instrumentation of frameworks would send addresses and headers.
 """
 
 import logging
@@ -32,10 +32,9 @@ logger = logging.getLogger(__name__)
 
 
 class Spans:
-    """Send spans in batches, from a thread, to the OTLP/HTTP address ``endpoint``; drop them if the queue is full.
+    """Send spans from a thread to the OTLP/HTTP address ``endpoint``.
 
-    The SDK's environment variables set sampling, headers, certificates and the queue. If they switch the SDK off, the
-    constructor raises `StartupError`.
+    The SDK's environment variables set the rest. If they switch it off, the constructor raises `StartupError`.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -53,7 +52,7 @@ class Spans:
         return RequestSpan(self._tracer, parent, started_s)
 
     def close(self) -> None:
-        """Send the last spans, in at most 2 s; the SDK alone would wait 30 s for a collector that hangs."""
+        """Send the last spans within 2 s; the SDK alone waits 30 s for a collector that hangs."""
         flushing = Thread(target=self._provider.shutdown, name="spans", daemon=True)
         flushing.start()
         flushing.join(_FLUSH_S)
@@ -62,11 +61,11 @@ class Spans:
 
 
 class RequestSpan:
-    """The span of a request, with a child for each step of its work."""
+    """The span of a request, with a child for each step."""
 
     def __init__(self, tracer: Tracer, parent: TraceContext | None, started_s: float) -> None:
         self._tracer = tracer
-        # Read once, so that a clock jump does not tear the spans of a request apart.
+        # Read once: a clock jump must not tear the spans apart.
         self._epoch_ns = time_ns() - _ns(perf_counter())
         self._span = tracer.start_span(
             "HTTP", Context() if parent is None else _remote(parent), SpanKind.SERVER, start_time=self._at(started_s)
@@ -75,12 +74,12 @@ class RequestSpan:
 
     @property
     def context(self) -> TraceContext:
-        """The trace context for response and log, sampled or not."""
+        """The trace context for response and log."""
         own = self._span.get_span_context()
         return TraceContext(f"{own.trace_id:032x}", f"{own.span_id:016x}", f"{own.trace_flags:02x}")
 
     def end(self, facts: RequestFacts, request_id: str, ended_s: float) -> None:
-        """Hand over the finished span and those of its steps."""
+        """Hand over the span and those of its steps."""
         inside = set_span_in_context(self._span, Context())
         for step in self._steps:
             span = self._tracer.start_span(step.name, inside, start_time=self._at(step.started_s))
