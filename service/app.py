@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ from model_registry.registry import Registry
 from service import __version__
 from service.admission import Admission, BodyBudget
 from service.answers import Answer, Answers
-from service.audit import AuditLog, open_audit
-from service.auth.access import Access, make_access
+from service.audit import open_audit
+from service.auth.access import make_access
 from service.decide import read_site_rules
 from service.errors import KINDS, StartupError
 from service.host import available_cpus
@@ -52,11 +52,7 @@ ClassifierOpener = Callable[[Bundle], Classifier]
 
 def create_app(settings: Settings, open_classifier: ClassifierOpener | None = None) -> FastAPI:
     """Build the service, or raise `StartupError`; ``open_classifier`` replaces ONNX Runtime."""
-    access, telemetry = make_access(settings), Telemetry(Metrics(), _open_spans(settings))
-    opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads(available_cpus()))
-    opener = batching_opener(opener, _batching(settings), telemetry.metrics.count_run)
-    make_loader = partial(ModelLoader, open_classifier=opener, rules=read_site_rules(settings))
-    make_service = partial(_service, settings, make_loader, access, telemetry.metrics, open_audit(settings))
+    service, spans = _service(settings, open_classifier), _open_spans(settings)
     app = FastAPI(
         title="ECG report classifier",
         summary="Reads a 12-lead ECG report page and says how probable each class is, for each lead and for the page.",
@@ -68,7 +64,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         # FastAPI builds a redirect from the client's Host header.
         redirect_slashes=False,
         telemetry=FRAMEWORK_TELEMETRY,
-        lifespan=_lifespan(make_service, telemetry.spans),
+        lifespan=partial(_lifespan, service, spans),
         generate_unique_id_function=_operation_id,
     )
     app.add_middleware(TrustedHosts, names=trusted_hosts(settings, settings.host))
@@ -81,7 +77,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")
     _offer_metrics(app, settings)
     _describe_for_clients(app)
-    app.add_middleware(RequestContext, telemetry=telemetry)
+    app.add_middleware(RequestContext, telemetry=Telemetry(service.metrics, spans))
     app.add_middleware(HearOut, timeout_s=settings.header_timeout_s)  # the last is the outermost
     return app
 
@@ -108,69 +104,51 @@ def _open_spans(settings: Settings) -> "Spans | None":
     return Spans(settings.otlp_endpoint)
 
 
-def _lifespan(
-    make_service: Callable[[], Service], spans: "Spans | None"
-) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
-        service = make_service()
-        service.metrics.watch(ServiceGauges(service))
-        if service.audit is not None:
-            service.audit.start()
-        # Not awaited: /health answers while the model loads.
-        following = asyncio.create_task(service.models.default.follow())
-        try:
-            yield {"service": service}
-        finally:
-            following.cancel()
-            if service.audit is not None:  # first: hanging work must not delay the last records
-                service.audit.close()
-            service.loader.close()
-            service.workers.close()
-            if spans is not None:
-                spans.close()
-
-    return lifespan
+@asynccontextmanager
+async def _lifespan(service: Service, spans: "Spans | None", _: FastAPI) -> AsyncIterator[LifespanState]:
+    if service.audit is not None:
+        service.audit.start()
+    # Not awaited: /health answers while the model loads.
+    following = asyncio.create_task(service.models.default.follow())
+    try:
+        yield {"service": service}
+    finally:
+        following.cancel()
+        if service.audit is not None:  # first: hanging work must not delay the last records
+            service.audit.close()
+        service.loader.close()
+        service.workers.close()
+        if spans is not None:
+            spans.close()
 
 
-def _service(
-    settings: Settings,
-    make_loader: Callable[[Catalog], ModelLoader],
-    access: Access,
-    metrics: Metrics,
-    audit: AuditLog | None,
-) -> Service:
+def _service(settings: Settings, open_classifier: ClassifierOpener | None) -> Service:
+    access, metrics, cpus = make_access(settings), Metrics(), available_cpus()
+    workers = settings.worker_count(cpus)
+    opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads(cpus))
+    opener = batching_opener(opener, Batching(settings.batch_pages, callers=workers), metrics.count_run)
     catalog = Catalog(Registry(settings.models_dir))
-    loader = make_loader(catalog)
+    loader = ModelLoader(catalog, opener, read_site_rules(settings))
     default = DefaultModel(catalog, loader, settings.default_model)
-    budget = Budget(settings.max_loaded_models)
-    kept = KeptAnswers[Answer](window_s=settings.idempotency_window_s)
-    return Service(
+    bodies = BodyBudget(max_bytes=settings.max_bodies_bytes, timeout_s=settings.body_timeout_s)
+    audit = open_audit(settings)
+    service = Service(
         settings=settings,
         access=access,
         catalog=catalog,
         loader=loader,
-        models=ModelPool(catalog, loader, default, budget),
-        admission=_admission(settings),
-        workers=Workers(settings.worker_count(available_cpus()), settings.max_waiting_requests),
+        models=ModelPool(catalog, loader, default, Budget(settings.max_loaded_models)),
+        admission=Admission(
+            bodies, deadline_s=settings.request_deadline_s, max_body_bytes=settings.max_body_bytes, read=read_upload
+        ),
+        workers=Workers(workers, settings.max_waiting_requests),
         connections=connections_within(settings.max_connections),
         metrics=metrics,
         audit=audit,
-        answers=Answers(metrics, audit, kept),
+        answers=Answers(metrics, audit, KeptAnswers[Answer](window_s=settings.idempotency_window_s)),
     )
-
-
-def _batching(settings: Settings) -> Batching:
-    return Batching(settings.batch_pages, callers=settings.worker_count(available_cpus()))
-
-
-def _admission(settings: Settings) -> Admission:
-    return Admission(
-        BodyBudget(max_bytes=settings.max_bodies_bytes, timeout_s=settings.body_timeout_s),
-        deadline_s=settings.request_deadline_s,
-        max_body_bytes=settings.max_body_bytes,
-        read=read_upload,
-    )
+    metrics.watch(ServiceGauges(service))
+    return service
 
 
 _Schema = dict[str, Any]
