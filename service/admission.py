@@ -1,7 +1,7 @@
 """Admission control: limit the memory and the time of requests with a body.
 
-A slow upload takes no place in the work queue. When room is short, the oldest upload is rejected for a new one, if the
-new one then fits. Not thread-safe: for the event loop only.
+Uploads take no place in the work queue. When room is short, the oldest makes room for a new one that then fits.
+Not thread-safe: for the event loop only.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class Admission:
 
         Args:
             request: The request.
-            deadline_ms: The client's limit; the service's own holds as well.
+            deadline_ms: The client's own limit.
             read: Replaces the reader of bodies.
 
         Raises:
@@ -82,7 +82,7 @@ async def _until_disconnect(request: Request) -> AsyncIterator[None]:
 
 
 async def _watch(request: Request, timer: asyncio.Timeout) -> None:
-    """Let ``timer`` expire at a disconnect, the only message after the body."""
+    """Let ``timer`` expire at the only message after the body, a disconnect."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
     timer.reschedule(0.0)
@@ -106,7 +106,7 @@ class BodyBudget:
 
     @contextmanager
     def arrival(self) -> Iterator["Upload"]:
-        """Count one body in this block; raise `OverloadedError` if no old upload can make room."""
+        """Count one body in this block, or raise `OverloadedError`."""
         if len(self._arriving) >= self._places:
             oldest = next(self._old(), None)
             if oldest is None:

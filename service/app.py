@@ -23,7 +23,7 @@ from service.errors import KINDS, StartupError
 from service.host import available_cpus
 from service.http import connections_within
 from service.idempotency import KeptAnswers
-from service.middleware import FRAMEWORK_TELEMETRY, HearOut, RequestContext, Telemetry, TrustedHosts, trusted_hosts
+from service.middleware import FRAMEWORK_TELEMETRY, HearOut, RequestContext, TrustedHosts, trusted_hosts
 from service.models.batching import Batching, batching_opener
 from service.models.loader import Catalog, ModelLoader
 from service.models.onnx import Classifier, onnx_opener
@@ -77,7 +77,7 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")
     _offer_metrics(app, settings)
     _describe_for_clients(app)
-    app.add_middleware(RequestContext, telemetry=Telemetry(service.metrics, spans))
+    app.add_middleware(RequestContext, metrics=service.metrics, spans=spans)
     app.add_middleware(HearOut, timeout_s=settings.header_timeout_s)  # the last is the outermost
     return app
 
@@ -155,14 +155,14 @@ _Schema = dict[str, Any]
 
 
 def _operation_id(route: APIRoute) -> str:
-    """Name an operation, and a function of generated clients, by its path."""
+    """Name an operation by its path, for generated clients."""
     return "_".join(part for part in route.path_format.split("/") if part and not part.startswith("{"))
 
 
 def _describe_for_clients(app: FastAPI) -> None:
-    """Write codes as lists, pairs as arrays and parts of a path as text.
+    """Describe codes, pairs and parts of a path so that generators of clients can read them.
 
-    Generators of clients read neither ``prefixItems`` nor a part of the path that can be null.
+    FastAPI writes pairs as ``prefixItems``, and parts of a path that can be null.
     """
     describe: Callable[[], _Schema] = app.openapi
 

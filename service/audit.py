@@ -1,7 +1,7 @@
 """The audit: who got which answer, when and from which model.
 
 A thread writes and syncs records in batches. Records that the disk rejects wait in memory. When the queue is full,
-new ones are lost and counted; if the audit is required, the service refuses the page instead.
+new ones are lost and counted; if the audit is required, the service refuses the page.
 """
 
 import errno
@@ -74,7 +74,7 @@ class AuditLog:
             raise AuditUnavailableError
 
     def record(self, fields: Mapping[str, object]) -> None:
-        """Queue one record; raise `AuditUnavailableError` if the audit is required and the queue is full."""
+        """Queue one record; raise `AuditUnavailableError` if the audit is required and full."""
         line = audit_line("answer", fields)
         with self._changed:
             if len(self._pending) < self._capacity:

@@ -41,7 +41,7 @@ def decide(answer: PageAnswer, policy: DecisionPolicy | None, doubts: Sequence[D
 
 @dataclass(frozen=True)
 class PolicyInForce:
-    """The thresholds that decide about a model's answers."""
+    """Thresholds and their source."""
 
     policy: DecisionPolicy
     """Its default sensitivity is in use."""
@@ -65,7 +65,7 @@ class SiteRules:
         return None if manifest.decision is None else PolicyInForce(manifest.decision, "bundle")
 
     def check(self, manifest: BundleManifest) -> None:
-        """Raise `BrokenModelError` if the site's policy is for this graph but does not fit it."""
+        """Raise `BrokenModelError` if the site's policy is for this graph but does not fit."""
         if self.policy is None or not self.has_policy_for(manifest):
             return
         try:

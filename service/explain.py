@@ -20,24 +20,23 @@ from shared_preproc.tensor import Tensor
 __all__ = ["RATE_HZ", "LeadEvidence", "curve_lengths", "explain", "wiped"]
 
 RATE_HZ = 4.0
-"""Values a second of every curve: shorter windows would cut up a QRS complex, which takes 0.1 s."""
+"""Of every curve; shorter windows would cut up a QRS complex (0.1 s)."""
 
 _NEGLIGIBLE = 1e-3
-"""In log-odds; it moves a probability by 0.00025 at most."""
+"""In log-odds: at most 0.00025 of a probability."""
 _SMALLEST_PROBABILITY = 1e-7
-"""Keeps log-odds finite where float32 rounds to 0."""
+"""Keeps log-odds finite."""
 
 
 @dataclass(frozen=True)
 class LeadEvidence:
-    """What one lead contributes to a class."""
+    """The part of one lead in a class."""
 
     weight: float
     """Share of the losses of all leads, each wiped alone: 0 to 1."""
     rate_hz: float
-    """Values a second of ``curve``."""
     curve: tuple[float, ...]
-    """Loss over time from the left edge, as a share of the page's largest: 0 to 1."""
+    """Loss over time, as a share of the page's largest: 0 to 1."""
 
 
 class _Window(NamedTuple):
@@ -50,20 +49,18 @@ class _Window(NamedTuple):
 
 @dataclass(frozen=True)
 class _Scan:
-    """Size of a window, and wiped copies in one run."""
-
     window_cells: int
     pages_at_once: int
 
     def windows(self, lengths: Sequence[int]) -> list[_Window]:
-        """Cover leads of these lengths (cells) with windows; the last one ends with the lead."""
+        """Cover leads of these lengths (cells)."""
         lasts = [length - self.window_cells for length in lengths]
         firsts = [(*range(0, last, self.window_cells), last) for last in lasts]
         return [_Window(place, first, first + self.window_cells) for place, some in enumerate(firsts) for first in some]
 
 
 _TRACE_SCAN = _Scan(window_cells=1, pages_at_once=32)
-# A network on masks takes ten times as long a page, and 75 MB: larger windows, fewer at once.
+# A network on masks takes ten times as long, and 75 MB a page.
 _MASK_SCAN = _Scan(window_cells=3, pages_at_once=2)
 
 
@@ -80,7 +77,7 @@ def explain(
         leading: The reader to explain.
 
     Returns:
-        The evidence of each lead; equal weights and curves of 0 if no part of the page matters.
+        Equal weights and curves of 0 if no part of the page matters.
 
     Raises:
         CancelledWorkError: the work was cancelled.
@@ -115,8 +112,7 @@ def curve_lengths(spec: PreprocSpec) -> dict[Lead, int]:
 def wiped(tensor: Tensor, spec: PreprocSpec, marks: Mapping[Lead, NDArray[np.bool_]]) -> Tensor:
     """Copy one page without its marked parts; each lead's marks are as long as its curve.
 
-    A mask loses its ink. A curve gets a straight line, or its median if all of it is marked: a step could look like a
-    wave.
+    A mask loses its ink. A curve gets a straight line, or its median: a step could look like a wave.
     """
     windows = []
     for place, lead in enumerate(spec.layout.leads):
@@ -127,7 +123,7 @@ def wiped(tensor: Tensor, spec: PreprocSpec, marks: Mapping[Lead, NDArray[np.boo
 
 
 def _variants(tensor: Tensor, spec: PreprocSpec, variants: Sequence[Sequence[_Window]]) -> Tensor:
-    """Copy one page for each variant, without its windows: (variants, …)."""
+    """Copy one page without the windows of each variant: (variants, …)."""
     pages = np.repeat(tensor[np.newaxis], len(variants), axis=0)
     lengths = list(curve_lengths(spec).values())
     for page, windows in zip(pages, variants, strict=True):
@@ -139,7 +135,7 @@ def _variants(tensor: Tensor, spec: PreprocSpec, variants: Sequence[Sequence[_Wi
 
 
 def _leads(page: Tensor, spec: PreprocSpec) -> list[Tensor]:
-    """Return views of the leads, time on the first axis."""
+    """Return views of the leads, time first."""
     if isinstance(spec.tensor, MaskTensor):
         return [mask.T for mask in page]
     samples = [spec.trace.samples(box, spec.layout) for _, box in spec.layout.lead_boxes]
@@ -147,7 +143,7 @@ def _leads(page: Tensor, spec: PreprocSpec) -> list[Tensor]:
 
 
 def _wipe(lead: Tensor, start: int, stop: int) -> None:
-    """Wipe ``lead[start:stop]`` in place: (columns, rows) of a mask, or (samples, 3) of a curve."""
+    """Wipe (columns, rows) of a mask, or (samples, 3) of a curve, in place."""
     if lead.dtype == np.uint8:
         lead[start:stop] = 0
     elif stop - start == len(lead):
@@ -160,7 +156,7 @@ def _wipe(lead: Tensor, start: int, stop: int) -> None:
 
 
 def _log_odds(pages: NDArray[np.float32], class_place: int) -> NDArray[np.float64]:
-    """Return the log-odds of a class, (pages,), without 1 - p, which loses its digits near p = 1."""
+    """Return the log-odds of a class, (pages,); 1 - p would lose digits near p = 1."""
     probabilities = np.maximum(pages.astype(np.float64), _SMALLEST_PROBABILITY)
     others = np.delete(probabilities, class_place, axis=1).sum(axis=1)
     odds: NDArray[np.float64] = np.log(probabilities[:, class_place] / others)
@@ -174,7 +170,7 @@ def _weights(lost: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _curves(windows: Sequence[_Window], lost: NDArray[np.float64], lengths: Sequence[int]) -> list[NDArray[np.float64]]:
-    """Return the mean loss over each cell as a share of the page's largest."""
+    """Return the mean loss in each cell as a share of the page's largest."""
     sums = [np.zeros(length) for length in lengths]
     counts = [np.zeros(length) for length in lengths]
     for (place, first, end), loss in zip(windows, lost.tolist(), strict=True):

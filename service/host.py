@@ -44,10 +44,10 @@ def usable_cpus(affinity: int, quota_cpus: float | None) -> int:
 
 
 def cgroup_cpus(root: Path, membership: str) -> float | None:
-    """Return the tightest CPU quota of a process's control groups and their parents, or None.
+    """Return the tightest CPU quota of control groups and their parents, or None.
 
     Args:
-        root: Where groups of version 2 are mounted; those of version 1 are in its folder ``cpu``.
+        root: Where groups of version 2 are mounted, and those of version 1 in the folder ``cpu``.
         membership: The text of ``/proc/self/cgroup`` (cgroups(7)).
     """
     folders: list[Path] = []
@@ -61,7 +61,7 @@ def cgroup_cpus(root: Path, membership: str) -> float | None:
 
 
 def _quota_cpus(folder: Path) -> float | None:
-    """Read ``cpu.max`` (cgroup-v2.rst), else the files of version 1 (sched-bwc.rst)."""
+    """Read ``cpu.max`` (cgroup-v2.rst), or the files of version 1 (sched-bwc.rst)."""
     files = [folder / "cpu.max"]
     if not files[0].exists():
         files = [folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us"]
@@ -82,7 +82,7 @@ def _own_cgroups() -> str:
 def keep_freed_memory() -> bool:
     """Let the next page reuse the memory of the last; return False without glibc.
 
-    By default glibc returns it to the kernel, and the next page costs a thousand page faults.
+    By default glibc returns it to the kernel, which costs a thousand page faults a page.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
@@ -104,7 +104,7 @@ def installed_runtime_packages() -> tuple[str, ...]:
 
 
 def check_runtime_packages(installed: Collection[str]) -> None:
-    """Raise `StartupError` unless exactly one package is installed: they overwrite each other."""
+    """Raise `StartupError` unless one package is installed: two overwrite each other."""
     if not installed:
         raise StartupError("No ONNX Runtime is installed. Install this package with the extra `cpu` or `gpu`.")
     if len(installed) > 1:

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 HEARING = "hearing"
-"""Key in ``scope["state"]``: the response is sent, and the rest of the body is being dropped."""
+"""Key in ``scope["state"]``: after the response, the rest of the body is dropped."""
 
 BACKLOG = 256
 """Connections that wait in the kernel."""
@@ -38,8 +38,8 @@ _HEAD_END = re.compile(rb"\n\r?\n")  # where h11 sees it
 _MAX_LINES = 102  # 100 fields, the request line, the empty line
 _MAX_CHUNKS = 4096  # of a body, and one more for each KiB
 _CHUNK_BYTES = 1024
-_READ_BYTES = 256 * 2**10  # asyncio reads no more at once
-_SEND_BUFFER_BYTES = 128 * 2**10  # else the kernel holds megabytes for a client that does not read
+_READ_BYTES = 256 * 2**10
+_SEND_BUFFER_BYTES = 128 * 2**10  # the kernel would hold megabytes
 _UNREAD_S = 1.0
 """Without reading, until a connection can make room for another."""
 
@@ -51,7 +51,7 @@ _FROM_UVICORN = {
 
 
 def check_uvicorn() -> None:
-    """Raise `StartupError` if uvicorn lacks one of the private names used here."""
+    """Raise `StartupError` if uvicorn lacks a private name that is used here."""
     inits = (H11Protocol.__init__, RequestResponseCycle.__init__)
     known = {*dir(H11Protocol), *(name for init in inits for name in init.__code__.co_names)}
     if missing := _FROM_UVICORN - known:
@@ -62,7 +62,7 @@ def check_uvicorn() -> None:
 
 
 class Connection(Protocol):
-    """A client's connection."""
+    """An open connection."""
 
     @property
     def is_waiting(self) -> bool:
@@ -88,7 +88,7 @@ class Connections:
         return len(self._open)
 
     def enter(self, connection: Connection) -> None:
-        """Count a new connection, and close the one that has waited longest, or the new one, if there is no room."""
+        """Count a new connection; without room, close the one that has waited longest, or the new one."""
         self._open[connection] = None
         if len(self._open) > self._places:
             longest = next(one for one in self._open if one.is_waiting)
@@ -109,7 +109,7 @@ class Connections:
 def connections_within(wanted: int) -> Connections:
     """Return room for ``wanted`` connections, or for half the files that this process may open.
 
-    Raises the soft limit on open files if needed. The other half is for connections above the limit and for files.
+    Raises the soft limit on open files if needed.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = 2 * wanted
@@ -130,8 +130,8 @@ class BoundedConnection(h11.Connection):
         self._chunks = 0
         self._body_bytes = 0
 
-    def next_event(self) -> Any:  # noqa: ANN401 - as in h11
-        """Return the next part of a request; raise `RemoteProtocolError` if it exceeds a limit."""
+    def next_event(self) -> Any:  # noqa: ANN401
+        """Return the next part of a request, or raise `RemoteProtocolError`."""
         if self.their_state is h11.IDLE:
             self._check_head()
         event = super().next_event()
@@ -183,7 +183,7 @@ class TimeoutH11Protocol(H11Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it has no request in work, or its client does not read."""
+        """Whether it can make room for another."""
         if self._unread_since_s is not None:
             return self.loop.time() - self._unread_since_s > _UNREAD_S
         return self.cycle is None or self.cycle.response_complete or HEARING in self.cycle.scope["state"]
@@ -192,10 +192,10 @@ class TimeoutH11Protocol(H11Protocol):
         """Close at once, and drop unread data."""
         self.transport.abort()
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in H11Protocol
-        """Start the timeout of the first head."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the first timeout."""
         super().connection_made(transport)
-        transport.set_write_buffer_limits(0)  # call `pause_writing` as soon as data waits
+        transport.set_write_buffer_limits(0)  # `pause_writing` at once
         connected = transport.get_extra_info("socket")
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self._watch_head()
@@ -217,7 +217,7 @@ class TimeoutH11Protocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
-        self.cycle.body.clear()  # uvicorn keeps it until the next request
+        self.cycle.body.clear()
         self._connections.answered(self)
         super().on_response_complete()
         self._watch_head()
@@ -234,8 +234,8 @@ class TimeoutH11Protocol(H11Protocol):
         self._unread_since_s = None
         _cancel(self._answer_timer)
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - its name in uvicorn
-        """Reject malformed HTTP unless a response has begun, and end the current request."""
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """Reject malformed HTTP unless a response has begun."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             request_id = os.urandom(16).hex()
             response = refusal(MalformedHttpError(self.conn.rejection), request_id)
@@ -256,7 +256,7 @@ class TimeoutH11Protocol(H11Protocol):
         return False
 
     def _watch_head(self) -> None:
-        """Run one timeout: of a head or the rest of a body, of an idle connection, or none."""
+        """Run the timeout of a head (or the rest of a body), of an idle connection, or none."""
         if not self.is_waiting:
             _cancel(self._head_timer)
         elif self.cycle is not None and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:

@@ -1,4 +1,4 @@
-"""Keep answers in memory, so that a repeated request gets the same one without new work."""
+"""Keep answers, so that a repeated request gets the same one without new work."""
 
 import asyncio
 from collections import OrderedDict
@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 
 
 class RepeatKey(NamedTuple):
-    """Identify a request. Callers never share an answer."""
+    """Identify a request; callers never share an answer."""
 
     owner: str | None
     """The caller's id; None on routes without authentication."""
@@ -29,7 +29,6 @@ class _Kept(Generic[_T]):
     answers: list[_T] = field(default_factory=list)
     """Empty until the answer is there."""
     expires_s: float = float("inf")
-    """On the event loop's monotonic clock."""
 
 
 class KeptAnswers(Generic[_T]):

@@ -7,16 +7,16 @@ import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import CrossSiteError, UntrustedHostError
+from service.errors import CrossSiteError, InternalError, UntrustedHostError
 from service.host import LOOPBACK_NAME, is_loopback
 from service.http import HEARING
-from service.problems import internal_error, refusal
+from service.problems import refusal
 from service.settings import Settings
 from service.telemetry.metrics import NONE, Metrics, RequestFacts
 from service.telemetry.trace_context import TRACE_HEADER, TraceContext
@@ -30,7 +30,6 @@ __all__ = [
     "REQUEST_ID_HEADER",
     "HearOut",
     "RequestContext",
-    "Telemetry",
     "TrustedHosts",
     "trusted_hosts",
 ]
@@ -68,7 +67,7 @@ logger = logging.getLogger(__name__)
 
 
 class HearOut:
-    """Receive the rest of the body before a connection closes after its response. Must be the outermost middleware.
+    """Receive the rest of the body before a connection closes. Must be the outermost middleware.
 
     uvicorn closes at once, so that a client that still sends loses the response (RFC 9112, 9.6).
     """
@@ -107,22 +106,16 @@ class HearOut:
             await send({"type": "http.response.body", "body": b""})
 
 
-class Telemetry(NamedTuple):
-    """The receivers of every exchange, beside the log."""
-
-    metrics: Metrics
-    spans: "Spans | None"
-
-
 class RequestContext:
     """Give each exchange an id (``request.state.request_id``), a log line, metrics, a span and headers.
 
     If the route fails, answer with a problem document.
     """
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, spans: "Spans | None") -> None:
         self._app = app
-        self._telemetry = telemetry
+        self._metrics = metrics
+        self._spans = spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one exchange."""
@@ -133,7 +126,7 @@ class RequestContext:
         if method == "HEAD":
             # Routes see GET; uvicorn keeps the original scope and sends no body.
             scope = {**scope, "method": "GET"}
-        exchange = _Exchange(scope, method, self._telemetry)
+        exchange = _Exchange(scope, method, self._metrics, self._spans)
 
         async def send_completed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -145,7 +138,7 @@ class RequestContext:
         except Exception:
             logger.exception("internal_error", extra={"fields": exchange.identity})
             if exchange.status is None:
-                await internal_error(exchange.request_id)(scope, receive, send_completed)
+                await refusal(InternalError(), exchange.request_id)(scope, receive, send_completed)
         finally:
             exchange.end()
 
@@ -186,7 +179,7 @@ class TrustedHosts:
 
 
 def trusted_hosts(settings: Settings, host: str) -> frozenset[str]:
-    """Return the trusted names; by default ``localhost`` on loopback, else `ANY_HOST`."""
+    """Return the names; by default ``localhost`` on loopback, else `ANY_HOST`."""
     if settings.trusted_hosts is not None:
         return frozenset(name.strip().lower() for name in settings.trusted_hosts.split(","))
     return frozenset({LOOPBACK_NAME if is_loopback(host) else ANY_HOST})
@@ -195,9 +188,9 @@ def trusted_hosts(settings: Settings, host: str) -> frozenset[str]:
 class _Exchange:
     """One request and its response."""
 
-    def __init__(self, scope: Scope, method: str, telemetry: Telemetry) -> None:
+    def __init__(self, scope: Scope, method: str, metrics: Metrics, spans: "Spans | None") -> None:
         self._started_s = perf_counter()
-        self._metrics, spans = telemetry
+        self._metrics = metrics
         self._scope = scope
         self._method = method if method in _METHODS else "other"
         self.status: int | None = None

@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 
 from service.errors import (
     KINDS,
-    InternalError,
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
@@ -23,7 +22,7 @@ from service.errors import (
 from service.schemas.classification import Problem
 from shared_preproc.errors import PreprocError
 
-__all__ = ["handle_errors", "internal_error", "problem_responses", "refusal", "refusal_headers"]
+__all__ = ["handle_errors", "problem_responses", "refusal", "refusal_headers"]
 
 MEDIA_TYPE = "application/problem+json"
 _MOST_ERRORS = 3
@@ -36,11 +35,6 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
     app.add_exception_handler(HTTPException, _answer_framework)
-
-
-def internal_error(request_id: str) -> Response:
-    """Make the response to an unforeseen fault."""
-    return refusal(InternalError(), request_id)
 
 
 def refusal(error: ServiceError | PreprocError, request_id: str, status: int | None = None) -> Response:

@@ -47,7 +47,7 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that drains first: for `drain_delay_s`, /health tells the load balancer that it stops."""
+    """A server that drains first: for `drain_delay_s`, /health tells that it stops."""
 
     def __init__(
         self, config: uvicorn.Config, *, drain_delay_s: float, metrics_socket: socket.socket | None = None
@@ -69,7 +69,7 @@ class DrainingServer(uvicorn.Server):
                 same.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain, answer the admitted requests, and stop; a second interrupt ends the draining."""
+        """Drain, answer admitted requests, and stop; a second interrupt ends the draining."""
         service = self.lifespan.state["service"]
         service.draining = True
         loop = asyncio.get_running_loop()
@@ -90,7 +90,7 @@ class DrainingServer(uvicorn.Server):
 
 
 class MetricsPort:
-    """ASGI middleware: serve only the metrics on ``port``."""
+    """ASGI middleware: only the metrics on ``port``."""
 
     def __init__(self, app: ASGIApp, *, port: int, names: frozenset[str]) -> None:
         self._app = app
@@ -116,7 +116,7 @@ def bind_metrics_port(settings: Settings) -> socket.socket | None:
 
 
 def _check_port(settings: Settings) -> None:
-    """Name the setting; uvicorn would only log the error of the operating system."""
+    """Name the setting, which uvicorn would not."""
     try:
         _bound(settings.host, settings.port).close()
     except OSError as error:

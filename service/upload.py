@@ -38,14 +38,14 @@ async def read_upload(request: Request, arrival: Upload, *, max_body_bytes: int)
     """Read one page: the part "file" of a multipart body, else the whole body.
 
     Raises:
-        UploadError: the body is too large, incomplete, malformed, or not exactly one file.
+        UploadError: the body is too large, incomplete, malformed, or not one file.
         OverloadedError: there is no room.
     """
     return await _read(request, arrival, _body_for(request.headers.get("content-type")), max_body_bytes)
 
 
 async def read_raw(request: Request, arrival: Upload, *, max_body_bytes: int) -> bytes:
-    """Read the whole body as `read_upload` does, whatever its content type."""
+    """Read the whole body as `read_upload` does."""
     return await _read(request, arrival, _RawBody(), max_body_bytes)
 
 
@@ -100,7 +100,7 @@ class _RawBody:
 
 
 class _FormBody:
-    """A multipart/form-data body with one file; text fields are ignored."""
+    """A form with one file; text fields are ignored."""
 
     def __init__(self, boundary: bytes) -> None:
         self._chunks: list[bytes] = []

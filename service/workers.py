@@ -18,7 +18,7 @@ __all__ = ["CancelledWorkError", "Workers", "check_cancelled"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-_LAST_SHARE = 0.1  # weight of the last duration in the mean: about ten calls count
+_LAST_SHARE = 0.1  # of the last duration in the mean
 _LONGEST_RETRY_S = 60
 
 _cancelled: ContextVar[Event | None] = ContextVar("cancelled", default=None)
@@ -36,9 +36,9 @@ def check_cancelled() -> None:
 
 
 class Workers:
-    """``threads`` threads, and a queue of ``max_waiting`` calls. Not thread-safe: for the event loop only.
+    """Threads, and a queue of ``max_waiting`` calls. Not thread-safe: for the event loop only.
 
-    The pool's own queue would keep the page of a cancelled call until a thread is free.
+    The pool's own queue would keep the page of a cancelled call.
     """
 
     def __init__(self, threads: int, max_waiting: int) -> None:
@@ -46,18 +46,16 @@ class Workers:
         self._threads = threads
         self._free = asyncio.Semaphore(threads)
         self.places = threads + max_waiting
-        """Calls that can wait or run."""
         self._mean_s = 0.0
         self.waiting = 0
-        """Calls that wait for a thread."""
         self.working = 0
-        """Calls that run, cancelled ones included."""
+        """Cancelled calls included."""
         self._running: set[Event] = set()
         """One for each running call, set to cancel it."""
 
     @property
     def retry_after_s(self) -> int:
-        """Seconds until all waiting calls have started: 1 to 60."""
+        """Seconds until all waiting calls have started, 1 to 60."""
         return max(1, min(_LONGEST_RETRY_S, math.ceil(self._mean_s * (self.waiting + 1) / self._threads)))
 
     def check_room(self) -> None:
@@ -67,10 +65,7 @@ class Workers:
             raise OverloadedError(f"a full queue, with {taken} other requests", self.retry_after_s)
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call a function in the next free thread, or raise `OverloadedError`.
-
-        When the caller is cancelled, `check_cancelled` stops the function.
-        """
+        """Call a function in the next free thread, or raise `OverloadedError`; pass a cancellation on."""
         self.check_room()
         self.waiting += 1
         try:

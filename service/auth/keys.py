@@ -1,6 +1,6 @@
 """API keys and the file of their hashes. ``python -m service.auth.keys new ID >> keys`` makes a key.
 
-SHA-256 is enough, since a key is 256 random bits.
+SHA-256 suffices: a key is 256 random bits.
 """
 
 import argparse
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class KeysFormatError(ValueError):
-    """The text is no list of keys; the message repeats nothing of it."""
+    """The text is no list of keys; the message quotes nothing."""
 
 
 class ApiKeys:
@@ -44,11 +44,7 @@ class ApiKeys:
 
     @classmethod
     def parse(cls, text: str) -> "ApiKeys":
-        """Read lines of ``key-id:sha256-hex``; skip empty lines and comments (``#``).
-
-        Raises:
-            KeysFormatError: a line is neither, a key occurs twice, or an id three times.
-        """
+        """Read lines of ``key-id:sha256-hex``, comments (``#``) and empty lines, or raise `KeysFormatError`."""
         matches = []
         for number, line in enumerate(map(str.strip, text.splitlines()), 1):
             if line and not line.startswith("#"):
@@ -63,7 +59,7 @@ class ApiKeys:
         return len(self._lines)
 
     def id_of(self, key: str) -> str | None:
-        """Return the id of a key; None if it is unknown."""
+        """Return the id of a key, or None."""
         given = _hash(key)
         found = None
         # Every line, in constant time: timing reveals no match.
@@ -76,7 +72,7 @@ class ApiKeys:
 class KeyFile:
     """The keys of a file, read again at most every `REREAD_S`.
 
-    If the new file is missing or invalid, keep the previous keys and log an error once. The first file must hold a key.
+    If the new file is invalid, keep the previous keys and log an error once. The first file must hold a key.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:

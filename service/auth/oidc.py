@@ -1,7 +1,6 @@
 """Check OpenID Connect tokens (RFC 7519, RFC 9068) with the issuer's public keys.
 
-PyJWT's client for keys fetches for every unknown key id, so anyone could make the service call the issuer.
-`IssuerKeys` limits the rate, and fetches in a thread.
+PyJWT's own client would fetch keys for every unknown key id, so anyone could make the service call the issuer.
 """
 
 import asyncio
@@ -42,7 +41,7 @@ _UNVERIFIABLE = "a token that cannot be verified"
 
 
 def looks_like_token(credentials: str) -> bool:
-    """Return whether this is a JSON Web Token, with two points, and no key."""
+    """Return whether this is a JSON Web Token and no key."""
     return credentials.count(".") == 2  # noqa: PLR2004
 
 
@@ -56,7 +55,7 @@ class Tokens:
         self._required_scope = required_scope
 
     async def caller_id(self, token: str) -> str:
-        """Return ``oidc:`` and a hash of issuer and subject, which can be a name or an address.
+        """Return ``oidc:`` and a hash of issuer and subject, which can be a name.
 
         Raises:
             UnauthorizedError: the token is not valid.
@@ -98,7 +97,7 @@ def _key_id(token: str) -> str:
 
 
 def _granted(claims: Mapping[str, Any]) -> set[str]:
-    """Return ``scope`` of RFC 9068, ``scp`` and ``roles`` of Microsoft Entra; words or lists."""
+    """Return ``scope`` of RFC 9068, ``scp`` and ``roles`` of Microsoft Entra."""
     granted: set[str] = set()
     for value in map(claims.get, ("scope", "scp", "roles")):
         words = value.split() if isinstance(value, str) else value if isinstance(value, list) else []
@@ -109,7 +108,7 @@ def _granted(claims: Mapping[str, Any]) -> set[str]:
 REFRESH_S = 3600.0
 """A key that the issuer withdrew works this long."""
 KEEP_S = 24 * 3600.0
-"""Largest age of keys while the issuer does not answer."""
+"""Largest age of keys while the issuer is down."""
 RETRY_S = 30.0
 """Shortest interval between fetches."""
 FETCH_S = 5.0
@@ -124,7 +123,7 @@ logger = logging.getLogger(__name__)
 
 
 class IssuerKeys:
-    """Keep the issuer's keys; ``fetch`` blocks. Not thread-safe: for the event loop only."""
+    """Fetch the issuer's keys in a thread, and keep them. Not thread-safe: for the event loop only."""
 
     def __init__(self, fetch: Callable[[], Keys], clock: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
@@ -135,11 +134,7 @@ class IssuerKeys:
         self._next_fetch: asyncio.TimerHandle | None = None
 
     async def find(self, key_id: str) -> PyJWK | None:
-        """Return the key of this id; None if the issuer does not publish it.
-
-        Raises:
-            IssuerUnavailableError: the keys cannot be fetched, or are too old.
-        """
+        """Return the key of this id, or None if it is not published; raise `IssuerUnavailableError` without keys."""
         if key_id not in self._keys or self._age_s() > KEEP_S:
             await self._refresh()
         if self._age_s() > KEEP_S:
@@ -177,7 +172,7 @@ class IssuerKeys:
 
 
 def fetch_keys(issuer: str, jwks_url: str | None = None) -> Keys:
-    """Fetch the keys from ``jwks_url``, or from where OpenID Connect Discovery 1.0, section 4, says.
+    """Fetch the keys from ``jwks_url``, or as in OpenID Connect Discovery 1.0, section 4.
 
     Raises:
         OSError: the answer is late, or not 200.
@@ -213,7 +208,7 @@ def _discovered(issuer: str, end_s: float) -> str:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    # A redirect could lead to http, or into the internal network.
+    # Redirects could lead to http or into the internal network.
     def redirect_request(self, *_: object) -> None:
         return None
 

@@ -39,7 +39,7 @@ class Batching:
 def batching_opener(
     open_classifier: Callable[[Bundle], Classifier], batching: Batching, count_run: Callable[[int], None]
 ) -> Callable[[Bundle], Classifier]:
-    """Return a function that opens bundles, with shared runs if the provider gains from them."""
+    """Return a function that opens bundles, with shared runs where they help."""
 
     def open_batching(bundle: Bundle) -> Classifier:
         classifier = open_classifier(bundle)
@@ -86,7 +86,7 @@ class BatchingClassifier:
         return self._classifier.failure
 
     def run(self, tensor: Tensor) -> Probabilities:
-        """Classify a batch of tensors, (pages, …); an error reaches every thread of the run."""
+        """As `Classifier.run`; an error reaches every thread of the run."""
         if len(tensor) >= self._most_pages:
             return self._run([tensor])
         batch, first, leading = self._join(tensor)
@@ -100,7 +100,7 @@ class BatchingClassifier:
         return batch.answer.result().rows(slice(first, first + len(tensor)))
 
     def _join(self, tensor: Tensor) -> tuple[_Batch, int, bool]:
-        """Return the batch for ``tensor``, its first row there, and whether the caller runs it."""
+        """Return the batch for ``tensor``, its first row there, and whether to run it."""
         with self._lock:
             batch = self._open
             if batch is not None and batch.pages + len(tensor) > self._most_pages:
@@ -129,7 +129,7 @@ class BatchingClassifier:
 
 
 def _warm_up(classifier: Classifier, bundle: Bundle, most_pages: int) -> None:
-    """Run the largest batch; on CUDA all sizes, since cuDNN chooses its algorithms by shape."""
+    """Run the largest batch; on CUDA all sizes: cuDNN chooses its algorithms by shape."""
     for pages in range(most_pages, 1, -1) if classifier.provider == _CUDA else (most_pages,):
         try:
             classifier.run(blank_pages(bundle.manifest, pages))

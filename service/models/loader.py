@@ -63,7 +63,7 @@ class Catalog:
             return self._registry.resolve(reference)
 
     def stamp(self, reference: str) -> Stamp:
-        """Find the bundle that a reference means, and which content of it; cheap."""
+        """Find the bundle of a reference and its content; cheap."""
         with _refusing():
             return self._registry.stamp(reference)
 
@@ -100,7 +100,7 @@ class ModelLoader:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._load, reference)
 
     def close(self) -> None:
-        """Drop loads that wait; leave the one that runs."""
+        """Drop loads that wait."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _load(self, reference: str) -> LoadedModel:
@@ -132,7 +132,7 @@ def _check_revision(manifest: BundleManifest) -> None:
 
 
 def _check_preprocessing(manifest: BundleManifest) -> None:
-    """Read a blank page: impossible numbers would make every page an internal error."""
+    """Read a blank page: with impossible numbers, every page would be an internal error."""
     spec = manifest.preprocessing
     blank = Page(np.full((spec.layout.height_px, spec.layout.width_px), _PAPER, np.uint8), "PNG")
     try:

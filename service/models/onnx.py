@@ -1,4 +1,4 @@
-"""Run a bundle's graph in ONNX Runtime: tensors to probabilities, each answer checked.
+"""Run a bundle's graph in ONNX Runtime, and check each answer.
 
 Scaling, calibration and aggregation are inside the graph.
 """
@@ -38,7 +38,7 @@ _SHORT_NAMES = {_CPU: "cpu", _CUDA: "cuda"}
 _READERS: tuple[Leading, ...] = ("class_network", "findings_network")
 _ROUNDING = 1e-3
 _RUN_TIMEOUT_S = 20.0
-"""The slowest explanation takes a few seconds on one core."""
+"""The slowest explanation takes a few seconds."""
 _TICK_S = 0.1
 _OPTIONAL = (READER_PROBABILITIES, FINDING_PROBABILITIES)
 
@@ -69,7 +69,7 @@ class Probabilities:
 
 
 class Classifier(Protocol):
-    """A loaded model. Threads may share it."""
+    """A loaded model; threads may share it."""
 
     @property
     def provider(self) -> str:
@@ -88,7 +88,7 @@ class Classifier(Protocol):
 
 
 def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier]:
-    """Return a function that opens bundles; raise `StartupError` without the required CUDA."""
+    """Return a function that opens bundles, or raise `StartupError` without the required CUDA."""
     choose_providers(wanted, ort.get_available_providers())
     if wanted == "cuda":
         _require_cuda()
@@ -96,7 +96,7 @@ def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier
 
 
 def choose_providers(wanted: Provider, available: Sequence[str]) -> list[str]:
-    """Choose execution providers, best first; raise `StartupError` without the required CUDA."""
+    """Choose execution providers, best first, or raise `StartupError` without the required CUDA."""
     if wanted == "cpu" or (wanted == "auto" and _CUDA not in available):
         return [_CPU]
     if _CUDA not in available:
@@ -108,7 +108,7 @@ def choose_providers(wanted: Provider, available: Sequence[str]) -> list[str]:
 
 
 def blank_pages(manifest: BundleManifest, pages: int) -> Tensor:
-    """Make pages without ink, (pages, …) as the bundle's preprocessing makes them."""
+    """Make pages without ink, (pages, …)."""
     spec = manifest.preprocessing
     blank: Tensor = np.zeros((pages, *spec.tensor_shape), spec.tensor_dtype)
     return blank
@@ -120,7 +120,7 @@ class OnnxClassifier:
     def __init__(
         self, bundle: Bundle, *, wanted: Provider, threads: int, run_timeout_s: float = _RUN_TIMEOUT_S
     ) -> None:
-        """Load the graph and run it once; raise `BrokenModelError` if that fails."""
+        """Load the graph and run it once, or raise `BrokenModelError`."""
         providers = choose_providers(wanted, ort.get_available_providers())
         self._manifest = bundle.manifest
         self._output_names = _output_names(bundle.manifest)
@@ -140,15 +140,15 @@ class OnnxClassifier:
 
     @property
     def provider(self) -> str:
-        """The provider that the session reports."""
+        """As the session reports it."""
         first: str = self._session.get_providers()[0]
         return _SHORT_NAMES.get(first, first)
 
     def run(self, tensor: Tensor) -> Probabilities:
-        """Classify a batch of tensors; after a timeout, every run fails."""
+        """As `Classifier.run`; after a timeout, every run fails."""
         if self.failure is not None:
             raise _broken(self._manifest, self.failure)
-        binding = self._session.io_binding()  # one per call: threads cannot share it
+        binding = self._session.io_binding()  # threads cannot share it
         binding.bind_cpu_input(self._manifest.input.name, np.ascontiguousarray(tensor))
         for name in self._output_names:
             binding.bind_output(name)
@@ -178,13 +178,13 @@ class OnnxClassifier:
 
 
 class _Watchdog:
-    """Terminate runs that take too long, from one thread for all models."""
+    """Terminate slow runs, from one thread for all models."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._numbers = count()
         self._runs: dict[int, tuple[float, Callable[[], None]]] = {}
-        """The deadline of each run (monotonic), and the function that stops it."""
+        """The deadline of each run (monotonic), and what stops it."""
         self._thread: Thread | None = None
 
     @contextmanager

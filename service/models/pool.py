@@ -106,7 +106,7 @@ class Budget:
 
     models: int
     model_bytes: int = 512 * 2**20
-    """Of their files; a session takes a small multiple in memory."""
+    """Of their files; sessions take a small multiple."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ class _Other:
 class ModelPool:
     """Load each model once; keep the default, and those used last within the budget.
 
-    A model that is loading stays, or loads would pile up in the queue.
+    A model that is loading stays, or loads would pile up.
     """
 
     def __init__(self, catalog: Catalog, loader: ModelLoader, default: DefaultModel, budget: Budget) -> None:

@@ -17,7 +17,7 @@ _BARE = re.compile(r"[A-Za-z0-9_./:+{}-]+")
 
 
 class LineFormatter(logging.Formatter):
-    """Write ``time=… level=… event=… key=value …``; quote values that are not plain words, as in JSON."""
+    """Write ``time=… level=… event=… key=value …``; quote values like JSON unless they are plain words."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""

@@ -95,7 +95,7 @@ class Metrics:
         return generate_latest(self.registry)
 
     def _counters(self, name: str, explanation: str, labels: Sequence[str]) -> Callable[..., Counter]:
-        """Return a cached `Counter.labels`, which checks and locks at each call."""
+        """Return a cached `Counter.labels`, which is slow."""
         return cache(self._counter(name, explanation, labels).labels)
 
     def _histograms(

@@ -52,7 +52,7 @@ class Spans:
         return RequestSpan(self._tracer, parent, started_s)
 
     def close(self) -> None:
-        """Send the last spans within 2 s; the SDK alone waits 30 s for a collector that hangs."""
+        """Send the last spans within 2 s, not the 30 s of the SDK."""
         flushing = Thread(target=self._provider.shutdown, name="spans", daemon=True)
         flushing.start()
         flushing.join(_FLUSH_S)
