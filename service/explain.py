@@ -20,17 +20,17 @@ from shared_preproc.tensor import Tensor
 __all__ = ["RATE_HZ", "LeadEvidence", "curve_lengths", "explain", "wiped"]
 
 RATE_HZ = 4.0
-"""Of every curve; shorter windows would cut up a QRS complex (0.1 s)."""
+"""Values a second of every curve; shorter windows would cut up a QRS complex (0.1 s)."""
 
 _NEGLIGIBLE = 1e-3
-"""In log-odds: at most 0.00025 of a probability."""
+"""Loss of log-odds, at most 0.00025 of a probability."""
 _SMALLEST_PROBABILITY = 1e-7
 """Keeps log-odds finite."""
 
 
 @dataclass(frozen=True)
 class LeadEvidence:
-    """The part of one lead in a class."""
+    """The contribution of one lead to a class."""
 
     weight: float
     """Share of the losses of all leads, each wiped alone: 0 to 1."""

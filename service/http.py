@@ -39,9 +39,9 @@ _MAX_LINES = 102  # 100 fields, the request line, the empty line
 _MAX_CHUNKS = 4096  # of a body, and one more for each KiB
 _CHUNK_BYTES = 1024
 _READ_BYTES = 256 * 2**10
-_SEND_BUFFER_BYTES = 128 * 2**10  # the kernel would hold megabytes
+_SEND_BUFFER_BYTES = 128 * 2**10  # the kernel would hold megabytes for a client that does not read
 _UNREAD_S = 1.0
-"""Without reading, until a connection can make room for another."""
+"""A client that reads nothing for this long loses its connection if another needs room."""
 
 _FROM_UVICORN = {
     *("app_state", "conn", "cycle", "flow", "loop", "timeout_keep_alive", "timeout_keep_alive_task", "transport"),
@@ -59,107 +59,6 @@ def check_uvicorn() -> None:
             f"uvicorn {uvicorn.__version__} lacks {', '.join(sorted(missing))}. "
             "Install a version that this package's dependencies allow."
         )
-
-
-class Connection(Protocol):
-    """An open connection."""
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether it can make room for another."""
-
-    def close(self) -> None:
-        """Close at once."""
-
-
-class Connections:
-    """Room for ``places`` connections."""
-
-    def __init__(self, places: int) -> None:
-        self._places = places
-        self._open: OrderedDict[Connection, None] = OrderedDict()
-        """Longest waiting first."""
-        self.given_up_count = 0
-        """Connections closed to make room."""
-
-    @property
-    def count(self) -> int:
-        """Open connections."""
-        return len(self._open)
-
-    def enter(self, connection: Connection) -> None:
-        """Count a new connection; without room, close the one that has waited longest, or the new one."""
-        self._open[connection] = None
-        if len(self._open) > self._places:
-            longest = next(one for one in self._open if one.is_waiting)
-            self.leave(longest)
-            longest.close()
-            self.given_up_count += 1
-
-    def answered(self, connection: Connection) -> None:
-        """Note that a request was answered."""
-        if connection in self._open:
-            self._open.move_to_end(connection)
-
-    def leave(self, connection: Connection) -> None:
-        """Stop counting a connection."""
-        self._open.pop(connection, None)
-
-
-def connections_within(wanted: int) -> Connections:
-    """Return room for ``wanted`` connections, or for half the files that this process may open.
-
-    Raises the soft limit on open files if needed.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = 2 * wanted
-    if soft != resource.RLIM_INFINITY and soft < files:
-        soft = files if hard == resource.RLIM_INFINITY else min(files, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return Connections(wanted if soft == resource.RLIM_INFINITY else min(wanted, soft // 2))
-
-
-class BoundedConnection(h11.Connection):
-    """h11's parser, with limits on fields and small chunks: a million would block the event loop."""
-
-    def __init__(self) -> None:
-        super().__init__(h11.SERVER, _HEAD_BYTES)
-        self.body_bytes_left = 0
-        """Of a body with Content-Length."""
-        self.rejection = "bytes that are no HTTP/1.1 request"
-        self._chunks = 0
-        self._body_bytes = 0
-
-    def next_event(self) -> Any:  # noqa: ANN401
-        """Return the next part of a request, or raise `RemoteProtocolError`."""
-        if self.their_state is h11.IDLE:
-            self._check_head()
-        event = super().next_event()
-        if isinstance(event, h11.Request):
-            fields = dict(event.headers)
-            if b"transfer-encoding" in fields and b"content-length" in fields:  # request smuggling
-                raise self._rejected("a request with Content-Length and Transfer-Encoding")
-            self.body_bytes_left = int(fields.get(b"content-length", 0))
-            self._chunks = self._body_bytes = 0
-        elif isinstance(event, h11.Data):
-            self.body_bytes_left = max(0, self.body_bytes_left - len(event.data))
-            self._chunks += bool(event.chunk_start)
-            self._body_bytes += len(event.data)
-            if self._chunks > _MAX_CHUNKS + self._body_bytes // _CHUNK_BYTES:
-                raise self._rejected("a body in thousands of small chunks; send it with Content-Length")
-        return event
-
-    def _rejected(self, reason: str) -> h11.RemoteProtocolError:
-        self.rejection = reason
-        return h11.RemoteProtocolError(reason)
-
-    def _check_head(self) -> None:
-        received, _ = self.trailing_data
-        end = _HEAD_END.search(received, 0, _HEAD_BYTES)
-        if end is None and len(received) >= _HEAD_BYTES:
-            raise self._rejected(f"a request head of more than {_HEAD_BYTES} bytes")
-        if received.count(b"\n", 0, end.end() if end else _HEAD_BYTES) > _MAX_LINES:
-            raise self._rejected("more than 100 header fields")
 
 
 class TimeoutH11Protocol(H11Protocol):
@@ -277,3 +176,104 @@ class TimeoutH11Protocol(H11Protocol):
 def _cancel(timer: asyncio.TimerHandle | None) -> None:
     if timer is not None:
         timer.cancel()
+
+
+class BoundedConnection(h11.Connection):
+    """h11's parser, with limits on fields and small chunks: a million would block the event loop."""
+
+    def __init__(self) -> None:
+        super().__init__(h11.SERVER, _HEAD_BYTES)
+        self.body_bytes_left = 0
+        """Of a body with Content-Length."""
+        self.rejection = "bytes that are no HTTP/1.1 request"
+        self._chunks = 0
+        self._body_bytes = 0
+
+    def next_event(self) -> Any:  # noqa: ANN401
+        """Return the next part of a request, or raise `RemoteProtocolError`."""
+        if self.their_state is h11.IDLE:
+            self._check_head()
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            fields = dict(event.headers)
+            if b"transfer-encoding" in fields and b"content-length" in fields:  # request smuggling
+                raise self._rejected("a request with Content-Length and Transfer-Encoding")
+            self.body_bytes_left = int(fields.get(b"content-length", 0))
+            self._chunks = self._body_bytes = 0
+        elif isinstance(event, h11.Data):
+            self.body_bytes_left = max(0, self.body_bytes_left - len(event.data))
+            self._chunks += bool(event.chunk_start)
+            self._body_bytes += len(event.data)
+            if self._chunks > _MAX_CHUNKS + self._body_bytes // _CHUNK_BYTES:
+                raise self._rejected("a body in thousands of small chunks; send it with Content-Length")
+        return event
+
+    def _rejected(self, reason: str) -> h11.RemoteProtocolError:
+        self.rejection = reason
+        return h11.RemoteProtocolError(reason)
+
+    def _check_head(self) -> None:
+        received, _ = self.trailing_data
+        end = _HEAD_END.search(received, 0, _HEAD_BYTES)
+        if end is None and len(received) >= _HEAD_BYTES:
+            raise self._rejected(f"a request head of more than {_HEAD_BYTES} bytes")
+        if received.count(b"\n", 0, end.end() if end else _HEAD_BYTES) > _MAX_LINES:
+            raise self._rejected("more than 100 header fields")
+
+
+class Connection(Protocol):
+    """An open connection."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it can make room for another."""
+
+    def close(self) -> None:
+        """Close at once."""
+
+
+class Connections:
+    """Room for ``places`` connections."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._open: OrderedDict[Connection, None] = OrderedDict()
+        """Longest waiting first."""
+        self.given_up_count = 0
+        """Connections closed to make room."""
+
+    @property
+    def count(self) -> int:
+        """Open connections."""
+        return len(self._open)
+
+    def enter(self, connection: Connection) -> None:
+        """Count a new connection; without room, close the one that has waited longest, or the new one."""
+        self._open[connection] = None
+        if len(self._open) > self._places:
+            longest = next(one for one in self._open if one.is_waiting)
+            self.leave(longest)
+            longest.close()
+            self.given_up_count += 1
+
+    def answered(self, connection: Connection) -> None:
+        """Note that a request was answered."""
+        if connection in self._open:
+            self._open.move_to_end(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """Stop counting a connection."""
+        self._open.pop(connection, None)
+
+
+def connections_within(wanted: int) -> Connections:
+    """Return room for ``wanted`` connections, or for half the files that this process may open.
+
+    Raises the soft limit on open files if needed.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = 2 * wanted
+    if soft != resource.RLIM_INFINITY and soft < files:
+        soft = files if hard == resource.RLIM_INFINITY else min(files, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return Connections(wanted if soft == resource.RLIM_INFINITY else min(wanted, soft // 2))
