@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model_registry.registry import Registry
-from service.examination import recorded_page
+from service.recordings import recorded_page
 from shared_preproc.errors import UnsupportedFormatError
 from shared_preproc.recording import Recording
 from shared_preproc.spec import TRACES_50_HZ
