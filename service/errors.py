@@ -43,7 +43,7 @@ class ServiceError(Exception):
     challenge: ClassVar[str | None] = None
     """Sent as WWW-Authenticate (RFC 6750, 3)."""
 
-    def __init__(self, found: str | None = None, *, expected: str | None = None, remedy: str | None = None) -> None:
+    def __init__(self, found: str | None = None, expected: str | None = None, remedy: str | None = None) -> None:
         self.found = self.found if found is None else found
         self.expected = self.expected if expected is None else expected
         self.remedy = self.remedy if remedy is None else remedy
