@@ -18,14 +18,12 @@ from batch.errors import InputError, WorkerError
 from model_registry.manifest import BundleManifest
 from model_registry.registry import Registry
 from service.classify import ClassificationResult, LoadedModel, classify
+from service.decide import SiteRules, read_site_rules
 from service.errors import ModelError, StartupError
-from service.host import available_cpus, keep_freed_memory
+from service.host import available_cpus, check_runtime_packages, installed_runtime_packages, keep_freed_memory
 from service.models.batching import Batching, batching_opener
-from service.models.catalog import Catalog
-from service.models.loader import ModelLoader
+from service.models.loader import Catalog, ModelLoader
 from service.models.onnx import onnx_opener
-from service.models.site_policy import SiteRules, read_site_rules
-from service.runtime_package import check_runtime_packages, installed_runtime_packages
 from service.settings import Settings, read_settings
 from shared_preproc.errors import PreprocError
 

@@ -16,7 +16,7 @@ from benchmarks.measuring import Spread, table
 from model_registry.bundle import Bundle
 from model_registry.golden import golden_tensor
 from model_registry.registry import Registry
-from service.models.catalog import Catalog
+from service.models.loader import Catalog
 from service.models.onnx import Classifier, onnx_opener
 from shared_preproc.tensor import Tensor
 

@@ -28,7 +28,7 @@ from benchmarks.server_process import ServerProcess
 from benchmarks.service_process import service_process
 from model_registry.registry import Registry
 from service.classify import LoadedModel, classify
-from service.models.catalog import Catalog
+from service.models.loader import Catalog
 from service.models.onnx import OnnxClassifier
 
 __all__ = ["report"]

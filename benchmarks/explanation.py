@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from model_registry.registry import Registry
 from service.explain import LeadEvidence, explain, wiped
-from service.models.catalog import Catalog
+from service.models.loader import Catalog
 from service.models.onnx import Classifier, OnnxClassifier
 from shared_preproc.leads import Lead
 from shared_preproc.pipeline import preprocess

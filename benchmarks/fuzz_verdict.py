@@ -8,7 +8,8 @@ from urllib.parse import unquote
 from pydantic import ValidationError
 
 from benchmarks.fuzz_requests import Case
-from service.problems import KINDS, MEDIA_TYPE
+from service.errors import KINDS
+from service.problems import MEDIA_TYPE
 from service.schemas.classification import Problem
 
 __all__ = ["Answer", "code_of", "fault"]

@@ -21,7 +21,7 @@ from PIL import Image
 
 from model_registry.registry import Registry
 from service.classify import ClassProbabilities, LoadedModel, classify
-from service.models.catalog import Catalog
+from service.models.loader import Catalog
 from service.models.onnx import OnnxClassifier
 from shared_preproc.errors import PreprocError
 

@@ -34,7 +34,7 @@ from benchmarks.service_process import service_process
 from model_registry.registry import Registry
 from service.classify import LoadedModel, classify
 from service.host import keep_freed_memory
-from service.models.catalog import Catalog
+from service.models.loader import Catalog
 from service.models.onnx import OnnxClassifier
 from shared_preproc.pipeline import preprocess
 

@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.measuring import synthetic_pages, table
 from model_registry.registry import Registry
 from service.classify import LoadedModel, classify
-from service.models.catalog import Catalog
+from service.models.loader import Catalog
 from service.models.onnx import OnnxClassifier
 from shared_preproc.evidence import examine
 from shared_preproc.page import decode_page

@@ -12,18 +12,14 @@ import cv2
 
 from service import __version__
 from service.errors import StartupError
-from service.host import keep_freed_memory
-from service.runtime_package import check_runtime_packages, installed_runtime_packages
+from service.host import check_runtime_packages, installed_runtime_packages, keep_freed_memory
 from service.settings import describe_settings, read_settings, unknown_settings
 from service.telemetry.logs import configure_logging
 
 __all__ = ["main"]
 
 _SWITCH_S = 0.05
-"""How long a thread waits until Python takes the interpreter's lock from another one (Python's default: 5 ms).
-
-Native code releases the lock several times a page. Taking it in between costs both threads their caches.
-"""
+"""Default: 5 ms. Native code releases the interpreter lock often; more switches cost caches."""
 
 _LAST_THREADS_S = 2.0
 
@@ -31,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Serve until told to stop. Exit with 2 and a reason if the settings do not allow a start."""
+    """Serve until SIGTERM; exit with 2 if the service cannot start."""
     introduction = "Serve POST /classify and the page for people. Environment variables are the settings:"
     parser = argparse.ArgumentParser(
         prog="python -m service",
@@ -51,24 +47,24 @@ def main() -> None:
 def _serve() -> None:
     settings = read_settings()
     check_runtime_packages(installed_runtime_packages())
-    # After the check: these import ONNX Runtime, which fails without naming what to install.
+    # These import ONNX Runtime, which must be installed.
     from service.app import create_app  # noqa: PLC0415
     from service.server import make_server  # noqa: PLC0415
 
     keep_freed_memory()
     sys.setswitchinterval(_SWITCH_S)
-    # Pages in parallel keep every core busy: sharing out a step over the cores only costs more.
+    # Pages run in parallel, so OpenCV needs no threads.
     cv2.setNumThreads(1)
     configure_logging(settings.log_level, settings.log_format)
     if unknown := unknown_settings(os.environ):
         logger.warning("unknown_settings", extra={"fields": {"ignored": ", ".join(unknown)}})
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once it has stopped
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again when it has stopped
         make_server(create_app(settings), settings).run()
     _leave_stuck_threads()
 
 
 def _leave_stuck_threads() -> None:
-    """Exit without the threads that hang in native code; Python would wait for them forever."""
+    """Exit without threads that hang in native code; Python would wait for them."""
     threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
     end_s = time.monotonic() + _LAST_THREADS_S
     for thread in threads:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from model_registry.manifest import BundleManifest
 from service.audit import AuditLog
 from service.classify import ClassificationResult
+from service.errors import KINDS
 from service.idempotency import KeptAnswers, RepeatKey
-from service.problems import KINDS
 from service.schemas.classification import Classification, most_probable
 from service.telemetry.metrics import Metrics
 from shared_preproc.errors import PreprocError

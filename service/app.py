@@ -1,44 +1,44 @@
-"""Put the application together from its parts."""
+"""Build the application from its parts, and its OpenAPI description."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
 from model_registry.bundle import Bundle
+from model_registry.decision import REASON_CODES
 from model_registry.registry import Registry
 from service import __version__
-from service.admission import Admission
+from service.admission import Admission, BodyBudget
 from service.answers import Answer, Answers
-from service.audit import AuditLog, open_audit
-from service.auth.access import Access, make_access
-from service.body_budget import BodyBudget
-from service.connections import connections_within
-from service.description import describe_for_clients, operation_id
-from service.errors import StartupError
+from service.audit import open_audit
+from service.auth.access import make_access
+from service.decide import read_site_rules
+from service.errors import KINDS, StartupError
 from service.host import available_cpus
+from service.http import connections_within
 from service.idempotency import KeptAnswers
-from service.middleware import FRAMEWORK_TELEMETRY, HearOut, RequestContext, Telemetry, TrustedHosts, trusted_hosts
+from service.middleware import FRAMEWORK_TELEMETRY, HearOut, RequestContext, TrustedHosts, trusted_hosts
 from service.models.batching import Batching, batching_opener
-from service.models.catalog import Catalog
-from service.models.default import DefaultModel
-from service.models.loader import ModelLoader
+from service.models.loader import Catalog, ModelLoader
 from service.models.onnx import Classifier, onnx_opener
-from service.models.pool import Budget, ModelPool
-from service.models.site_policy import read_site_rules
+from service.models.pool import Budget, DefaultModel, ModelPool
 from service.problems import handle_errors, problem_responses
 from service.routes import classify, digitize, health, models, open_inference, reading, web
 from service.routes.common import ACCESS_REFUSALS, WITH_KEY
+from service.schemas.classification import Problem
 from service.server import MetricsPort
 from service.settings import Settings
-from service.state import LifespanState, Service
-from service.telemetry.gauges import ServiceGauges
+from service.state import LifespanState, Service, ServiceGauges
 from service.telemetry.metrics import Metrics
+from service.upload import read_upload
 from service.workers import Workers
+from shared_preproc.evidence import DOUBT_CODES
 
 if TYPE_CHECKING:
     from service.telemetry.tracing import Spans
@@ -51,30 +51,21 @@ ClassifierOpener = Callable[[Bundle], Classifier]
 
 
 def create_app(settings: Settings, open_classifier: ClassifierOpener | None = None) -> FastAPI:
-    """Build the service; ``open_classifier`` is ONNX Runtime unless something else is given.
-
-    Raises:
-        StartupError: ONNX Runtime, the audit or OpenTelemetry cannot do what the settings demand, the site policy
-            cannot be used, or the settings leave the service open to anyone.
-    """
-    access, telemetry = make_access(settings), Telemetry(Metrics(), _open_spans(settings))
-    opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads(available_cpus()))
-    opener = batching_opener(opener, _batching(settings), telemetry.metrics.count_run)
-    make_loader = partial(ModelLoader, open_classifier=opener, rules=read_site_rules(settings))
-    make_service = partial(_service, settings, make_loader, access, telemetry.metrics, open_audit(settings))
+    """Build the service, or raise `StartupError`; ``open_classifier`` replaces ONNX Runtime."""
+    service, spans = _service(settings, open_classifier), _open_spans(settings)
     app = FastAPI(
         title="ECG report classifier",
         summary="Reads a 12-lead ECG report page and says how probable each class is, for each lead and for the page.",
         description=INTENDED_USE,
         version=__version__,
-        # FastAPI's own pages load their scripts from a public host, which a hospital's network does not reach.
+        # FastAPI's pages load scripts from a public host.
         docs_url=None,
         redoc_url=None,
-        # A redirect would be built from the client's Host header.
+        # FastAPI builds a redirect from the client's Host header.
         redirect_slashes=False,
         telemetry=FRAMEWORK_TELEMETRY,
-        lifespan=_lifespan(make_service, telemetry.spans),
-        generate_unique_id_function=operation_id,
+        lifespan=partial(_lifespan, service, spans),
+        generate_unique_id_function=_operation_id,
     )
     app.add_middleware(TrustedHosts, names=trusted_hosts(settings, settings.host))
     handle_errors(app)
@@ -85,8 +76,8 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
     app.include_router(web.docs_router)
     app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")
     _offer_metrics(app, settings)
-    describe_for_clients(app)
-    app.add_middleware(RequestContext, telemetry=telemetry)
+    _describe_for_clients(app)
+    app.add_middleware(RequestContext, metrics=service.metrics, spans=spans)
     app.add_middleware(HearOut, timeout_s=settings.header_timeout_s)  # the last is the outermost
     return app
 
@@ -113,68 +104,84 @@ def _open_spans(settings: Settings) -> "Spans | None":
     return Spans(settings.otlp_endpoint)
 
 
-def _lifespan(
-    make_service: Callable[[], Service], spans: "Spans | None"
-) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[LifespanState]:
-        service = make_service()
-        service.metrics.watch(ServiceGauges(service))
-        if service.audit is not None:
-            service.audit.start()
-        # Not awaited: while it loads, /health/live answers and /health says why it is not ready.
-        following = asyncio.create_task(service.models.default.follow())
-        try:
-            yield {"service": service}
-        finally:
-            following.cancel()
-            if service.audit is not None:  # first: work that hangs must not keep records off the disk
-                service.audit.close()
-            service.loader.close()
-            service.workers.close()
-            if spans is not None:
-                spans.close()
-
-    return lifespan
+@asynccontextmanager
+async def _lifespan(service: Service, spans: "Spans | None", _: FastAPI) -> AsyncIterator[LifespanState]:
+    if service.audit is not None:
+        service.audit.start()
+    # Not awaited: /health answers while the model loads.
+    following = asyncio.create_task(service.models.default.follow())
+    try:
+        yield {"service": service}
+    finally:
+        following.cancel()
+        if service.audit is not None:  # first: hanging work must not delay the last records
+            service.audit.close()
+        service.loader.close()
+        service.workers.close()
+        if spans is not None:
+            spans.close()
 
 
-def _service(
-    settings: Settings,
-    make_loader: Callable[[Catalog], ModelLoader],
-    access: Access,
-    metrics: Metrics,
-    audit: AuditLog | None,
-) -> Service:
+def _service(settings: Settings, open_classifier: ClassifierOpener | None) -> Service:
+    access, metrics, cpus = make_access(settings), Metrics(), available_cpus()
+    workers = settings.worker_count(cpus)
+    opener = open_classifier or onnx_opener(settings.provider, settings.inference_threads(cpus))
+    opener = batching_opener(opener, Batching(settings.batch_pages, callers=workers), metrics.count_run)
     catalog = Catalog(Registry(settings.models_dir))
-    loader = make_loader(catalog)
+    loader = ModelLoader(catalog, opener, read_site_rules(settings))
     default = DefaultModel(catalog, loader, settings.default_model)
-    budget = Budget(settings.max_loaded_models)
-    kept = KeptAnswers[Answer](window_s=settings.idempotency_window_s)
-    return Service(
+    bodies = BodyBudget(max_bytes=settings.max_bodies_bytes, timeout_s=settings.body_timeout_s)
+    audit = open_audit(settings)
+    service = Service(
         settings=settings,
         access=access,
         catalog=catalog,
         loader=loader,
-        models=ModelPool(catalog, loader, default, budget),
-        admission=_admission(settings),
-        workers=Workers(settings.worker_count(available_cpus()), settings.max_waiting_requests),
+        models=ModelPool(catalog, loader, default, Budget(settings.max_loaded_models)),
+        admission=Admission(
+            bodies, deadline_s=settings.request_deadline_s, max_body_bytes=settings.max_body_bytes, read=read_upload
+        ),
+        workers=Workers(workers, settings.max_waiting_requests),
         connections=connections_within(settings.max_connections),
         metrics=metrics,
         audit=audit,
-        answers=Answers(metrics, audit, kept),
+        answers=Answers(metrics, audit, KeptAnswers[Answer](window_s=settings.idempotency_window_s)),
     )
+    metrics.watch(ServiceGauges(service))
+    return service
 
 
-def _batching(settings: Settings) -> Batching:
-    return Batching(settings.batch_pages, callers=settings.worker_count(available_cpus()))
+_Schema = dict[str, Any]
 
 
-def _admission(settings: Settings) -> Admission:
-    return Admission(
-        BodyBudget(
-            max_bytes=settings.max_bodies_bytes,
-            timeout_s=settings.body_timeout_s,
-        ),
-        deadline_s=settings.request_deadline_s,
-        max_body_bytes=settings.max_body_bytes,
-    )
+def _operation_id(route: APIRoute) -> str:
+    """Name an operation by its path, for generated clients."""
+    return "_".join(part for part in route.path_format.split("/") if part and not part.startswith("{"))
+
+
+def _describe_for_clients(app: FastAPI) -> None:
+    """Describe codes, and pairs as arrays: FastAPI writes ``prefixItems``, which generators of clients do not read."""
+    describe: Callable[[], _Schema] = app.openapi
+
+    def described() -> _Schema:
+        if app.openapi_schema is None:
+            description = describe()
+            _simplify(description)
+            schemas = description["components"]["schemas"]
+            schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas["Problem"]["properties"]["code"]["enum"] = sorted(kind.code for kind in KINDS.values())
+            schemas["Reason"]["properties"]["code"]["enum"] = sorted(REASON_CODES | DOUBT_CODES)
+        return app.openapi_schema or {}
+
+    app.openapi = described  # type: ignore[method-assign] # as FastAPI's documentation says
+
+
+def _simplify(value: Any) -> None:  # noqa: ANN401 - any part of a JSON document
+    if isinstance(value, list):
+        for one in value:
+            _simplify(one)
+    elif isinstance(value, dict):
+        if items := value.pop("prefixItems", None):
+            value["items"] = items[0]
+        for one in value.values():
+            _simplify(one)

@@ -1,7 +1,7 @@
-"""Write the audit to disk: who got which answer, when and by which model.
+"""The audit: who got which answer, when and from which model.
 
-A thread of its own writes and syncs records in batches. Records that the disk rejects stay in memory and are tried
-again. When memory is full, they are counted as lost; if the audit is required, the page is not answered.
+A thread writes and syncs records in batches. Records that the disk rejects wait in memory. When the queue is full,
+new ones are lost and counted; if the audit is required, the service refuses the page.
 """
 
 import errno
@@ -23,11 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def open_audit(settings: Settings) -> "AuditLog | None":
-    """The audit that the settings ask for.
-
-    Raises:
-        StartupError: its folder cannot be used, or it is required and has none.
-    """
+    """Open the audit if the settings ask for one, or raise `StartupError`."""
     if settings.audit_dir is not None:
         return AuditLog(AuditFiles(settings.audit_dir), settings)
     if settings.audit_required:
@@ -36,7 +32,7 @@ def open_audit(settings: Settings) -> "AuditLog | None":
 
 
 class AuditLog:
-    """Records on their way to the disk. To be started once and closed once."""
+    """The queue of records and its thread."""
 
     def __init__(self, files: AuditFiles, settings: Settings) -> None:
         self._files = files
@@ -51,15 +47,12 @@ class AuditLog:
         self._lost_unlogged = 0
         self._lost_unwritten = 0
         self.written_count = 0
-        """Records on disk."""
         self.lost_count = 0
-        """Records that never will be."""
         self.unclean_start = False
-        """Whether the run before this one left its file open."""
 
     @property
     def failing(self) -> bool:
-        """Whether records stay off the disk now: it refuses them, or they come faster than it takes them."""
+        """Whether the disk rejects records, or is too slow."""
         return self._problem is not None or not self._thread.is_alive() or self.pending_count >= self._capacity
 
     @property
@@ -68,7 +61,7 @@ class AuditLog:
         return len(self._pending)
 
     def start(self) -> None:
-        """Begin to write; say so if the last run of the service was killed."""
+        """Start to write; log if the previous run was killed."""
         before = self._files.predecessor
         if before is not None and before.end != "closed":
             self.unclean_start = True
@@ -76,20 +69,12 @@ class AuditLog:
         self._thread.start()
 
     def check(self) -> None:
-        """Say whether pages may be answered.
-
-        Raises:
-            AuditUnavailableError: the audit is required and fails.
-        """
+        """Raise `AuditUnavailableError` if the audit is required and fails."""
         if self._required and self.failing:
             raise AuditUnavailableError
 
     def record(self, fields: Mapping[str, object]) -> None:
-        """Hand over one record; never waits for the disk.
-
-        Raises:
-            AuditUnavailableError: the audit is required and has no room: the answer must not be given.
-        """
+        """Queue one record; raise `AuditUnavailableError` if the audit is required and full."""
         line = audit_line("answer", fields)
         with self._changed:
             if len(self._pending) < self._capacity:
@@ -100,7 +85,7 @@ class AuditLog:
         self.check()
 
     def close(self) -> None:
-        """Write what is left, and say what could not be written."""
+        """Write the last records; log those that are lost."""
         with self._changed:
             self._closing = True
             self._changed.notify()

@@ -1,4 +1,4 @@
-"""The files of the audit: append-only JSON lines, each written whole or not at all."""
+"""The files of the audit: append-only JSON lines, each whole or absent."""
 
 import errno
 import fcntl
@@ -17,7 +17,7 @@ from service.errors import StartupError
 __all__ = ["SCHEMA", "AuditFiles", "Predecessor", "audit_line"]
 
 SCHEMA = 1
-"""Of every line; another number where a field is taken away or means something else."""
+"""Changes when a field disappears or gets another meaning."""
 
 Ending = Literal["closed", "killed", "torn"]
 
@@ -27,27 +27,23 @@ _TAIL_BYTES = 2**16
 
 
 class Predecessor(NamedTuple):
-    """The file before, and how it ended: with its closing line, without, or in the middle of a line."""
+    """The previous file: closed, without its closing line, or with half a line."""
 
     file: str
     end: Ending
 
 
 def audit_line(kind: str, fields: Mapping[str, object]) -> bytes:
-    """One line of the audit, with the time of now."""
+    """Make one line with the current time."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     return json.dumps({"schema": SCHEMA, "type": kind, "time": now, **fields}, allow_nan=False).encode() + b"\n"
 
 
 class AuditFiles:
-    """The audit of one process in one folder; a file that reaches ``file_bytes`` is closed and the next begun."""
+    """The audit of one process in one folder."""
 
     def __init__(self, folder: Path, file_bytes: int = 64 * 2**20) -> None:
-        """Take the folder, which is made if it is not there.
-
-        Raises:
-            StartupError: it cannot be used, or another process writes into it.
-        """
+        """Make and lock the folder; raise `StartupError` if that fails."""
         self._folder = folder
         self._folder_fd = _take(folder)
         self._file_bytes = file_bytes
@@ -58,11 +54,7 @@ class AuditFiles:
         self.predecessor = self._look_back()
 
     def append(self, lines: Sequence[bytes]) -> int:
-        """Write and sync the first of these lines, as many as the file has room for but at least one; give how many.
-
-        Raises:
-            OSError: nothing is written.
-        """
+        """Write and sync as many lines as fit, at least one; return how many. `OSError`: none."""
         if self._size_bytes and self._size_bytes + len(lines[0]) > self._file_bytes:
             self.end_file()
         if self._fd is None:
@@ -74,24 +66,20 @@ class AuditFiles:
         return count
 
     def end_file(self) -> None:
-        """Close the current file with its last line.
-
-        Raises:
-            OSError: it is still open and as it was.
-        """
+        """Write the closing line; `OSError` leaves the file as it was."""
         if self._fd is None:
             return
         self._write(audit_line("close", {}))
         self._let_go("closed")
 
     def close(self) -> None:
-        """Give the folder free, without another line."""
+        """Release the folder."""
         if self._fd is not None:
             self._let_go("killed")
         os.close(self._folder_fd)
 
     def _begin_file(self) -> None:
-        # Counted up first: a name that cannot be used, for whatever reason, must not be tried for ever.
+        # First, so that a name that fails is not tried again.
         self._number += 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._fd = os.open(self._folder / _name(self._number), flags, _MODE)
@@ -114,7 +102,7 @@ class AuditFiles:
         self._size_bytes += len(data)
 
     def _undo(self, fd: int) -> None:
-        """Cut off what of a line got through: also where the disk is full, a file can become shorter."""
+        """Cut off a partial line, which works on a full disk too."""
         try:
             os.ftruncate(fd, self._size_bytes)
         except OSError:
@@ -153,7 +141,7 @@ def _locked(folder: Path) -> int:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # given free with the process, however it ends
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel releases it with the process
     except OSError:
         os.close(fd)
         raise

@@ -15,11 +15,10 @@ from model_registry.decision import PageAnswer, rests_on_rate
 from model_registry.manifest import BundleManifest, FindingSpec
 from model_registry.policy import DecisionPolicy, Leading
 from model_registry.training_record import TrainingRecord
-from service.decide import Decision, decide
+from service.decide import Decision, PolicyInForce, SiteRules, decide
 from service.examination import ImageFacts, PreparedPage, SourceFacts, prepare
 from service.explain import LeadEvidence, explain
 from service.models.onnx import Classifier, Probabilities
-from service.models.site_policy import PolicyInForce, SiteRules
 from service.telemetry.timing import Clock
 from shared_preproc.evidence import Doubt
 from shared_preproc.fingerprint import curve_fingerprint

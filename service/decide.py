@@ -1,32 +1,98 @@
-"""Decide whether a page's answer is reported: doubts about the page first, then the policy's reasons."""
+"""Decide whether a page's answer is reported or referred, by the policy of the bundle or of this site."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from pydantic import ValidationError
 
 import model_registry.decision
 from model_registry.decision import PageAnswer, Reason
-from model_registry.policy import DecisionPolicy
+from model_registry.manifest import BundleManifest
+from model_registry.policy import DecisionPolicy, SitePolicy
+from service.errors import BrokenModelError, StartupError
+from service.settings import Settings
 from shared_preproc.evidence import Doubt
 
-__all__ = ["Decision", "Status", "decide"]
+__all__ = ["Decision", "PolicyInForce", "PolicySource", "SiteRules", "Status", "decide", "read_site_rules"]
 
 Status = Literal["reported", "referred"]
+PolicySource = Literal["bundle", "site"]
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Reported where nothing speaks against it; referred for each of the reasons."""
+    """Reported, or referred for each of the reasons."""
 
     reasons: tuple[Reason, ...]
 
     @property
     def status(self) -> Status:
-        """What becomes of the answer."""
+        """Whether the answer is reported."""
         return "referred" if self.reasons else "reported"
 
 
 def decide(answer: PageAnswer, policy: DecisionPolicy | None, doubts: Sequence[Doubt] = ()) -> Decision:
-    """Collect every reason to refer the page."""
+    """Collect the reasons to refer a page: doubts about it, then the policy's."""
     from_page = (Reason(doubt.code, doubt.message) for doubt in doubts)
     return Decision((*from_page, *model_registry.decision.decide(answer, policy)))
+
+
+@dataclass(frozen=True)
+class PolicyInForce:
+    """Thresholds and their source."""
+
+    policy: DecisionPolicy
+    """Its default sensitivity is in use."""
+    source: PolicySource
+
+
+@dataclass(frozen=True)
+class SiteRules:
+    """The policy of this site, which replaces a bundle's."""
+
+    policy: SitePolicy | None = None
+
+    def has_policy_for(self, manifest: BundleManifest) -> bool:
+        """Return whether the site's policy is for this graph."""
+        return self.policy is not None and self.policy.model_sha256 == manifest.model_sha256
+
+    def in_force(self, manifest: BundleManifest) -> PolicyInForce | None:
+        """Choose the policy for a bundle; without one, every page is referred."""
+        if self.policy is not None and self.has_policy_for(manifest):
+            return PolicyInForce(self.policy.decision, "site")
+        return None if manifest.decision is None else PolicyInForce(manifest.decision, "bundle")
+
+    def check(self, manifest: BundleManifest) -> None:
+        """Raise `BrokenModelError` if the site's policy is for this graph but does not fit."""
+        if self.policy is None or not self.has_policy_for(manifest):
+            return
+        try:
+            manifest.check_decision(self.policy.decision)
+        except ValueError as error:
+            raise BrokenModelError(
+                found=f"{manifest.ref}: a site policy that does not fit it: {error}",
+                expected="a site policy whose classes and readers are those of the model",
+                remedy="Write the file of ECG_SITE_POLICY anew for this model, or unset it.",
+            ) from error
+
+
+def read_site_rules(settings: Settings) -> SiteRules:
+    """Read the file of ECG_SITE_POLICY, or raise `StartupError`."""
+    path = settings.site_policy
+    return SiteRules(None if path is None else _read_policy(path))
+
+
+def _read_policy(path: Path) -> SitePolicy:
+    try:
+        return SitePolicy.model_validate_json(path.read_bytes(), strict=True)
+    except OSError as error:
+        raise StartupError(f"ECG_SITE_POLICY: cannot read {path}: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise StartupError(
+            f"ECG_SITE_POLICY: {path} is not a valid site policy: {place}: {first['msg']}. "
+            "Correct the file, or unset ECG_SITE_POLICY to use the models' own policies."
+        ) from error

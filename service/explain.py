@@ -1,7 +1,6 @@
-"""Find where on a page the evidence for a class lies: what the class loses when a part is wiped.
+"""Find where on a page the evidence for a class lies, by occlusion (Zeiler and Fergus 2014, section 4.2) along time.
 
-Occlusion (Zeiler and Fergus 2014, section 4.2) along the time axis of each lead, in log-odds: the probability of a
-nearly certain class hardly moves. Works with any bundle. What the figures mean: docs/evidence/explanation.md.
+docs/evidence/explanation.md explains the figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_registry.policy import Leading
-from service.cancellation import check_cancelled
 from service.models.onnx import Classifier
+from service.workers import check_cancelled
 from shared_preproc.leads import Lead
 from shared_preproc.spec import MaskTensor, PreprocSpec
 from shared_preproc.tensor import Tensor
@@ -21,28 +20,27 @@ from shared_preproc.tensor import Tensor
 __all__ = ["RATE_HZ", "LeadEvidence", "curve_lengths", "explain", "wiped"]
 
 RATE_HZ = 4.0
-"""Values a second of every curve. One stands for 0.25 s, as a QRS complex takes 0.1 s: shorter windows cut it up."""
+"""Values a second of every curve; shorter windows would cut up a QRS complex (0.1 s)."""
 
 _NEGLIGIBLE = 1e-3
-"""A loss of log-odds that moves a probability by 0.00025 at most, and far above what rounding in a graph gives."""
+"""Loss of log-odds, at most 0.00025 of a probability."""
 _SMALLEST_PROBABILITY = 1e-7
-"""Keeps log-odds finite where a graph's probability is 0 in float32."""
+"""Keeps log-odds finite."""
 
 
 @dataclass(frozen=True)
 class LeadEvidence:
-    """What one lead contributed to the page's probability of a class."""
+    """The contribution of one lead to a class."""
 
     weight: float
-    """Its share of what the class loses when the leads are wiped one at a time: 0 to 1, over all leads 1."""
+    """Share of the losses of all leads, each wiped alone: 0 to 1."""
     rate_hz: float
-    """Values a second of ``curve``."""
     curve: tuple[float, ...]
-    """How much the class rests on each moment, from the lead's left edge: 0 to 1, the highest value of the page."""
+    """Loss over time, as a share of the page's largest: 0 to 1."""
 
 
 class _Window(NamedTuple):
-    """A part of one lead, in cells of 1 / `RATE_HZ` seconds, half open."""
+    """A part of one lead, half open, in cells of 1 / `RATE_HZ` seconds."""
 
     place: int
     first: int
@@ -51,33 +49,35 @@ class _Window(NamedTuple):
 
 @dataclass(frozen=True)
 class _Scan:
-    """How finely a page is searched, and how many wiped copies of it are classified at once."""
-
     window_cells: int
     pages_at_once: int
 
     def windows(self, lengths: Sequence[int]) -> list[_Window]:
-        """Windows side by side over leads of these lengths (cells), each lead's last one flush with its end."""
+        """Cover leads of these lengths (cells)."""
         lasts = [length - self.window_cells for length in lengths]
         firsts = [(*range(0, last, self.window_cells), last) for last in lasts]
         return [_Window(place, first, first + self.window_cells) for place, some in enumerate(firsts) for first in some]
 
 
-# 160 windows in EDAN's layout; with 13 whole leads and the page itself 174 pages, under a second at 5 ms each.
 _TRACE_SCAN = _Scan(window_cells=1, pages_at_once=32)
-# A network on masks takes 60 to 90 ms a page: 62 windows of 0.75 s, 76 pages, 7 s at most. While it runs, each page
-# takes about 75 MB, and more at once are no faster.
+# A network on masks takes ten times as long, and 75 MB a page.
 _MASK_SCAN = _Scan(window_cells=3, pages_at_once=2)
 
 
 def explain(
     tensor: Tensor, spec: PreprocSpec, classifier: Classifier, class_place: int, leading: Leading = "fused"
 ) -> dict[Lead, LeadEvidence]:
-    """Find what speaks for one class on one page: every lead in page order.
+    """Find the evidence for one class on one page; leads in page order.
 
-    ``tensor`` is one page as ``spec`` makes it; ``class_place`` is the class's place among the classifier's;
-    ``leading`` says whose answer is explained. Where the class rests on nothing that can be wiped, all leads weigh the
-    same and the curves are 0.
+    Args:
+        tensor: One page as ``spec`` makes it.
+        spec: The preprocessing of the model.
+        classifier: The model.
+        class_place: Index of the class.
+        leading: The reader to explain.
+
+    Returns:
+        Equal weights and curves of 0 if no part of the page matters.
 
     Raises:
         CancelledWorkError: the work was cancelled.
@@ -102,7 +102,7 @@ def explain(
 
 
 def curve_lengths(spec: PreprocSpec) -> dict[Lead, int]:
-    """How many values each lead's curve has, in page order: 2.5 s and 10 s of `RATE_HZ` in EDAN's layout."""
+    """Return the length of each lead's curve, in page order."""
     return {
         lead: round(spec.trace.samples(box, spec.layout) / spec.trace.rate_hz * RATE_HZ)
         for lead, box in spec.layout.lead_boxes
@@ -110,10 +110,9 @@ def curve_lengths(spec: PreprocSpec) -> dict[Lead, int]:
 
 
 def wiped(tensor: Tensor, spec: PreprocSpec, marks: Mapping[Lead, NDArray[np.bool_]]) -> Tensor:
-    """Copy one page without what is marked; each lead's marks are as long as its curve.
+    """Copy one page without its marked parts; each lead's marks are as long as its curve.
 
-    Masks lose their ink. A curve is bridged by a straight line, at either end of a lead goes on at its neighbour's
-    level, and wiped as a whole lies at its median: no step arises that a network could take for a wave.
+    A mask loses its ink. A curve gets a straight line, or its median: a step could look like a wave.
     """
     windows = []
     for place, lead in enumerate(spec.layout.leads):
@@ -124,7 +123,7 @@ def wiped(tensor: Tensor, spec: PreprocSpec, marks: Mapping[Lead, NDArray[np.boo
 
 
 def _variants(tensor: Tensor, spec: PreprocSpec, variants: Sequence[Sequence[_Window]]) -> Tensor:
-    """Copies of one page, each without its windows: (variants, …)."""
+    """Copy one page without the windows of each variant: (variants, …)."""
     pages = np.repeat(tensor[np.newaxis], len(variants), axis=0)
     lengths = list(curve_lengths(spec).values())
     for page, windows in zip(pages, variants, strict=True):
@@ -136,7 +135,7 @@ def _variants(tensor: Tensor, spec: PreprocSpec, variants: Sequence[Sequence[_Wi
 
 
 def _leads(page: Tensor, spec: PreprocSpec) -> list[Tensor]:
-    """Views of a page's leads, time on the first axis."""
+    """Return views of the leads, time first."""
     if isinstance(spec.tensor, MaskTensor):
         return [mask.T for mask in page]
     samples = [spec.trace.samples(box, spec.layout) for _, box in spec.layout.lead_boxes]
@@ -144,7 +143,7 @@ def _leads(page: Tensor, spec: PreprocSpec) -> list[Tensor]:
 
 
 def _wipe(lead: Tensor, start: int, stop: int) -> None:
-    """Take ``lead[start:stop]`` away in place: ink of a mask, or samples (samples, 3) of a curve."""
+    """Wipe (columns, rows) of a mask, or (samples, 3) of a curve, in place."""
     if lead.dtype == np.uint8:
         lead[start:stop] = 0
     elif stop - start == len(lead):
@@ -157,7 +156,7 @@ def _wipe(lead: Tensor, start: int, stop: int) -> None:
 
 
 def _log_odds(pages: NDArray[np.float32], class_place: int) -> NDArray[np.float64]:
-    """Log-odds of a class on each page: (pages,). Against the sum of the others, as 1 - p has no digits near p = 1."""
+    """Return the log-odds of a class, (pages,); 1 - p would lose digits near p = 1."""
     probabilities = np.maximum(pages.astype(np.float64), _SMALLEST_PROBABILITY)
     others = np.delete(probabilities, class_place, axis=1).sum(axis=1)
     odds: NDArray[np.float64] = np.log(probabilities[:, class_place] / others)
@@ -165,13 +164,13 @@ def _log_odds(pages: NDArray[np.float32], class_place: int) -> NDArray[np.float6
 
 
 def _weights(lost: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shares of what was lost by each lead (leads,); leads whose absence helps the class have none."""
+    """Return each lead's share of the losses, (leads,)."""
     loss = np.maximum(lost, 0)
     return loss / loss.sum() if loss.max() > _NEGLIGIBLE else np.full(len(lost), 1 / len(lost))
 
 
 def _curves(windows: Sequence[_Window], lost: NDArray[np.float64], lengths: Sequence[int]) -> list[NDArray[np.float64]]:
-    """Mean loss over the windows that cover each cell, none below 0, over the page's largest."""
+    """Return the mean loss in each cell as a share of the page's largest."""
     sums = [np.zeros(length) for length in lengths]
     counts = [np.zeros(length) for length in lengths]
     for (place, first, end), loss in zip(windows, lost.tolist(), strict=True):

@@ -1,38 +1,54 @@
-"""What the service needs of the machine: usable CPUs, the memory allocator, loopback addresses."""
+"""What the service needs from its machine: CPUs, allocator, loopback addresses, one ONNX Runtime."""
 
 import ctypes
 import ipaddress
 import math
 import os
+from collections.abc import Collection
+from importlib import metadata
 from pathlib import Path
 
-__all__ = ["LOOPBACK_NAME", "available_cpus", "cgroup_cpus", "is_loopback", "keep_freed_memory", "usable_cpus"]
+from service.errors import StartupError
+
+__all__ = [
+    "LOOPBACK_NAME",
+    "available_cpus",
+    "cgroup_cpus",
+    "check_runtime_packages",
+    "installed_runtime_packages",
+    "is_loopback",
+    "keep_freed_memory",
+    "usable_cpus",
+]
 
 LOOPBACK_NAME = "localhost"
 
-# glibc, malloc.h; mallopt(3).
+_RUNTIME_PACKAGES = ("onnxruntime", "onnxruntime-gpu")
+
+# mallopt(3) and glibc's malloc.h.
 _TRIM_THRESHOLD = -1
 _MMAP_THRESHOLD = -3
 
-_LARGEST_KEPT_BYTES = 32 * 2**20  # the most that glibc takes as a threshold for mapping
+_LARGEST_KEPT_BYTES = 32 * 2**20  # glibc takes no larger threshold
 _KEPT_BYTES = 64 * 2**20  # at the end of the heap
 
 
 def available_cpus() -> int:
-    """Return the CPUs of this process, at least 1: its affinity mask, lowered by the quota of its control groups."""
+    """Return the CPUs of this process: its affinity mask, lowered by the quota of its control groups."""
     return usable_cpus(len(os.sched_getaffinity(0)), cgroup_cpus(Path("/sys/fs/cgroup"), _own_cgroups()))
 
 
 def usable_cpus(affinity: int, quota_cpus: float | None) -> int:
-    """Return the smaller of both, a quota rounded up: half a CPU still runs one thread."""
+    """Return the smaller of both, at least 1; half a CPU counts as one."""
     return affinity if quota_cpus is None else max(1, min(affinity, math.ceil(quota_cpus)))
 
 
 def cgroup_cpus(root: Path, membership: str) -> float | None:
-    """Return the tightest CPU quota, in CPUs, of the groups in ``membership`` and their parents; None without any.
+    """Return the tightest CPU quota of control groups and their parents, or None.
 
-    ``membership`` is the text of ``/proc/self/cgroup`` (cgroups(7)), ``root`` where the groups are mounted: those of
-    version 2 there, those of version 1 in its folder ``cpu``.
+    Args:
+        root: Where groups of version 2 are mounted, and those of version 1 in the folder ``cpu``.
+        membership: The text of ``/proc/self/cgroup`` (cgroups(7)).
     """
     folders: list[Path] = []
     for line in membership.splitlines():
@@ -44,32 +60,8 @@ def cgroup_cpus(root: Path, membership: str) -> float | None:
     return min((quota for folder in folders if (quota := _quota_cpus(folder)) is not None), default=None)
 
 
-def keep_freed_memory() -> bool:
-    """Let the next page reuse the memory of the last one; return whether the C library supports that.
-
-    glibc would return a page's memory to the kernel, and a thousand page faults would bring it back. musl is left as
-    it is.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES) and mallopt(_TRIM_THRESHOLD, _KEPT_BYTES))
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether only this machine can reach what listens on ``host``."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == LOOPBACK_NAME
-
-
 def _quota_cpus(folder: Path) -> float | None:
-    """The quota of one group, all in microseconds; None where there is none.
-
-    Version 2: ``cpu.max``, a quota or "max" and a period (Linux admin-guide/cgroup-v2.rst). Version 1: a file for each,
-    and -1 for no quota (scheduler/sched-bwc.rst).
-    """
+    """Read ``cpu.max`` (cgroup-v2.rst), or the files of version 1 (sched-bwc.rst)."""
     files = [folder / "cpu.max"]
     if not files[0].exists():
         files = [folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us"]
@@ -85,3 +77,38 @@ def _own_cgroups() -> str:
         return Path("/proc/self/cgroup").read_text()
     except OSError:
         return ""
+
+
+def keep_freed_memory() -> bool:
+    """Let the next page reuse the memory of the last; return False without glibc.
+
+    By default glibc returns it to the kernel, which costs a thousand page faults a page.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES) and mallopt(_TRIM_THRESHOLD, _KEPT_BYTES))
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == LOOPBACK_NAME
+
+
+def installed_runtime_packages() -> tuple[str, ...]:
+    """Find the installed packages of ONNX Runtime."""
+    return tuple(name for name in _RUNTIME_PACKAGES if any(metadata.distributions(name=name)))
+
+
+def check_runtime_packages(installed: Collection[str]) -> None:
+    """Raise `StartupError` unless one package is installed: two overwrite each other."""
+    if not installed:
+        raise StartupError("No ONNX Runtime is installed. Install this package with the extra `cpu` or `gpu`.")
+    if len(installed) > 1:
+        raise StartupError(
+            f"{' and '.join(sorted(installed))} are both installed and overwrite each other. "
+            "Uninstall both, then install this package with the extra `cpu` or `gpu`, not with both."
+        )

@@ -1,7 +1,4 @@
-"""Keep answers for a while, so that a repeated request gets the same one without new work.
-
-Answers are kept in the memory of this process. Not thread-safe: for the event loop only.
-"""
+"""Keep answers, so that a repeated request gets the same one without new work."""
 
 import asyncio
 from collections import OrderedDict
@@ -17,12 +14,12 @@ _T = TypeVar("_T")
 
 
 class RepeatKey(NamedTuple):
-    """What makes two requests the same. Callers never share an answer."""
+    """Identify a request; callers never share an answer."""
 
     owner: str | None
-    """The id of the sender's API key; None where senders are not told apart."""
+    """The caller's id; None on routes without authentication."""
     key: str
-    """The sender's own name for the request."""
+    """The value of Idempotency-Key."""
 
 
 @dataclass
@@ -30,13 +27,15 @@ class _Kept(Generic[_T]):
     fingerprint: str
     done: asyncio.Event = field(default_factory=asyncio.Event)
     answers: list[_T] = field(default_factory=list)
-    """The one answer, once there is one."""
+    """Empty until the answer is there."""
     expires_s: float = float("inf")
-    """By the event loop's clock, which no change of the time of day moves."""
 
 
 class KeptAnswers(Generic[_T]):
-    """Up to ``capacity`` answers, each kept for ``window_s`` seconds; the oldest go first. 0 seconds: none is kept."""
+    """Keep up to ``capacity`` answers, each for ``window_s`` seconds; 0 keeps none.
+
+    Not thread-safe: for the event loop only.
+    """
 
     def __init__(self, *, window_s: float, capacity: int = 1000) -> None:
         self._window_s = window_s
@@ -44,9 +43,9 @@ class KeptAnswers(Generic[_T]):
         self._kept: OrderedDict[RepeatKey, _Kept[_T]] = OrderedDict()
 
     async def once(self, key: RepeatKey, fingerprint: str, work: Callable[[], Awaitable[_T]]) -> tuple[_T, bool]:
-        """The answer of ``work``, and whether it was kept from an earlier request or awaited from a concurrent one.
+        """Return the answer of ``work``, and whether another request did the work.
 
-        What ``work`` raises is not kept: the next request with this key, one that waits already included, tries again.
+        If ``work`` raises, the next request with this key tries again.
 
         Raises:
             IdempotencyConflictError: the key came with another ``fingerprint`` before.
@@ -76,12 +75,12 @@ class KeptAnswers(Generic[_T]):
             kept.done.set()  # waiting requests run after this function
         kept.answers.append(answer)
         kept.expires_s = _now_s() + self._window_s
-        self._kept.move_to_end(key)  # so that answers stand in the order in which they expire
+        self._kept.move_to_end(key)  # in the order of expiry
         self._forget_oldest()
         return answer
 
     def _forget_oldest(self) -> None:
-        # Those that are still worked on stay: the limit on requests in hand is theirs.
+        # Keep unfinished ones: the work queue limits them.
         done = [key for key, kept in self._kept.items() if kept.answers]
         expired = sum(self._kept[key].expires_s <= _now_s() for key in done)
         for key in done[: max(expired, len(done) - self._capacity)]:

@@ -1,4 +1,4 @@
-"""ASGI middleware around every route: request id, log line, headers, trusted hosts, and patience with uploads."""
+"""ASGI middleware around every route: request id, log line, headers, trusted hosts, the rest of bodies."""
 
 import asyncio
 import logging
@@ -7,16 +7,16 @@ import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.auth.errors import CrossSiteError, UntrustedHostError
+from service.errors import CrossSiteError, InternalError, UntrustedHostError
 from service.host import LOOPBACK_NAME, is_loopback
 from service.http import HEARING
-from service.problems import internal_error, refusal
+from service.problems import refusal
 from service.settings import Settings
 from service.telemetry.metrics import NONE, Metrics, RequestFacts
 from service.telemetry.trace_context import TRACE_HEADER, TraceContext
@@ -30,7 +30,6 @@ __all__ = [
     "REQUEST_ID_HEADER",
     "HearOut",
     "RequestContext",
-    "Telemetry",
     "TrustedHosts",
     "trusted_hosts",
 ]
@@ -52,7 +51,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
 _AS_SENT = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
 
 FRAMEWORK_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
-"""Off: FastAPI's own telemetry would send addresses, queries and exception texts."""
+"""Off: it would send addresses, queries and texts of exceptions."""
 
 _REQUEST_ID, _TRACE, _CACHE_CONTROL = (
     name.lower().encode() for name in (REQUEST_ID_HEADER, TRACE_HEADER, "Cache-Control")
@@ -68,10 +67,9 @@ logger = logging.getLogger(__name__)
 
 
 class HearOut:
-    """Receive the rest of a request's body before a connection that ends with its response is closed.
+    """Receive the rest of the body before a connection closes. Must be the outermost middleware.
 
-    uvicorn closes it at once. The kernel then resets the connection, and a client or proxy that is still sending loses
-    the response (RFC 9112, 9.6). This has to be the outermost middleware.
+    uvicorn closes at once, so that a client that still sends loses the response (RFC 9112, 9.6).
     """
 
     def __init__(self, app: ASGIApp, *, timeout_s: float) -> None:
@@ -108,23 +106,16 @@ class HearOut:
             await send({"type": "http.response.body", "body": b""})
 
 
-class Telemetry(NamedTuple):
-    """What every exchange is reported to, beside the log."""
-
-    metrics: Metrics
-    spans: "Spans | None"
-    """None if no spans are sent."""
-
-
 class RequestContext:
-    """Give each exchange an id, a log line, metrics, a span, headers, and a problem document if the route fails.
+    """Give each exchange an id (``request.state.request_id``), a log line, metrics, a span and headers.
 
-    The id is in ``request.state.request_id``. Of what a client writes, only a well-formed request id is logged.
+    If the route fails, answer with a problem document.
     """
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, spans: "Spans | None") -> None:
         self._app = app
-        self._telemetry = telemetry
+        self._metrics = metrics
+        self._spans = spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one exchange."""
@@ -133,9 +124,9 @@ class RequestContext:
             return
         method = scope["method"]
         if method == "HEAD":
-            # Routed as GET, in a scope of our own: uvicorn looks at its own and leaves out the body.
+            # Routes see GET; uvicorn keeps the original scope and sends no body.
             scope = {**scope, "method": "GET"}
-        exchange = _Exchange(scope, method, self._telemetry)
+        exchange = _Exchange(scope, method, self._metrics, self._spans)
 
         async def send_completed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -147,18 +138,15 @@ class RequestContext:
         except Exception:
             logger.exception("internal_error", extra={"fields": exchange.identity})
             if exchange.status is None:
-                await internal_error(exchange.request_id)(scope, receive, send_completed)
+                await refusal(InternalError(), exchange.request_id)(scope, receive, send_completed)
         finally:
             exchange.end()
 
 
 class TrustedHosts:
-    """Reject requests to a host name that is not the service's own (DNS rebinding), and posts of another site's page.
+    """Reject requests to other host names (DNS rebinding), and posts from pages of other sites.
 
-    Goes inside `RequestContext`.
-
-    The name is that of the request's target (``GET http://localhost/health HTTP/1.1``), else that of its Host header.
-    The address that the connection came to is always trusted: rebinding needs a name, and probes use the address.
+    The connection's own address is always trusted: rebinding needs a name, and probes use the address.
     """
 
     def __init__(self, app: ASGIApp, *, names: frozenset[str]) -> None:
@@ -181,7 +169,7 @@ class TrustedHosts:
         if ANY_HOST in self._names:
             return True
         given = [value for name, value in scope["headers"] if name == b"host"]
-        if not given and scope["http_version"] == "1.0":  # a browser always sends Host; old probes do not
+        if not given and scope["http_version"] == "1.0":  # old probes send no Host; browsers do
             return True
         match = _HOST.fullmatch(given[0].decode("latin-1")) if len(given) == 1 else None
         if match is None:
@@ -191,23 +179,23 @@ class TrustedHosts:
 
 
 def trusted_hosts(settings: Settings, host: str) -> frozenset[str]:
-    """Return the names set; by default ``localhost`` for a port on loopback, and `ANY_HOST` for any other."""
+    """Return the names; by default ``localhost`` on loopback, else `ANY_HOST`."""
     if settings.trusted_hosts is not None:
         return frozenset(name.strip().lower() for name in settings.trusted_hosts.split(","))
     return frozenset({LOOPBACK_NAME if is_loopback(host) else ANY_HOST})
 
 
 class _Exchange:
-    """One request and its response; ``method`` is the client's own."""
+    """One request and its response."""
 
-    def __init__(self, scope: Scope, method: str, telemetry: Telemetry) -> None:
+    def __init__(self, scope: Scope, method: str, metrics: Metrics, spans: "Spans | None") -> None:
         self._started_s = perf_counter()
-        self._metrics, spans = telemetry
+        self._metrics = metrics
         self._scope = scope
         self._method = method if method in _METHODS else "other"
         self.status: int | None = None
-        """Of the response, once it has begun."""
-        given = dict(reversed(scope["headers"]))  # of several of one name, the first
+        """None until the response begins."""
+        given = dict(reversed(scope["headers"]))  # the first of equal names wins
         self.request_id = _request_id(given.get(_REQUEST_ID))
         parent = TraceContext.parse(given[_TRACE].decode("latin-1")) if _TRACE in given else None
         self._span = None if spans is None else spans.begin(parent, self._started_s)
@@ -217,12 +205,12 @@ class _Exchange:
 
     @property
     def identity(self) -> dict[str, str]:
-        """The request id and, if there is one, the trace id."""
+        """The request id, and the trace id if any."""
         trace = {} if self._trace is None else {"trace_id": self._trace.trace_id}
         return {"request_id": self.request_id, **trace}
 
     def start_response(self, status: int, route_headers: Iterable[_Header]) -> list[_Header]:
-        """Note the status, and return the route's headers with those that every response has."""
+        """Note the status, and return all headers."""
         self.status = status
         headers = [*route_headers, (_REQUEST_ID, self.request_id.encode())]
         if self._trace is not None:
@@ -260,19 +248,18 @@ class _Exchange:
 
 
 def _is_cross_site_post(scope: Scope) -> bool:
-    """Say whether a page of another site makes a browser send this (Fetch Metadata, Sec-Fetch-Site)."""
+    """Read Fetch Metadata (Sec-Fetch-Site)."""
     site = dict(scope["headers"]).get(b"sec-fetch-site", b"none")
     return scope["method"] not in _SAFE_METHODS and site in {b"cross-site", b"same-site"}
 
 
 def _closes(scope: Scope) -> bool:
-    """Say whether the connection ends with the response, as far as the request says."""
     asked = (value.lower() for name, value in scope["headers"] if name == b"connection")
     return scope["http_version"] == "1.0" or any(b"close" in value for value in asked)
 
 
 def _read_absolute_form(scope: Scope) -> None:
-    """Take path and Host from a target that holds both; the Host header does not count then (RFC 9112, 3.2.2)."""
+    """Take path and Host from a target like ``http://localhost/health`` (RFC 9112, 3.2.2)."""
     if match := _ABSOLUTE_FORM.fullmatch(scope.get("raw_path", b"")):
         raw_path = match[2] or b"/"
         others = [(name, value) for name, value in scope["headers"] if name != b"host"]

@@ -1,7 +1,7 @@
-"""The Open Inference Protocol, version 2: requests to pages, results to the protocol's tensors.
+"""The Open Inference Protocol, version 2: requests to pages, results to tensors.
 
-Sources: `inference_rest.md` of the protocol (KServe, open-inference-protocol), and Triton's
-`extension_binary_data.md` for bytes behind the JSON.
+Sources: `inference_rest.md` of KServe's open-inference-protocol; Triton's `extension_binary_data.md` for bytes after
+the JSON.
 """
 
 import base64
@@ -27,10 +27,9 @@ INPUT = "page"
 DECISION = "decision"
 _OUTPUTS = (PAGE_PROBABILITIES, LEAD_PROBABILITIES, DECISION)
 _MOST_PAGES = 16
-# Of brackets and commas in the JSON, which base64 has none of. 12 MB of nothing else would take half a gigabyte to
-# parse, and stop every other thread for two seconds.
+# Brackets and commas in the JSON; base64 has none. 12 MB of them would take seconds and half a gigabyte to parse.
 _MOST_MARKS = 1000
-_LENGTH = struct.Struct("<I")  # stands before each element of a BYTES tensor
+_LENGTH = struct.Struct("<I")  # before each element of a BYTES tensor
 
 Parameters = dict[str, bool | int | float | str]
 Text = Annotated[str, Field(max_length=256)]
@@ -57,7 +56,7 @@ class ModelMetadata(BaseModel):
 
     @classmethod
     def of(cls, manifest: BundleManifest) -> "ModelMetadata":
-        """Describe a bundle; page and leads, whatever its graph takes."""
+        """Describe a bundle; the service makes its graph's input of the page."""
         classes = len(manifest.class_names)
         return cls(
             name=manifest.name,
@@ -94,28 +93,24 @@ class _Request(BaseModel):
 
 @dataclass(frozen=True)
 class Inference:
-    """What a request asks for."""
+    """A parsed request."""
 
     id: str | None
     pages: tuple[bytes, ...]
     outputs: Mapping[str, bool]
-    """Which tensors to give, and whether as bytes behind the JSON."""
+    """Each requested tensor, and whether its bytes follow the JSON."""
 
 
 @dataclass(frozen=True)
 class InferenceAnswer:
-    """A body; where ``json_bytes`` is not None, so many bytes of it are JSON, and bare tensors follow."""
+    """A body: JSON, or ``json_bytes`` of JSON and then the bytes of tensors."""
 
     body: bytes
     json_bytes: int | None
 
 
 def parse_request(body: bytes, json_bytes: int | None) -> Inference:
-    """Find the pages in a request, base64 in its JSON or behind the ``json_bytes`` that are JSON.
-
-    Raises:
-        InvalidInferenceError: the request is not what the protocol and this service's one input want.
-    """
+    """Find the pages in a request, base64 in its JSON or bytes after it, or raise `InvalidInferenceError`."""
     if json_bytes is not None and json_bytes > len(body):
         raise InvalidInferenceError("an Inference-Header-Content-Length beyond the end of the body")
     head = body[:json_bytes]
@@ -125,7 +120,7 @@ def parse_request(body: bytes, json_bytes: int | None) -> Inference:
         request = _Request.model_validate_json(head)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        # Only the first step of the place: further ones can be names of the sender's.
+        # Only the first step of the location: the client may have named the others.
         raise InvalidInferenceError(f"{(*first['loc'], 'the JSON')[0]}: {first['msg']}") from error
     (one,) = request.inputs
     behind = b"" if json_bytes is None else body[json_bytes:]
@@ -137,7 +132,7 @@ def parse_request(body: bytes, json_bytes: int | None) -> Inference:
 
 
 def encode_answer(inference: Inference, results: Sequence[ClassificationResult], request_id: str) -> InferenceAnswer:
-    """Give what is said about the pages the form that was asked for."""
+    """Encode the results as the request asked."""
     manifest = results[0].manifest
     outputs, behind = [], []
     for name, as_bytes in inference.outputs.items():
@@ -174,7 +169,7 @@ class _Answer(BaseModel):
 
 
 def _names(manifest: BundleManifest) -> dict[str, str]:
-    """What the axes mean, and which graph and preprocessing it is."""
+    """Name the axes, the graph and the preprocessing."""
     return {
         "class_names": ",".join(manifest.class_names),
         "leads": ",".join(LEADS),

@@ -1,4 +1,4 @@
-"""The HTTP server around the application, and how it stops."""
+"""The HTTP server: its ports, and its graceful stop."""
 
 import asyncio
 import socket
@@ -8,9 +8,8 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.connections import ACCEPTED_AT_ONCE, BACKLOG
 from service.errors import StartupError
-from service.http import TimeoutH11Protocol, check_uvicorn
+from service.http import ACCEPTED_AT_ONCE, BACKLOG, TimeoutH11Protocol, check_uvicorn
 from service.middleware import FRAMEWORK_TELEMETRY, TrustedHosts
 from service.problems import handle_errors
 from service.routes import health
@@ -20,15 +19,11 @@ __all__ = ["DrainingServer", "MetricsPort", "bind_metrics_port", "make_server"]
 
 _TICK_S = 0.1
 _LAST_BODIES_S = 2.0
-"""Time left for bodies that are being received when the service stops: the grace period is for work."""
+"""For arriving bodies when the service stops; the grace period is for work."""
 
 
 def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
-    """Return a server for ``app``, not started yet.
-
-    Raises:
-        StartupError: the installed uvicorn does not fit, or a port is not available.
-    """
+    """Make a server for ``app``, or raise `StartupError`."""
     check_uvicorn()
     _check_port(settings)
     config = uvicorn.Config(
@@ -36,26 +31,23 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
         host=settings.host,
         port=settings.port,
         backlog=ACCEPTED_AT_ONCE,
-        loop="asyncio",  # the one that is tested, also where uvloop is installed
+        loop="asyncio",  # uvloop is not tested
         http=TimeoutH11Protocol,
         lifespan="on",
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # nothing here asks who is behind a proxy
+        proxy_headers=False,  # the service uses no client address
         timeout_keep_alive=settings.keep_alive_timeout_s,
-        # Without it, a client that stops in the middle of its body keeps the process alive for ever.
+        # Unlimited by default: half a body would keep the process alive.
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
     return DrainingServer(config, drain_delay_s=settings.drain_delay_s, metrics_socket=bind_metrics_port(settings))
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that first reports on /health that it stops, and answers for another `drain_delay_s`.
-
-    Without that time, a load balancer sends requests to a closed port.
-    """
+    """A server that drains first: for `drain_delay_s`, /health tells that it stops."""
 
     def __init__(
         self, config: uvicorn.Config, *, drain_delay_s: float, metrics_socket: socket.socket | None = None
@@ -65,32 +57,31 @@ class DrainingServer(uvicorn.Server):
         self._drain_delay_s = drain_delay_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, on the metrics port as well."""
+        """Listen on both ports."""
         await super().startup(sockets)
         if self._metrics_socket is not None:
             loop = asyncio.get_running_loop()
             backlog = self.config.backlog
             self.servers.append(await loop.create_server(self._protocol, sock=self._metrics_socket, backlog=backlog))
-        # asyncio has one number for the backlog and for how many connections it accepts at once; these are two.
+        # asyncio has one number for both.
         for listening in (one for server in self.servers for one in server.sockets):
             with listening.dup() as same:
                 same.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain, then stop: requests that were admitted are answered. A second interrupt ends the draining."""
+        """Drain, answer admitted requests, and stop; a second interrupt ends the draining."""
         service = self.lifespan.state["service"]
         service.draining = True
         loop = asyncio.get_running_loop()
         end = loop.time() + self._drain_delay_s
-        while loop.time() < end and not self.force_exit:  # noqa: ASYNC110 - set by uvicorn's signal handler
+        while loop.time() < end and not self.force_exit:  # noqa: ASYNC110 - a signal handler sets it
             await asyncio.sleep(_TICK_S)
         service.admission.bodies.shorten_timeout(_LAST_BODIES_S)
         await super().shutdown(sockets)
-        if self.force_exit:  # uvicorn then leaves out the lifespan, which writes the last audit records
+        if self.force_exit:  # uvicorn then skips the lifespan, which writes the last audit records
             await self.lifespan.shutdown()
 
     def _protocol(self) -> asyncio.Protocol:
-        # As uvicorn makes it for the main port, so that the same limits and the same shutdown apply.
         make: Any = self.config.http_protocol_class
         protocol: asyncio.Protocol = make(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
@@ -99,7 +90,7 @@ class DrainingServer(uvicorn.Server):
 
 
 class MetricsPort:
-    """ASGI middleware: what arrives at ``port``, called by one of ``names``, finds the metrics and nothing else."""
+    """ASGI middleware: only the metrics on ``port``."""
 
     def __init__(self, app: ASGIApp, *, port: int, names: frozenset[str]) -> None:
         self._app = app
@@ -113,11 +104,7 @@ class MetricsPort:
 
 
 def bind_metrics_port(settings: Settings) -> socket.socket | None:
-    """Take the port, without listening yet; None where the metrics have no port of their own.
-
-    Raises:
-        StartupError: it is the service's own, or cannot be had.
-    """
+    """Bind ECG_METRICS_PORT if it is set, or raise `StartupError`."""
     if settings.metrics_port is None:
         return None
     if settings.metrics_port == settings.port:
@@ -129,7 +116,7 @@ def bind_metrics_port(settings: Settings) -> socket.socket | None:
 
 
 def _check_port(settings: Settings) -> None:
-    """Name the setting to change, where uvicorn would only log the error of the operating system."""
+    """Name the setting, which uvicorn would not."""
     try:
         _bound(settings.host, settings.port).close()
     except OSError as error:

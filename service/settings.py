@@ -1,7 +1,4 @@
-"""Settings of the service, read from `ECG_` environment variables. docs/settings.md explains each.
-
-Numbers that the weights depend on are not settings: they come with the bundle.
-"""
+"""Settings, read from `ECG_` environment variables; docs/settings.md explains each."""
 
 import os
 from collections.abc import Iterable
@@ -37,7 +34,7 @@ _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
-    """The service's settings: `max_body_bytes` is read from ``ECG_MAX_BODY_BYTES``, and so on."""
+    """The settings; ``ECG_MAX_BODY_BYTES`` sets `max_body_bytes`, and so on."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
@@ -90,11 +87,11 @@ class Settings(BaseSettings):
         return self
 
     def worker_count(self, cpus: int) -> int:
-        """Return how many pages are processed in parallel where this process may use ``cpus``."""
+        """Return the pages to process in parallel."""
         return self.workers or cpus
 
     def inference_threads(self, cpus: int) -> int:
-        """Return how many threads one inference gets: the CPUs that the workers leave, and at least one."""
+        """Return the threads of one inference."""
         return max(1, cpus // self.worker_count(cpus))
 
 
@@ -121,11 +118,7 @@ _REMOVED = {
 
 
 def read_settings() -> Settings:
-    """Read the settings from the environment of this process.
-
-    Raises:
-        StartupError: a value is invalid, or a variable was renamed or removed; the message names the variable.
-    """
+    """Read the environment; raise `StartupError` for invalid and former settings."""
     _check_former_settings(os.environ)
     try:
         return Settings()
@@ -134,11 +127,6 @@ def read_settings() -> Settings:
 
 
 def _check_former_settings(names: Iterable[str]) -> None:
-    """Reject settings of version 0.1.0 that no longer exist, so that none is silently ignored.
-
-    Raises:
-        StartupError: a name in ``names`` was renamed or removed in version 0.2.0.
-    """
     for name in names:
         former = name.removeprefix(PREFIX)
         if former == name:
@@ -150,7 +138,7 @@ def _check_former_settings(names: Iterable[str]) -> None:
 
 
 def describe_settings() -> list[str]:
-    """Return a line for each setting: the variable, and its default if it has one."""
+    """Return a line for each setting: the variable and its default."""
     width = max(map(len, Settings.model_fields)) + len(PREFIX)
     return [
         f"  {PREFIX + name.upper():{width}}  {'' if field.default is None else field.default}".rstrip()
@@ -159,7 +147,7 @@ def describe_settings() -> list[str]:
 
 
 def unknown_settings(names: Iterable[str]) -> list[str]:
-    """Return the names that begin like a setting but are none."""
+    """Return the names that look like settings and are none."""
     known = {_TEST_SETTING, *(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
     ours = (name for name in names if name.upper().startswith(PREFIX) and not name.upper().startswith(_OF_THE_GATEWAY))
     return sorted(name for name in ours if name.upper() not in known)

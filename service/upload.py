@@ -1,7 +1,6 @@
-"""Read one page from a request body, within a limit.
+"""Read one page from a request body.
 
-python-multipart parses forms. Starlette's own parser writes files over 1 MiB to disk and takes the last of two equal
-fields.
+python-multipart parses forms; Starlette's parser writes to disk, and ignores all but the last of several files.
 """
 
 import re
@@ -13,7 +12,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from service.body_budget import Upload
+from service.admission import Upload
 from service.errors import (
     BodyTooLargeError,
     IncompleteBodyError,
@@ -26,7 +25,7 @@ __all__ = ["FILE_PART", "read_raw", "read_upload"]
 
 FILE_PART = "file"
 
-_MAX_CONTENT_TYPE = 1000  # characters; parsing it takes a time that grows with the square
+_MAX_CONTENT_TYPE = 1000  # characters; the time to parse grows with their square
 _MAX_PREAMBLE_BYTES = 64 * 2**10
 _MAX_PARTS = 100
 _MAX_PART_HEADER_BYTES = 4096
@@ -35,25 +34,17 @@ _FIELD_NAME = re.compile(rb"[A-Za-z0-9_.\[\]-]{1,40}")
 
 
 async def read_upload(request: Request, arrival: Upload, *, max_body_bytes: int) -> bytes:
-    """Read the one page that a request carries: part "file" of a multipart body, or else the whole body.
-
-    What a raw body's Content-Type says is not looked at: the decoder judges by content. Never holds more than
-    ``max_body_bytes``, and nothing touches the disk.
+    """Read one page: the part "file" of a multipart body, else the whole body.
 
     Raises:
-        UploadError: too large, incomplete, malformed, or not exactly one file.
-        OverloadedError: there is no room for it.
+        UploadError: the body is too large, incomplete, malformed, or not one file.
+        OverloadedError: there is no room.
     """
     return await _read(request, arrival, _body_for(request.headers.get("content-type")), max_body_bytes)
 
 
 async def read_raw(request: Request, arrival: Upload, *, max_body_bytes: int) -> bytes:
-    """Read the whole body, whatever its content type says, within the same limits.
-
-    Raises:
-        UploadError: too large, incomplete or empty.
-        OverloadedError: there is no room for it.
-    """
+    """Read the whole body as `read_upload` does."""
     return await _read(request, arrival, _RawBody(), max_body_bytes)
 
 
@@ -94,8 +85,6 @@ def _body_for(content_type: str | None) -> _Body:
 
 
 class _RawBody:
-    """A body that is the page itself."""
-
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
 
@@ -110,12 +99,12 @@ class _RawBody:
 
 
 class _FormBody:
-    """A multipart/form-data body that holds the page as its only file. Text fields beside it are ignored."""
+    """A form with one file; text fields are ignored."""
 
     def __init__(self, boundary: bytes) -> None:
         self._chunks: list[bytes] = []
         self._preamble: bytes | None = b""
-        """What came before the first boundary (RFC 2046, 5.1.1); ``None`` from the boundary on."""
+        """Bytes before the first boundary (RFC 2046, 5.1.1); None after it."""
         self._delimiter = b"--" + boundary
         self._boundary_line = b"\r\n" + self._delimiter
         self._boundaries = 0
@@ -123,7 +112,7 @@ class _FormBody:
         """Of the last chunk: a boundary may have begun there."""
         self._parts = 0
         self._files: list[bytes] = []
-        """The names of the fields that hold files."""
+        """Names of the fields with files."""
         self._in_file = False
         self._complete = False
         self._header_name = b""
@@ -172,7 +161,7 @@ class _FormBody:
         return f'a form without a file in a field named "{FILE_PART}"'
 
     def _after_preamble(self, chunk: bytes) -> bytes:
-        """Return what starts at the first boundary, once its line is complete; nothing before."""
+        """Return the bytes from the first boundary on."""
         received = (self._preamble or b"") + chunk
         start = received.find(self._delimiter)
         line_end = received.find(b"\n", start)

@@ -11,7 +11,7 @@ import cv2
 
 from model_registry.registry import Registry
 from service.classify import LoadedModel, classify
-from service.models.catalog import Catalog
+from service.models.loader import Catalog
 from service.models.onnx import OnnxClassifier
 from service.schemas.classification import Classification
 

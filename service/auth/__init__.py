@@ -1,1 +1,1 @@
-"""Who may use the service: API keys and OpenID Connect tokens."""
+"""Authentication by API keys and OpenID Connect tokens."""

@@ -1,8 +1,4 @@
-"""Check who may use the service, and how often.
-
-Keys and tokens come in the header ``Authorization: Bearer`` (RFC 6750), which proxies do not log and browsers do not
-send by themselves. A token has three parts separated by points; a key has no point.
-"""
+"""Authenticate callers by ``Authorization: Bearer`` (RFC 6750), and limit their rates."""
 
 import logging
 import math
@@ -10,23 +6,22 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from service.auth.errors import RateLimitedError, UnauthorizedError
 from service.auth.keys import KeyFile
 from service.auth.oidc import IssuerKeys, Tokens, fetch_keys, is_secure_url, looks_like_token
-from service.errors import StartupError
+from service.errors import RateLimitedError, StartupError, UnauthorizedError
 from service.host import is_loopback
 from service.settings import Settings
 
 __all__ = ["ANONYMOUS", "Access", "RateLimit", "make_access"]
 
 ANONYMOUS = "anonymous"
-"""The id of every caller where none has to authenticate."""
+"""The id of callers without authentication."""
 
 logger = logging.getLogger(__name__)
 
 
 class Access:
-    """Authenticate callers, and count their requests; without keys and issuer, everyone is `ANONYMOUS`."""
+    """Authenticate callers and count their requests."""
 
     def __init__(self, keys: KeyFile | None, tokens: Tokens | None, limit: "RateLimit | None") -> None:
         self._keys = keys
@@ -34,11 +29,7 @@ class Access:
         self._limit = limit
 
     async def caller_id(self, authorization: Sequence[str]) -> str:
-        """Return the id of a caller, by the values of its Authorization header; never the key itself.
-
-        Raises:
-            AccessError: this is not known, or it is known that the caller may not.
-        """
+        """Return the id of a caller from its Authorization headers, or raise a `ServiceError`."""
         if self._keys is None and self._tokens is None:
             return ANONYMOUS
         credentials = _credentials(authorization)
@@ -50,22 +41,13 @@ class Access:
         return key_id
 
     def count(self, caller_id: str) -> None:
-        """Count a request of this caller.
-
-        Raises:
-            RateLimitedError: there were too many.
-        """
+        """Count a request, or raise `RateLimitedError`."""
         if self._limit is not None:
             self._limit.take(caller_id)
 
 
 def make_access(settings: Settings) -> Access:
-    """Read who may from the settings.
-
-    Raises:
-        StartupError: the settings contradict each other, the keys cannot be read, or anyone who reaches the service
-            could use it although `allow_anonymous` is not set.
-    """
+    """Build the access control; raise `StartupError` if the settings contradict each other or admit everyone."""
     keys = None if settings.keys_file is None else KeyFile(settings.keys_file)
     access = Access(
         keys,
@@ -121,11 +103,7 @@ _ROUNDING_S = 1e-6
 
 
 class RateLimit:
-    """A token bucket for each caller: it holds the requests of one minute, and fills evenly.
-
-    Kept as the time at which the bucket will be full again, one number a caller; a full bucket need not be kept.
-    Only for the event loop's own thread.
-    """
+    """A token bucket of one minute's requests for each caller, stored as the time when it is full again."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute = per_minute
@@ -134,11 +112,7 @@ class RateLimit:
         self._prune_from = _PRUNE_FROM
 
     def take(self, caller_id: str) -> None:
-        """Count one request.
-
-        Raises:
-            RateLimitedError: the bucket is empty; it says when the next request will be let through.
-        """
+        """Count a request, or raise `RateLimitedError`."""
         now = self._clock()
         full_at = max(self._full_at.get(caller_id, now), now) + MINUTE_S / self._per_minute
         too_early_s = full_at - now - MINUTE_S

@@ -1,8 +1,6 @@
-"""API keys: make one, keep its hash, recognise it, and reread the file of keys.
+"""API keys and the file of their hashes. ``python -m service.auth.keys new ID >> keys`` makes a key.
 
-``python -m service.auth.keys new ID >> keys`` makes a key: it writes the line for the file, and shows the key once.
-
-Only the SHA-256 of a key is kept. A slow password hash would gain nothing: a key is 256 random bits.
+SHA-256 suffices: a key is 256 random bits.
 """
 
 import argparse
@@ -21,7 +19,7 @@ from service.errors import StartupError
 
 __all__ = ["ApiKeys", "KeyFile", "KeysFormatError", "main", "new_key"]
 
-# What a search for leaked secrets can look for.
+# Scanners for leaked secrets can find it.
 KEY_PREFIX = "ecg_"
 KEY_BYTES = 32
 MAX_KEYS_OF_ONE_ID = 2
@@ -35,24 +33,18 @@ logger = logging.getLogger(__name__)
 
 
 class KeysFormatError(ValueError):
-    """The text is no list of keys; the message names the line by its number and repeats nothing of it."""
+    """The text is no list of keys; the message quotes nothing."""
 
 
 class ApiKeys:
-    """The keys that open the service, each an id and a hash."""
+    """Ids and hashes of the valid keys."""
 
     def __init__(self, lines: Iterable[tuple[str, str]]) -> None:
         self._lines = tuple(lines)
 
     @classmethod
     def parse(cls, text: str) -> "ApiKeys":
-        """Read lines of ``key-id:sha256-hex``; empty ones and those that begin with ``#`` are passed over.
-
-        Two lines of one id are the old and the new key of a rotation.
-
-        Raises:
-            KeysFormatError: a line is neither, a key is there twice, or three have the same id.
-        """
+        """Read lines of ``key-id:sha256-hex``, comments (``#``) and empty lines, or raise `KeysFormatError`."""
         matches = []
         for number, line in enumerate(map(str.strip, text.splitlines()), 1):
             if line and not line.startswith("#"):
@@ -67,10 +59,10 @@ class ApiKeys:
         return len(self._lines)
 
     def id_of(self, key: str) -> str | None:
-        """Return the id of a key; ``None``: it is unknown."""
+        """Return the id of a key, or None."""
         given = _hash(key)
         found = None
-        # Every line is compared, in constant time: how long it takes tells neither whether nor where there is a match.
+        # Every line, in constant time: timing reveals no match.
         for key_id, known in self._lines:
             if hmac.compare_digest(given, known):
                 found = key_id
@@ -78,13 +70,9 @@ class ApiKeys:
 
 
 class KeyFile:
-    """The keys of a file as it is now, at most `REREAD_S` late.
+    """The keys of a file, read again at most every `REREAD_S`.
 
-    If the new file is missing or invalid, the previous keys stay valid, and the log says so once. An empty file
-    withdraws the last key.
-
-    Raises:
-        StartupError: there are no keys to begin with.
+    If the new file is invalid, keep the previous keys and log an error once. The first file must hold a key.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -100,7 +88,7 @@ class KeyFile:
             raise StartupError("ECG_KEYS_FILE: there is no key in it.")
 
     def id_of(self, key: str) -> str | None:
-        """The id of the one who holds this key; ``None``: no one does."""
+        """As `ApiKeys.id_of`."""
         if self._clock() - self._read_at >= REREAD_S:
             self._reread()
         return self._keys.id_of(key)
@@ -108,7 +96,7 @@ class KeyFile:
     def _reread(self) -> None:
         self._read_at = self._clock()
         now = self._read()
-        # The content, not its time: two changes within one tick of a file system's clock would look like one.
+        # Not the time of the file: two changes can have the same.
         if now == self._seen:
             return
         self._seen = now
@@ -128,11 +116,7 @@ class KeyFile:
 
 
 def new_key(key_id: str) -> tuple[str, str]:
-    """Make a key; give it and its line for the file.
-
-    Raises:
-        KeysFormatError: an id has other characters than ``A-Z a-z 0-9 . _ -``, or more than 64.
-    """
+    """Make a key; return it and its line for the file."""
     if not _KEY_ID.fullmatch(key_id):
         raise KeysFormatError("an id has 1 to 64 of A-Z a-z 0-9 . _ -")
     key = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
@@ -140,7 +124,7 @@ def new_key(key_id: str) -> tuple[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make a key: its line to stdout, for the file; the key to stderr, for its holder."""
+    """Write the line of a new key to stdout and the key to stderr."""
     parser = argparse.ArgumentParser(prog="python -m service.auth.keys", description="Keys of the service's callers.")
     new = parser.add_subparsers(required=True).add_parser(
         "new", help="make a key: append stdout to the file of ECG_KEYS_FILE; the key itself is shown once, on stderr"

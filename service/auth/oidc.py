@@ -1,8 +1,6 @@
 """Check OpenID Connect tokens (RFC 7519, RFC 9068) with the issuer's public keys.
 
-A thread fetches the keys, since `urllib` blocks. They stay in memory and are renewed before they expire. PyJWT's own
-client fetches in the caller's thread, and again for every unknown key id, so that anyone could make the service call
-the issuer.
+PyJWT's own client would fetch keys for every unknown key id, so anyone could make the service call the issuer.
 """
 
 import asyncio
@@ -19,7 +17,7 @@ from urllib.parse import urlsplit
 import jwt
 from jwt import PyJWK, PyJWKSet
 
-from service.auth.errors import ForbiddenError, IssuerUnavailableError, UnauthorizedError
+from service.errors import ForbiddenError, IssuerUnavailableError, UnauthorizedError
 from service.host import is_loopback
 
 __all__ = ["SIGNATURE_ALGORITHMS", "IssuerKeys", "Tokens", "fetch_keys", "is_secure_url", "looks_like_token"]
@@ -27,9 +25,9 @@ __all__ = ["SIGNATURE_ALGORITHMS", "IssuerKeys", "Tokens", "fetch_keys", "is_sec
 SIGNATURE_ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
-"""Those of which the service needs no secret: with HS256, whoever can check a token can make one."""
+"""Asymmetric only: with HS256, who checks a token can make one."""
 LEEWAY_S = 30.0
-"""How far the issuer's clock and ours may be apart."""
+"""Largest difference between the issuer's clock and ours."""
 SUBJECT_DIGITS = 16
 
 _FOUND: Mapping[type[Exception], str] = {
@@ -38,17 +36,17 @@ _FOUND: Mapping[type[Exception], str] = {
     jwt.InvalidAudienceError: "a token for another audience",
     jwt.InvalidIssuerError: "a token of another issuer",
 }
-"""What is told apart. Only a token whose signature holds gets as far as these, so a forger learns nothing."""
+"""Only for tokens with a valid signature."""
 _UNVERIFIABLE = "a token that cannot be verified"
 
 
 def looks_like_token(credentials: str) -> bool:
-    """Whether this is a JSON Web Token and no key: three parts with points between."""
-    return credentials.count(".") == 2  # noqa: PLR2004 - as the sentence above says
+    """Return whether this is a JSON Web Token and no key."""
+    return credentials.count(".") == 2  # noqa: PLR2004
 
 
 class Tokens:
-    """Checks tokens of one issuer, for one audience."""
+    """Check tokens of one issuer for one audience."""
 
     def __init__(self, keys: "IssuerKeys", *, issuer: str, audience: str, required_scope: str | None) -> None:
         self._keys = keys
@@ -57,14 +55,12 @@ class Tokens:
         self._required_scope = required_scope
 
     async def caller_id(self, token: str) -> str:
-        """Who holds this token: ``oidc:`` and the start of a hash of issuer and subject.
-
-        A hash, because a subject can be a name or an e-mail address, which belong into no log.
+        """Return ``oidc:`` and a hash of issuer and subject, which can be a name.
 
         Raises:
-            UnauthorizedError: the token does not hold.
-            ForbiddenError: it does, without the scope that is asked for.
-            IssuerUnavailableError: the issuer's keys cannot be fetched.
+            UnauthorizedError: the token is not valid.
+            ForbiddenError: the token lacks the required scope.
+            IssuerUnavailableError: the keys cannot be fetched.
         """
         key = await self._keys.find(_key_id(token))
         if key is None:
@@ -101,7 +97,7 @@ def _key_id(token: str) -> str:
 
 
 def _granted(claims: Mapping[str, Any]) -> set[str]:
-    """Scopes as RFC 9068 and Microsoft Entra write them: words in ``scope`` or ``scp``, or a list in ``roles``."""
+    """Return ``scope`` of RFC 9068, ``scp`` and ``roles`` of Microsoft Entra."""
     granted: set[str] = set()
     for value in map(claims.get, ("scope", "scp", "roles")):
         words = value.split() if isinstance(value, str) else value if isinstance(value, list) else []
@@ -110,15 +106,15 @@ def _granted(claims: Mapping[str, Any]) -> set[str]:
 
 
 REFRESH_S = 3600.0
-"""Time after which keys are fetched anew, asked for or not, so that one that the issuer withdrew stops working."""
+"""A key that the issuer withdrew works this long."""
 KEEP_S = 24 * 3600.0
-"""Age until which they are used while the issuer does not answer."""
+"""Largest age of keys while the issuer is down."""
 RETRY_S = 30.0
-"""At most one fetch in this time, however many tokens name keys that are not known; one that failed is tried again."""
+"""Shortest interval between fetches."""
 FETCH_S = 5.0
-"""Time of a fetch. No token waits longer for one, though it may take its thread longer to find the issuer's address."""
+"""Timeout of a fetch."""
 MAX_DOCUMENT_BYTES = 2**20
-# A shared secret among them would let tokens be signed with it; a key for encryption signs nothing.
+# No shared secrets.
 _SIGNING = frozenset({"RSA", "EC", "OKP"})
 
 Keys = Mapping[str, PyJWK]
@@ -127,7 +123,7 @@ logger = logging.getLogger(__name__)
 
 
 class IssuerKeys:
-    """Keys by their id, through ``fetch``, which blocks. Only for the event loop's own thread."""
+    """Fetch the issuer's keys in a thread, and keep them. Not thread-safe: for the event loop only."""
 
     def __init__(self, fetch: Callable[[], Keys], clock: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
@@ -138,11 +134,7 @@ class IssuerKeys:
         self._next_fetch: asyncio.TimerHandle | None = None
 
     async def find(self, key_id: str) -> PyJWK | None:
-        """The key of this id; ``None``: the issuer publishes none. Waits for the issuer only where it is not known.
-
-        Raises:
-            IssuerUnavailableError: there are no keys, or none young enough, and they cannot be fetched.
-        """
+        """Return the key of this id, or None if it is not published; raise `IssuerUnavailableError` without keys."""
         if key_id not in self._keys or self._age_s() > KEEP_S:
             await self._refresh()
         if self._age_s() > KEEP_S:
@@ -157,7 +149,7 @@ class IssuerKeys:
             self._begin_fetch()
         if self._fetching is not None:
             left_s = self._tried_at + FETCH_S - self._clock()
-            # All who wait share one fetch, which goes on when one of them leaves.
+            # Requests share one fetch, which outlives each of them.
             await asyncio.wait((self._fetching,), timeout=max(0.0, left_s))
 
     def _begin_fetch(self) -> None:
@@ -172,8 +164,7 @@ class IssuerKeys:
             self._keys = await asyncio.to_thread(self._fetch)
             self._fetched_at, next_s = self._clock(), REFRESH_S
             logger.info("issuer_keys_fetched", extra={"fields": {"keys": len(self._keys)}})
-        except Exception as error:  # noqa: BLE001 - whatever the issuer sends, the service goes on without
-            # Its text may quote what was received.
+        except Exception as error:  # noqa: BLE001 - its text may quote the issuer
             logger.warning("issuer_keys_not_fetched", extra={"fields": {"reason": type(error).__name__}})
         finally:
             self._fetching = None
@@ -181,12 +172,12 @@ class IssuerKeys:
 
 
 def fetch_keys(issuer: str, jwks_url: str | None = None) -> Keys:
-    """Get the issuer's keys for signatures; where it has them, it says itself (OpenID Connect Discovery 1.0, 4).
+    """Fetch the keys from ``jwks_url``, or as in OpenID Connect Discovery 1.0, section 4.
 
     Raises:
-        OSError: there is no answer in time, or another than 200.
-        ValueError: the answer is not what it should be.
-        PyJWTError: there is no usable key in it.
+        OSError: the answer is late, or not 200.
+        ValueError: the answer is malformed.
+        PyJWTError: the answer holds no usable key.
     """
     end_s = time.monotonic() + FETCH_S
     url = jwks_url or _discovered(issuer, end_s)
@@ -201,7 +192,7 @@ def fetch_keys(issuer: str, jwks_url: str | None = None) -> Keys:
 
 
 def is_secure_url(url: str) -> bool:
-    """Whether no one on the way can change what comes from there: https, or this very machine."""
+    """Return whether the URL is https, or on this machine."""
     with contextlib.suppress(ValueError):
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -217,7 +208,7 @@ def _discovered(issuer: str, end_s: float) -> str:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    # One could lead from https to http, or into the network behind the service.
+    # Redirects could lead to http or into the internal network.
     def redirect_request(self, *_: object) -> None:
         return None
 
@@ -225,14 +216,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def _get_json(url: str, end_s: float) -> dict[str, Any]:
     document = json.loads(_get(url, end_s))
     if not isinstance(document, dict):
-        raise ValueError("the document is no JSON object")  # noqa: TRY004 - it is the content that is wrong
+        raise ValueError("the document is no JSON object")  # noqa: TRY004 - wrong content
     return document
 
 
 def _get(url: str, end_s: float) -> bytes:
     content = b""
     with urllib.request.build_opener(_NoRedirect).open(url, timeout=_left_s(end_s)) as response:
-        # Piece by piece: urllib's timeout starts anew with each.
+        # urllib's timeout holds for each piece, not for all.
         while piece := response.read1(MAX_DOCUMENT_BYTES):
             content += piece
             if len(content) > MAX_DOCUMENT_BYTES:

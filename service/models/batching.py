@@ -1,7 +1,6 @@
-"""Share runs of a model: pages that arrive within a moment of each other go through the graph together.
+"""Share runs of a model on a GPU: pages that arrive within 2 ms go through the graph together.
 
-A GPU takes several pages in little more time than one; a CPU gains nothing (`python -m benchmarks.batching`). The first
-page waits for others, runs them all, and hands out the results.
+The thread of the first page runs them all.
 """
 
 from collections.abc import Callable
@@ -24,24 +23,23 @@ _PAGES_ON_CUDA = 8
 
 @dataclass(frozen=True)
 class Batching:
-    """How runs are shared."""
+    """Limits on shared runs."""
 
     pages: int | None
-    """The most in a run; ``None``: 8 on CUDA, 1 elsewhere."""
+    """Most in a run; None: 8 on CUDA, 1 on the CPU, which gains nothing."""
     callers: int
-    """How many threads call a model. There is no use in waiting for more pages than they can bring."""
+    """Threads that call a model."""
     wait_s: float = 0.002
-    """How long a page waits for others at most."""
 
     def most_pages(self, provider: str) -> int:
-        """The most in a run on this provider; 1: none is shared."""
+        """Return the most pages in a run; 1: runs are not shared."""
         return min(self.pages or (_PAGES_ON_CUDA if provider == _CUDA else 1), self.callers)
 
 
 def batching_opener(
     open_classifier: Callable[[Bundle], Classifier], batching: Batching, count_run: Callable[[int], None]
 ) -> Callable[[Bundle], Classifier]:
-    """What turns bundles into classifiers whose runs are shared, and warmed up for that, where they gain from it."""
+    """Return a function that opens bundles, with shared runs where they help."""
 
     def open_batching(bundle: Bundle) -> Classifier:
         classifier = open_classifier(bundle)
@@ -56,22 +54,20 @@ def batching_opener(
 
 @dataclass(eq=False)
 class _Batch:
-    """Pages that will be one run."""
+    """Pages of one run."""
 
     tensors: list[Tensor] = field(default_factory=list)
     pages: int = 0
     complete: Event = field(default_factory=Event)
-    """Set once nothing more will come."""
     answer: Future[Probabilities] = field(default_factory=Future)
 
 
 class BatchingClassifier:
-    """Another classifier, called from several threads at once, each of which gets the rows of its own pages."""
+    """Share the runs of another classifier among threads."""
 
     def __init__(
         self, classifier: Classifier, *, most_pages: int, wait_s: float, count_run: Callable[[int], None]
     ) -> None:
-        """Share runs of ``classifier``, each of up to ``most_pages``; ``count_run`` is told the pages of each."""
         self._classifier = classifier
         self._most_pages = most_pages
         self._wait_s = wait_s
@@ -81,16 +77,16 @@ class BatchingClassifier:
 
     @property
     def provider(self) -> str:
-        """Where it runs: ``cpu`` or ``cuda``."""
+        """``cpu`` or ``cuda``."""
         return self._classifier.provider
 
     @property
     def failure(self) -> str | None:
-        """Why the model must not be asked any more; ``None``: it may."""
+        """As `Classifier.failure`."""
         return self._classifier.failure
 
     def run(self, tensor: Tensor) -> Probabilities:
-        """Classify a batch of tensors, (pages, …), maybe with those of others; an error of the run reaches them all."""
+        """As `Classifier.run`; an error reaches every thread of the run."""
         if len(tensor) >= self._most_pages:
             return self._run([tensor])
         batch, first, leading = self._join(tensor)
@@ -99,12 +95,12 @@ class BatchingClassifier:
             self._shut(batch)
             try:
                 batch.answer.set_result(self._run(batch.tensors))
-            except BaseException as error:  # noqa: BLE001 - those who wait must not wait for ever, whatever it is
+            except BaseException as error:  # noqa: BLE001 - the other threads wait for it
                 batch.answer.set_exception(error)
         return batch.answer.result().rows(slice(first, first + len(tensor)))
 
     def _join(self, tensor: Tensor) -> tuple[_Batch, int, bool]:
-        """Give the batch that takes ``tensor``, its first row there, and whether it is the caller who runs it."""
+        """Return the batch for ``tensor``, its first row there, and whether to run it."""
         with self._lock:
             batch = self._open
             if batch is not None and batch.pages + len(tensor) > self._most_pages:
@@ -133,15 +129,11 @@ class BatchingClassifier:
 
 
 def _warm_up(classifier: Classifier, bundle: Bundle, most_pages: int) -> None:
-    """Run the largest batch; on CUDA every other as well, as cuDNN searches its algorithms anew for every shape.
-
-    Raises:
-        BrokenModelError: the graph cannot run on so many pages here.
-    """
+    """Run the largest batch; on CUDA all sizes: cuDNN chooses its algorithms by shape."""
     for pages in range(most_pages, 1, -1) if classifier.provider == _CUDA else (most_pages,):
         try:
             classifier.run(blank_pages(bundle.manifest, pages))
-        except Exception as error:  # the classifier's own, of whatever class
+        except Exception as error:
             raise BrokenModelError(
                 found=f"{bundle.manifest.ref}: it does not run on {pages} pages at a time",
                 expected=f"a graph that runs on {most_pages} here",

@@ -1,26 +1,30 @@
-"""Load a bundle: verify it, open it, warm it up, and reproduce its recorded answer. One at a time, in a thread."""
+"""List bundles of the registry, and load one: verify it, open it, and let it reproduce its recorded answer."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from time import perf_counter
 
 import cv2
 import numpy as np
 
-from model_registry.bundle import Bundle
+from model_registry.bundle import Bundle, Card
+from model_registry.errors import BrokenBundleError, RegistryError, UnknownBundleError
 from model_registry.golden import GOLDEN_LIMIT
 from model_registry.manifest import BundleManifest
+from model_registry.registry import Registry, Stamp
 from service.classify import LoadedModel
-from service.errors import BrokenModelError
-from service.models.catalog import Catalog
+from service.decide import SiteRules
+from service.errors import BrokenModelError, RegistryUnavailableError, UnknownModelError
 from service.models.onnx import Classifier
-from service.models.site_policy import SiteRules
 from shared_preproc.page import Page
 from shared_preproc.pipeline import read_page
+from shared_preproc.spec import MASKS_150
 
-__all__ = ["ModelLoader"]
+__all__ = ["Catalog", "Contents", "ModelLoader"]
 
 _PAPER = 255
 _NO_RULES = SiteRules()
@@ -28,8 +32,60 @@ _NO_RULES = SiteRules()
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Contents:
+    """Everything in the registry."""
+
+    bundles: tuple[BundleManifest, ...]
+    broken: tuple[BrokenBundleError, ...]
+    aliases: dict[str, str]
+    """Alias to ``name/version``."""
+
+
+class Catalog:
+    """A registry whose errors are refusals. It reads files: call it in a thread.
+
+    A reference is an alias, a name or ``name/version``; methods that take one raise `ModelError`.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def contents(self) -> Contents:
+        """List every bundle and alias, or raise `RegistryUnavailableError`."""
+        with _refusing():
+            bundles, broken = self._registry.list()
+            return Contents(bundles, broken, self._registry.aliases())
+
+    def resolve(self, reference: str) -> str:
+        """Find the ``name/version`` of a reference."""
+        with _refusing():
+            return self._registry.resolve(reference)
+
+    def stamp(self, reference: str) -> Stamp:
+        """Find the bundle of a reference and its content; cheap."""
+        with _refusing():
+            return self._registry.stamp(reference)
+
+    def model_bytes(self, ref: str) -> int:
+        """Return the size of a bundle's graph; 0 if it has none."""
+        return self._registry.model_bytes(ref)
+
+    def load(self, reference: str) -> Bundle:
+        """Read a bundle and verify every byte."""
+        with _refusing():
+            bundle = self._registry.load(reference)
+        _check_revision(bundle.manifest)
+        return bundle
+
+    def card(self, reference: str) -> Card:
+        """Read the card of a bundle, even of one that cannot be loaded."""
+        with _refusing():
+            return self._registry.card(reference)
+
+
 class ModelLoader:
-    """Loads models, in a thread of its own."""
+    """Load one model at a time, in a thread."""
 
     def __init__(
         self, catalog: Catalog, open_classifier: Callable[[Bundle], Classifier], rules: SiteRules = _NO_RULES
@@ -40,15 +96,11 @@ class ModelLoader:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="load-model")
 
     async def load(self, reference: str) -> LoadedModel:
-        """Load what a reference means.
-
-        Raises:
-            ModelError: there is no such model, or it must not be served.
-        """
+        """Load the bundle of a reference, or raise `ModelError`."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._load, reference)
 
     def close(self) -> None:
-        """Start no other load; do not wait for one that runs."""
+        """Drop loads that wait."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _load(self, reference: str) -> LoadedModel:
@@ -69,8 +121,18 @@ class ModelLoader:
         return model
 
 
+def _check_revision(manifest: BundleManifest) -> None:
+    found, known = manifest.preprocessing.revision, MASKS_150.revision
+    if found != known:
+        raise BrokenModelError(
+            found=f"{manifest.ref}: preprocessing of revision {found}",
+            expected=f"revision {known}, which this program computes",
+            remedy="Ask for another model; this one needs another version of this program, or to be trained again.",
+        )
+
+
 def _check_preprocessing(manifest: BundleManifest) -> None:
-    """Read a blank page by the bundle's numbers: some fit no page, and each page would be an unforeseen fault."""
+    """Read a blank page: with impossible numbers, every page would be an internal error."""
     spec = manifest.preprocessing
     blank = Page(np.full((spec.layout.height_px, spec.layout.width_px), _PAPER, np.uint8), "PNG")
     try:
@@ -84,7 +146,6 @@ def _check_preprocessing(manifest: BundleManifest) -> None:
 
 
 def _check_golden(bundle: Bundle, classifier: Classifier) -> None:
-    """Let the model answer what it is known to answer, where that was recorded."""
     manifest, golden = bundle.manifest, bundle.golden
     if golden is None:
         return
@@ -95,3 +156,17 @@ def _check_golden(bundle: Bundle, classifier: Classifier) -> None:
             expected=f"the same within {GOLDEN_LIMIT:.0e}",
             remedy="Ask for another model. The operator should find out what computes differently here.",
         )
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except UnknownBundleError as error:
+        raise UnknownModelError(str(error).rstrip(".")) from error
+    except BrokenBundleError as error:
+        raise BrokenModelError(
+            found=f"{error.ref}: {error.reason}", expected="a bundle as it was published", remedy=error.remedy
+        ) from error
+    except RegistryError as error:
+        raise RegistryUnavailableError(str(error).rstrip(".")) from error

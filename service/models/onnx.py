@@ -1,11 +1,15 @@
-"""Run a bundle's graph in ONNX Runtime: tensors to probabilities, each answer checked.
+"""Run a bundle's graph in ONNX Runtime, and check each answer.
 
 Scaling, calibration and aggregation are inside the graph.
 """
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
+from threading import Lock, Thread
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +27,6 @@ from model_registry.manifest import (
 )
 from model_registry.policy import Leading
 from service.errors import BrokenModelError, StartupError
-from service.models.watchdog import Watchdog
 from service.settings import Provider
 from shared_preproc.tensor import Tensor
 
@@ -35,46 +38,46 @@ _SHORT_NAMES = {_CPU: "cpu", _CUDA: "cuda"}
 _READERS: tuple[Leading, ...] = ("class_network", "findings_network")
 _ROUNDING = 1e-3
 _RUN_TIMEOUT_S = 20.0
-"""A page takes a few hundredths of a second; the slowest explanation on one core, a few seconds."""
+"""The slowest explanation takes a few seconds."""
+_TICK_S = 0.1
 _OPTIONAL = (READER_PROBABILITIES, FINDING_PROBABILITIES)
-_WATCHDOG = Watchdog()  # one thread for all models; a thread for each run would wait for the interpreter
 
 
 @dataclass(frozen=True, eq=False)
 class Probabilities:
-    """What a model says about a batch of pages; classes in the order of the manifest."""
+    """The answer about a batch of pages; classes in the order of the manifest."""
 
     leads: NDArray[np.float32]
     """(pages, leads, classes), leads in the order of the tensor."""
     pages: NDArray[np.float32]
     """(pages, classes)."""
     readers: NDArray[np.float32] | None = None
-    """(pages, 2, classes): the class network's own answer, then the findings network's; None: one reader only."""
+    """(pages, 2, classes): the class network, then the findings network."""
     findings: NDArray[np.float32] | None = None
-    """(pages, findings), in the order of the manifest; None where the graph gives none."""
+    """(pages, findings), in the order of the manifest."""
 
     def led_by(self, leading: Leading) -> NDArray[np.float32]:
-        """The pages' answers by the reader that leads: (pages, classes)."""
+        """Return the answers of the leading reader: (pages, classes)."""
         if leading == "fused" or self.readers is None:
             return self.pages
         return self.readers[:, _READERS.index(leading)]
 
     def rows(self, rows: slice) -> "Probabilities":
-        """What is said about some of the pages."""
+        """Return the answer about some pages."""
         readers, findings = (None if part is None else part[rows] for part in (self.readers, self.findings))
         return Probabilities(self.leads[rows], self.pages[rows], readers, findings)
 
 
 class Classifier(Protocol):
-    """A model that is ready to run, from several threads at once."""
+    """A loaded model; threads may share it."""
 
     @property
     def provider(self) -> str:
-        """Where it runs: ``cpu`` or ``cuda``."""
+        """``cpu`` or ``cuda``."""
 
     @property
     def failure(self) -> str | None:
-        """Why the model must not be asked any more; ``None``: it may."""
+        """Why the model can no longer run; None if it can."""
 
     def run(self, tensor: Tensor) -> Probabilities:
         """Classify a batch of tensors, (pages, …) as the bundle's preprocessing makes them.
@@ -85,11 +88,7 @@ class Classifier(Protocol):
 
 
 def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier]:
-    """What turns bundles into classifiers, once it is known where they will run.
-
-    Raises:
-        StartupError: CUDA is demanded and does not work here.
-    """
+    """Return a function that opens bundles, or raise `StartupError` without the required CUDA."""
     choose_providers(wanted, ort.get_available_providers())
     if wanted == "cuda":
         _require_cuda()
@@ -97,11 +96,7 @@ def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier
 
 
 def choose_providers(wanted: Provider, available: Sequence[str]) -> list[str]:
-    """Name the execution providers to ask ONNX Runtime for, best first, given those its package was built with.
-
-    Raises:
-        StartupError: CUDA is demanded and this package cannot do it.
-    """
+    """Choose execution providers, best first, or raise `StartupError` without the required CUDA."""
     if wanted == "cpu" or (wanted == "auto" and _CUDA not in available):
         return [_CPU]
     if _CUDA not in available:
@@ -112,25 +107,20 @@ def choose_providers(wanted: Provider, available: Sequence[str]) -> list[str]:
     return [_CUDA, _CPU]
 
 
-def blank_pages(manifest: BundleManifest, count: int) -> Tensor:
-    """Pages to warm up with, (count, …) as the bundle's preprocessing makes them: no ink on any."""
+def blank_pages(manifest: BundleManifest, pages: int) -> Tensor:
+    """Make pages without ink, (pages, …)."""
     spec = manifest.preprocessing
-    blank: Tensor = np.zeros((count, *spec.tensor_shape), spec.tensor_dtype)
+    blank: Tensor = np.zeros((pages, *spec.tensor_shape), spec.tensor_dtype)
     return blank
 
 
 class OnnxClassifier:
-    """A bundle's graph in an ONNX Runtime session of its own, warmed up and held to the bundle's contract."""
+    """A bundle's graph in its own session."""
 
     def __init__(
         self, bundle: Bundle, *, wanted: Provider, threads: int, run_timeout_s: float = _RUN_TIMEOUT_S
     ) -> None:
-        """Build the session from the bundle's verified bytes and run it once.
-
-        Raises:
-            BrokenModelError: the graph does not load or run, not on the provider that is demanded, or its outputs are
-                not the manifest's probabilities.
-        """
+        """Load the graph and run it once, or raise `BrokenModelError`."""
         providers = choose_providers(wanted, ort.get_available_providers())
         self._manifest = bundle.manifest
         self._output_names = _output_names(bundle.manifest)
@@ -138,33 +128,27 @@ class OnnxClassifier:
         self.failure: str | None = None
         try:
             self._session = ort.InferenceSession(bundle.model, _options(threads), providers=providers)
-            # Otherwise a failing GPU would be traded for the CPU between two requests, unseen.
+            # By default ONNX Runtime silently replaces a failing GPU with the CPU.
             self._session.disable_fallback()
             self.run(blank_pages(bundle.manifest, 1))
         except BrokenModelError:
             raise
-        except Exception as error:  # ONNX Runtime raises a dozen classes of its own, without a common base
+        except Exception as error:  # no common base class
             raise _broken(bundle.manifest, "ONNX Runtime cannot run it") from error
         if wanted == "cuda" and self.provider != wanted:
             raise _broken(bundle.manifest, f"it runs on {self.provider} although cuda is demanded")
 
     @property
     def provider(self) -> str:
-        """Where it runs, by what the session says rather than by what it was asked for."""
+        """As the session reports it."""
         first: str = self._session.get_providers()[0]
         return _SHORT_NAMES.get(first, first)
 
     def run(self, tensor: Tensor) -> Probabilities:
-        """Classify a batch of tensors, (pages, …) as the bundle's preprocessing makes them.
-
-        Input and outputs are bound, so that each is copied once to or from a GPU.
-
-        Raises:
-            BrokenModelError: the graph gives no probabilities, or this or an earlier run did not end in time.
-        """
+        """As `Classifier.run`; after a timeout, every run fails."""
         if self.failure is not None:
             raise _broken(self._manifest, self.failure)
-        binding = self._session.io_binding()  # one for each call: threads cannot share it
+        binding = self._session.io_binding()  # threads cannot share it
         binding.bind_cpu_input(self._manifest.input.name, np.ascontiguousarray(tensor))
         for name in self._output_names:
             binding.bind_output(name)
@@ -184,7 +168,7 @@ class OnnxClassifier:
         try:
             with _WATCHDOG.limit(self._run_timeout_s, self._give_up) as options:
                 self._session.run_with_iobinding(binding, options)
-        except Exception as error:  # of ONNX Runtime, of whatever class
+        except Exception as error:  # no common base class
             if self.failure is None:
                 raise
             raise _broken(self._manifest, self.failure) from error
@@ -193,8 +177,51 @@ class OnnxClassifier:
         self.failure = f"it did not answer within {self._run_timeout_s:g} s"
 
 
+class _Watchdog:
+    """Terminate slow runs, from one thread for all models."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._numbers = count()
+        self._runs: dict[int, tuple[float, Callable[[], None]]] = {}
+        """The deadline of each run (monotonic), and what stops it."""
+        self._thread: Thread | None = None
+
+    @contextmanager
+    def limit(self, timeout_s: float, on_timeout: Callable[[], None]) -> Iterator[ort.RunOptions]:
+        """Give the options for one run; after ``timeout_s`` call ``on_timeout`` and terminate it."""
+        options, number = ort.RunOptions(), next(self._numbers)
+
+        def stop() -> None:
+            on_timeout()
+            options.terminate = True
+
+        with self._lock:
+            self._runs[number] = time.monotonic() + timeout_s, stop
+            if self._thread is None:
+                self._thread = Thread(target=self._watch, name="watchdog", daemon=True)
+                self._thread.start()
+        try:
+            yield options
+        finally:
+            with self._lock:
+                self._runs.pop(number, None)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(_TICK_S)
+            with self._lock:
+                now_s = time.monotonic()
+                late = [number for number, (end_s, _) in self._runs.items() if end_s < now_s]
+                for number in late:
+                    self._runs.pop(number)[1]()
+
+
+_WATCHDOG = _Watchdog()
+
+
 def _require_cuda() -> None:
-    # A package built with CUDA lists it on machines that have none, and its sessions then run on the CPU silently.
+    # Without a GPU, the package still lists CUDA, and its sessions run on the CPU.
     session = ort.InferenceSession(_identity_graph(), _options(threads=1), providers=[_CUDA, _CPU])
     if _CUDA not in session.get_providers():
         raise StartupError(
@@ -208,7 +235,7 @@ def _options(threads: int) -> ort.SessionOptions:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    # Spinning threads cost 35 to 60 % more CPU as soon as requests run side by side.
+    # Spinning threads take CPU from other requests.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 

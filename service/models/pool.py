@@ -1,29 +1,112 @@
-"""The loaded models: the default, and the few others that were used last."""
+"""The loaded models: the default, which follows the registry, and a few others."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from model_registry.registry import Stamp
 from service.classify import LoadedModel
-from service.errors import ModelTooLargeError, OverloadedError
-from service.models.catalog import Catalog
-from service.models.default import DefaultModel
-from service.models.loader import ModelLoader
+from service.errors import ModelError, ModelTooLargeError, NotReadyError, OverloadedError
+from service.models.loader import Catalog, ModelLoader
 
-__all__ = ["Budget", "ModelPool"]
+__all__ = ["Budget", "DefaultModel", "DefaultState", "ModelPool"]
 
+_POLL_S = 0.5
+_RETRY_S = 2.0
+_LOADING = "the default model is still being loaded"
+_NOT_LOADED = "the default model cannot be loaded"
 _RETRY_AFTER_S = 5
-"""When a load that others wait for should be over: a large model takes a few seconds."""
+"""A large model takes a few seconds to load."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DefaultState:
+    """The default model now, and the next; each ``name/version`` or None."""
+
+    model: str | None
+    pending: str | None
+    """It is loading, or was rejected."""
+    problem: str | None
+    """Why it was rejected, or why the registry cannot be read."""
+
+
+class DefaultModel:
+    """Follow a reference in the registry, and replace the model between two requests.
+
+    If a new bundle is rejected, the old one keeps serving.
+    """
+
+    def __init__(self, catalog: Catalog, loader: ModelLoader, reference: str) -> None:
+        self._catalog = catalog
+        self._loader = loader
+        self.reference = reference
+        self._model: LoadedModel | None = None
+        self._stamp: Stamp | None = None
+        self._rejected: Stamp | None = None
+        self._rejected_until_s = 0.0
+        self._pending: str | None = None
+        self._problem: str | None = None
+
+    @property
+    def model(self) -> LoadedModel:
+        """The model that answers; `NotReadyError` if none is loaded."""
+        if self._model is None:
+            reason = _LOADING if self._problem is None else f"{_NOT_LOADED}: {self._problem}"
+            raise NotReadyError(reason, remedy="The operator finds the reason in the log.")
+        return self._model
+
+    @property
+    def state(self) -> DefaultState:
+        """The state that /health shows."""
+        return DefaultState(None if self._model is None else self._model.manifest.ref, self._pending, self._problem)
+
+    async def follow(self) -> None:
+        """Look for a new bundle every half second, retry a rejected one every two; never return."""
+        while True:
+            try:
+                await self._look()
+            except Exception as error:  # noqa: BLE001 - /health shows whatever it is
+                self._note_problem(error)
+            await asyncio.sleep(_POLL_S)
+
+    async def _look(self) -> None:
+        stamp = await asyncio.to_thread(self._catalog.stamp, self.reference)
+        if stamp == self._rejected and _now_s() < self._rejected_until_s:
+            return
+        if stamp != self._stamp:
+            self._pending = stamp.ref
+            try:
+                await self._replace(stamp)
+            except Exception:
+                self._rejected, self._rejected_until_s = stamp, _now_s() + _RETRY_S
+                raise
+        self._pending = self._problem = None
+
+    async def _replace(self, stamp: Stamp) -> None:
+        model = await self._loader.load(stamp.ref)
+        replaced = self.state.model or "none"
+        self._model, self._stamp = model, stamp
+        logger.info("default_model", extra={"fields": {"model": stamp.ref, "replaced": replaced}})
+
+    def _note_problem(self, error: Exception) -> None:
+        problem, unforeseen = (error.found, None) if isinstance(error, ModelError) else (type(error).__name__, error)
+        if problem != self._problem:
+            event = "not_ready" if self._model is None else "promotion_refused"
+            logger.error(event, exc_info=unforeseen, extra={"fields": {"reason": f"{_NOT_LOADED}: {problem}"}})
+        self._problem = problem
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What the models beside the default may take."""
+    """Limits on the models beside the default."""
 
     models: int
     model_bytes: int = 512 * 2**20
-    """Sum of the sizes of their files. What a session takes in memory is some small multiple of it."""
+    """Of their files; sessions take a small multiple."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +116,9 @@ class _Other:
 
 
 class ModelPool:
-    """Loads each model once. The default stays; of the others those used last are kept, within the budget.
+    """Load each model once; keep the default, and those used last within the budget.
 
-    A dropped model leaves memory with the last request that uses it. A model that is still loading is not dropped, or
-    loads would pile up in the queue.
+    A model that is loading stays, or loads would pile up.
     """
 
     def __init__(self, catalog: Catalog, loader: ModelLoader, default: DefaultModel, budget: Budget) -> None:
@@ -47,12 +129,12 @@ class ModelPool:
         self.default = default
 
     async def get(self, reference: str | None) -> LoadedModel:
-        """The model that an alias, a name or ``name/version`` means, loaded if it is not yet; ``None``: the default.
+        """Return the model of an alias, a name or ``name/version``, loaded if need be; None is the default.
 
         Raises:
-            NotReadyError: the default is wanted and not loaded.
-            ModelError: there is no such model, or it must not be served.
-            OverloadedError: others are being loaded, and leave no room for it.
+            NotReadyError: the default is not loaded.
+            ModelError: the model is unknown, or cannot be served.
+            OverloadedError: other models are loading.
         """
         if reference is None or reference == self.default.reference:
             return self.default.model
@@ -65,7 +147,7 @@ class ModelPool:
             if ref not in self._others:
                 self._start_loading(ref, model_bytes)
         self._others.move_to_end(ref)
-        # Shielded: a client that goes away must not take the load from the others that wait for it.
+        # Shielded: other requests may wait for the same load.
         return await asyncio.shield(self._others[ref].task)
 
     def _start_loading(self, ref: str, model_bytes: int) -> None:
@@ -91,3 +173,7 @@ class ModelPool:
     def _forget_failure(self, ref: str, done: asyncio.Task[LoadedModel]) -> None:
         if (done.cancelled() or done.exception()) and ref in self._others and self._others[ref].task is done:
             del self._others[ref]
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

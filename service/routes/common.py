@@ -18,15 +18,17 @@ from digitize.errors import UndigitizedPageError
 from service import errors
 from service.answers import Asked
 from service.auth.access import Access
-from service.auth.errors import (
+from service.errors import (
     CrossSiteError,
     ForbiddenError,
+    InternalError,
+    InvalidRequestError,
     IssuerUnavailableError,
     RateLimitedError,
     UnauthorizedError,
     UntrustedHostError,
 )
-from service.problems import InternalError, InvalidRequestError, problem_responses
+from service.problems import problem_responses
 from service.state import Service
 from service.upload import FILE_PART
 from shared_preproc.errors import (

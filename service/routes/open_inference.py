@@ -17,13 +17,13 @@ from starlette.responses import Response
 
 from service import __version__
 from service.answers import Asked, RefusedPageError
-from service.cancellation import check_cancelled
 from service.classify import ClassificationResult, LoadedModel, classify
-from service.errors import InvalidInferenceError, ServiceError
+from service.errors import KINDS, InvalidInferenceError, ServiceError
 from service.open_inference import InferenceAnswer, ModelMetadata, encode_answer, parse_request
-from service.problems import KINDS, refusal_headers
+from service.problems import refusal_headers
 from service.routes.common import KNOWN_QUERY, PROTECTED, DeadlineHeader, WorkRoute, asked_by, service_of
 from service.upload import read_raw
+from service.workers import check_cancelled
 from shared_preproc.errors import PreprocError
 
 __all__ = ["infer_router", "open_router", "router"]

@@ -8,10 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from model_registry.policy import DecisionPolicy
 from service.classify import ClassificationResult, ClassProbabilities, Finding
-from service.decide import Status
+from service.decide import PolicySource, Status
 from service.examination import PageFormat
 from service.explain import LeadEvidence
-from service.models.site_policy import PolicySource
 from shared_preproc.leads import LEADS, Lead
 from shared_preproc.measurements import Measurements
 from shared_preproc.placement import PlacementKind

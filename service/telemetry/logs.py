@@ -1,7 +1,4 @@
-"""Logging to stderr, one line a record, as ``key=value`` pairs or JSON.
-
-The message is a fixed word; ``extra={"fields": {...}}`` holds the rest.
-"""
+"""Log to stderr, one line a record: a fixed word as the message, values in ``extra={"fields": {...}}``."""
 
 import json
 import logging
@@ -20,22 +17,22 @@ _BARE = re.compile(r"[A-Za-z0-9_./:+{}-]+")
 
 
 class LineFormatter(logging.Formatter):
-    """``time=… level=… event=… key=value …``; a value that is not a plain word is quoted as in JSON."""
+    """Write ``time=… level=… event=… key=value …``; quote values like JSON unless they are plain words."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the record as one line, whatever its values hold."""
+        """Return the record as one line."""
         facts = _facts(self, record)
         words = [f"{value:.2f}" if isinstance(value, float) else str(value) for value in facts.values()]
-        if not (all(words) and _BARE.fullmatch("".join(words))):  # one look for all, as hardly a line needs quotes
+        if not (all(words) and _BARE.fullmatch("".join(words))):  # one match for all: hardly a line needs quotes
             words = [word if _BARE.fullmatch(word) else json.dumps(word) for word in words]
         return " ".join(map("=".join, zip(facts, words, strict=True)))
 
 
 class JsonFormatter(logging.Formatter):
-    """The same facts as one JSON object; numbers stay numbers."""
+    """Write the same as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the record as one line, whatever its values hold."""
+        """Return the record as one line."""
         facts = _facts(self, record)
         return json.dumps({key: round(value, 2) if isinstance(value, float) else value for key, value in facts.items()})
 
@@ -44,10 +41,10 @@ _FORMATTERS: Mapping[LogFormat, type[logging.Formatter]] = {"line": LineFormatte
 
 
 def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
-    """Send every logger of the process to stderr, in the format that is asked for."""
-    # No format of ours says any of it (https://docs.python.org/3/howto/logging.html#optimization).
+    """Send every logger of the process to stderr."""
+    # Unused here, and slow (https://docs.python.org/3/howto/logging.html#optimization).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # noqa: SLF001 - the same page names it: who called is not looked for
+    logging._srcfile = None  # noqa: SLF001 - as that page says
     logging.config.dictConfig(
         {
             "version": 1,
@@ -56,11 +53,11 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "chosen"}},
             "root": {"handlers": ["stderr"], "level": level.upper()},
             "loggers": {
-                # It quotes bytes of the body that it cannot parse.
+                # Quotes bytes of bodies.
                 "python_multipart": {"level": "CRITICAL"},
-                # It repeats with each batch that the collector is down; `service.telemetry.tracing` logs it once.
+                # Repeats for each batch what `service.telemetry.tracing` logs once.
                 "opentelemetry": {"level": "CRITICAL"},
-                # It quotes the text of EXIF tags, at the level debug.
+                # Quotes EXIF tags.
                 "PIL": {"level": "CRITICAL"},
             },
         }
@@ -80,6 +77,6 @@ def _facts(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str,
     return facts
 
 
-@lru_cache(maxsize=1)  # of all that a line takes, the calendar takes the most
+@lru_cache(maxsize=1)  # the slowest part of a line
 def _second(epoch_s: int) -> str:
     return datetime.fromtimestamp(epoch_s, UTC).replace(tzinfo=None).isoformat()

@@ -1,7 +1,6 @@
-"""Prometheus counters and histograms.
+"""Prometheus counters and histograms; docs/operations.md explains each.
 
-Every label comes from a closed set (routes, methods, codes, published bundles and their classes), never from what a
-client writes. docs/operations.md explains each metric.
+Every label comes from a closed set: routes, methods, codes, bundles, classes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ from service.classify import ClassificationResult, Timings
 __all__ = ["NONE", "Metrics", "RequestFacts"]
 
 NONE = "none"
-"""The label of what does not apply, an unknown path included."""
+"""The label for an unknown path, and where a label does not apply."""
 
 _STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -29,19 +28,19 @@ _STAGES = tuple(field.name for field in fields(Timings) if field.name != "total"
 
 
 class RequestFacts(NamedTuple):
-    """What is counted of one exchange; each a label."""
+    """The labels of one exchange."""
 
     route: str
     method: str
     status: str
     code: str
-    """The problem's, `NONE` where there was none."""
+    """Of the problem, or `NONE`."""
     bundle: str
-    """``name/version`` that was to answer, `NONE` where no bundle was."""
+    """``name/version``, or `NONE`."""
 
 
 class Metrics:
-    """The counters of one application, in a registry of their own."""
+    """The counters and histograms of one application."""
 
     def __init__(self) -> None:
         self.registry = _Registry()
@@ -63,14 +62,14 @@ class Metrics:
         self._replays = self._counter("replays", "Answers given again to the same Idempotency-Key", [])
 
     def count_request(self, facts: RequestFacts, duration_s: float) -> None:
-        """Count an exchange that is over."""
+        """Count a finished exchange."""
         self._requests(*facts).inc()
         self._durations(facts.route).observe(duration_s)
         if facts.status in _REJECTIONS:
             self._rejects(facts.code).inc()
 
     def count_result(self, result: ClassificationResult) -> None:
-        """Count what became of a page that was classified."""
+        """Count a classified page."""
         bundle = result.manifest.ref
         for stage, duration_s in _stages(result.timings_ms):
             self._stages(stage, bundle).observe(duration_s)
@@ -80,23 +79,23 @@ class Metrics:
         self._classes(bundle, max(result.page, key=result.page.__getitem__)).inc()
 
     def count_replay(self) -> None:
-        """Count an answer that cost no work."""
+        """Count a replayed answer."""
         self._replays.inc()
 
     def count_run(self, pages: int) -> None:
-        """Count a run of a graph that pages of several requests may share."""
+        """Count a shared run."""
         self._runs.observe(pages)
 
     def watch(self, collector: Collector) -> None:
-        """Ask ``collector`` for more, each time the metrics are read."""
+        """Ask ``collector`` at each scrape."""
         self.registry.register(collector)
 
     def text(self) -> bytes:
-        """All of it, in Prometheus' text format 0.0.4."""
+        """Return all metrics in Prometheus' text format 0.0.4."""
         return generate_latest(self.registry)
 
     def _counters(self, name: str, explanation: str, labels: Sequence[str]) -> Callable[..., Counter]:
-        """What gives the one of some labels' values: found once, since the library checks and locks each time."""
+        """Return a cached `Counter.labels`, which is slow."""
         return cache(self._counter(name, explanation, labels).labels)
 
     def _histograms(
@@ -112,7 +111,7 @@ class Metrics:
 
 
 class _Registry(CollectorRegistry):
-    """Leaves out when each series began, which doubles the series and which Prometheus does not use in this format."""
+    """Omit the ``_created`` series, which Prometheus ignores."""
 
     def collect(self) -> Iterator[Metric]:
         for metric in super().collect():

@@ -1,7 +1,4 @@
-"""Measure how long each step of a page took, and when it ran.
-
-The clock is `time.perf_counter`, in seconds: no change of the time of day moves it.
-"""
+"""Time the steps of a page, in seconds of `time.perf_counter`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +10,7 @@ __all__ = ["Clock", "Step", "watch_steps"]
 
 
 class Step(NamedTuple):
-    """One piece of a step, and when it was."""
+    """One piece of a step."""
 
     name: str
     started_s: float
@@ -24,14 +21,14 @@ _watched: ContextVar[list[Step] | None] = ContextVar("watched", default=None)
 
 
 def watch_steps() -> Sequence[Step]:
-    """What fills up with the steps that are taken from now on in this context: this task, and its threads."""
+    """Return a list that collects the steps of this task and its threads."""
     steps: list[Step] = []
     _watched.set(steps)
     return steps
 
 
 class Clock:
-    """How long each step took, and all of them with what lay between; a step may come in several pieces."""
+    """Measure steps, each in one or more pieces."""
 
     def __init__(self) -> None:
         self._started_s = perf_counter()
@@ -39,7 +36,7 @@ class Clock:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Count what happens inside as a piece of the step ``name``, also where it fails."""
+        """Time the block, even if it fails."""
         started_s = perf_counter()
         try:
             yield
@@ -50,5 +47,5 @@ class Clock:
                 watched.append(step)
 
     def timings_ms(self) -> dict[str, float]:
-        """Wall time of each step so far, and ``total``, in milliseconds."""
+        """Return the wall time of each step, and ``total`` since the start, in milliseconds."""
         return {**self._steps_ms, "total": (perf_counter() - self._started_s) * 1000}

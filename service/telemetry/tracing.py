@@ -1,8 +1,6 @@
-"""Spans of requests, sent to an OpenTelemetry collector.
+"""Send spans of requests to an OpenTelemetry collector.
 
-In a span stands what stands in the log: names from closed sets, numbers, a well-formed request id and trace id, and
-nothing else that a client writes. That is why no instrumentation of a framework is used: they send addresses and
-headers.
+A span holds what the log holds; instrumentation of frameworks would send addresses and headers.
 """
 
 import logging
@@ -34,10 +32,9 @@ logger = logging.getLogger(__name__)
 
 
 class Spans:
-    """Where spans are sent from: in batches, by a thread of its own, out of a queue that drops what does not fit.
+    """Send spans from a thread to the OTLP/HTTP address ``endpoint``.
 
-    ``endpoint`` is the collector's OTLP/HTTP address. All else is as the SDK's environment variables say: which
-    requests are sampled, headers, certificates, the size of the queue. `StartupError` where these shut it off.
+    The SDK's environment variables set the rest. If they switch it off, the constructor raises `StartupError`.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -51,12 +48,11 @@ class Spans:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
 
     def begin(self, parent: TraceContext | None, started_s: float) -> "RequestSpan":
-        """The span of a request that came at ``started_s`` by `time.perf_counter`; in a new trace without a parent."""
+        """Begin the span of a request that came at ``started_s`` of `time.perf_counter`."""
         return RequestSpan(self._tracer, parent, started_s)
 
     def close(self) -> None:
-        """Send what is left, as far as the collector takes it in a moment."""
-        # The SDK would wait up to 30 s for a collector that does not answer.
+        """Send the last spans within 2 s, not the 30 s of the SDK."""
         flushing = Thread(target=self._provider.shutdown, name="spans", daemon=True)
         flushing.start()
         flushing.join(_FLUSH_S)
@@ -65,11 +61,11 @@ class Spans:
 
 
 class RequestSpan:
-    """A request, and inside it the steps of its work."""
+    """The span of a request, with a child for each step."""
 
     def __init__(self, tracer: Tracer, parent: TraceContext | None, started_s: float) -> None:
         self._tracer = tracer
-        # The time of day is asked once; whatever it does then, the spans of a request lie as they were.
+        # Read once: a clock jump must not tear the spans apart.
         self._epoch_ns = time_ns() - _ns(perf_counter())
         self._span = tracer.start_span(
             "HTTP", Context() if parent is None else _remote(parent), SpanKind.SERVER, start_time=self._at(started_s)
@@ -78,12 +74,12 @@ class RequestSpan:
 
     @property
     def context(self) -> TraceContext:
-        """What the answer and the log name, also where the request is not sampled."""
+        """The trace context for response and log."""
         own = self._span.get_span_context()
         return TraceContext(f"{own.trace_id:032x}", f"{own.span_id:016x}", f"{own.trace_flags:02x}")
 
     def end(self, facts: RequestFacts, request_id: str, ended_s: float) -> None:
-        """The exchange is over: hand its span over, and those of its steps."""
+        """Hand over the span and those of its steps."""
         inside = set_span_in_context(self._span, Context())
         for step in self._steps:
             span = self._tracer.start_span(step.name, inside, start_time=self._at(step.started_s))
@@ -101,7 +97,7 @@ class RequestSpan:
 
 
 class _Session(requests.Session):
-    """Says once that the collector does not take what it is sent, and once that it does again."""
+    """Log once that the collector fails, and once that it recovered."""
 
     _problem: str | None = None
 
@@ -123,14 +119,13 @@ class _Session(requests.Session):
 
 
 def _attributes(facts: RequestFacts, request_id: str) -> dict[str, Any]:
-    """As far as they do not quote the client: https://opentelemetry.io/docs/specs/semconv/http/http-spans/."""
+    """Name the facts as in https://opentelemetry.io/docs/specs/semconv/http/http-spans/."""
     named = {"http.route": facts.route, "ecg.bundle": facts.bundle, "ecg.code": facts.code}
     attributes: dict[str, Any] = {name: value for name, value in named.items() if value != NONE}
     attributes["http.request.method"] = "_OTHER" if facts.method == "other" else facts.method
     attributes["ecg.request_id"] = request_id
     if facts.status != NONE:
         attributes["http.response.status_code"] = int(facts.status)
-    # A 4xx is no error of a server.
     if facts.status == NONE or int(facts.status) >= HTTPStatus.INTERNAL_SERVER_ERROR:
         attributes["error.type"] = attributes.get("ecg.code", "_OTHER")
     return attributes

@@ -11,7 +11,7 @@ import pytest
 
 from batch.__main__ import main
 from batch.pages import PageReader, identify_model
-from service.problems import KINDS
+from service.errors import KINDS
 from shared_preproc.errors import PreprocError
 from tests.batch.archive import LIMIT_S, Program, rows_of
 from tests.bundles import policy

@@ -13,7 +13,7 @@ from PIL import Image
 from benchmarks.reencoding import REENCODINGS, without_metadata
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
-from service.models.catalog import Catalog
+from service.models.loader import Catalog
 from service.models.onnx import OnnxClassifier
 from shared_preproc.layout import Layout
 from shared_preproc.page import Gray, decode_page

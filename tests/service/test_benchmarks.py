@@ -15,7 +15,7 @@ from benchmarks.server_process import ServerProcess, family, free_port, server_p
 from benchmarks.service_process import service_process
 from model_registry.registry import Registry
 from service.classify import LoadedModel
-from service.models.catalog import Catalog
+from service.models.loader import Catalog
 from service.models.onnx import OnnxClassifier
 from tests.conftest import REPOSITORY
 

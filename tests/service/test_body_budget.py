@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service import body_budget as module
-from service.body_budget import BodyBudget, Upload
+from service import admission as module
+from service.admission import BodyBudget, Upload
 from service.errors import BodyTimeoutError, OverloadedError
 
 

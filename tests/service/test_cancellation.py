@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.cancellation import check_cancelled
 from service.models.onnx import Probabilities
+from service.workers import check_cancelled
 from shared_preproc.tensor import Tensor
 from tests.factories import page_jpeg
 from tests.service.classifiers import GatedClassifier

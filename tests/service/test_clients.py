@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.problems import KINDS
+from service.errors import KINDS
 from tests.conftest import REPOSITORY
 from tests.factories import blank_png, page_jpeg
 from tests.service import npm

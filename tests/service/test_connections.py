@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.connections import Connections
+from service.http import Connections
 from tests.factories import page_jpeg
 from tests.service.process import environment, running
 from tests.service.scrape import Scrape

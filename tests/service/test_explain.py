@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmarks.explanation import judge
 from model_registry.registry import Registry
 from service.explain import RATE_HZ, LeadEvidence, curve_lengths, explain, wiped
-from service.models.catalog import Catalog
+from service.models.loader import Catalog
 from service.models.onnx import OnnxClassifier, Probabilities
 from shared_preproc.leads import Lead
 from shared_preproc.pipeline import preprocess

@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from service.auth import oidc as module
-from service.auth.errors import IssuerUnavailableError, UnauthorizedError
 from service.auth.oidc import KEEP_S, REFRESH_S, RETRY_S, IssuerKeys, Tokens, fetch_keys, is_secure_url
+from service.errors import IssuerUnavailableError, UnauthorizedError
 from tests.service.issuer import AUDIENCE, CONFIGURATION, JWKS, Issuer, issuing
 
 NEXT_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

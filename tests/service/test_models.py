@@ -14,11 +14,9 @@ import pytest
 from model_registry.bundle import Bundle
 from model_registry.registry import Registry
 from service.errors import BrokenModelError, ModelTooLargeError, OverloadedError
-from service.models.catalog import Catalog
-from service.models.default import DefaultModel
-from service.models.loader import ModelLoader
+from service.models.loader import Catalog, ModelLoader
 from service.models.onnx import Classifier, OnnxClassifier
-from service.models.pool import Budget, ModelPool
+from service.models.pool import Budget, DefaultModel, ModelPool
 from shared_preproc.spec import MASKS_150
 from tests.bundles import CLASS_NAMES, publish_tiny
 from tests.factories import page_jpeg

@@ -14,9 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from model_registry.registry import Registry
-from service.errors import ServiceError
+from service.errors import KINDS, Kind, ServiceError
 from service.models.onnx import Classifier
-from service.problems import KINDS, Kind, handle_errors
+from service.problems import handle_errors
 from shared_preproc.errors import UNSUITABLE_DIMENSIONS, PreprocError
 from tests import factories
 from tests.bundles import publish_tiny

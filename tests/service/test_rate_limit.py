@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from service.auth.access import RateLimit
-from service.auth.errors import RateLimitedError
 from service.auth.keys import new_key
+from service.errors import RateLimitedError
 from tests.service.serving import problem, serving, settings_for
 
 

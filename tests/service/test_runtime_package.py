@@ -3,7 +3,7 @@
 import pytest
 
 from service.errors import StartupError
-from service.runtime_package import check_runtime_packages, installed_runtime_packages
+from service.host import check_runtime_packages, installed_runtime_packages
 
 
 @pytest.mark.parametrize("installed", [["onnxruntime"], ["onnxruntime-gpu"]])

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import RSAAlgorithm
 
-from service.auth.errors import UnauthorizedError
 from service.auth.oidc import IssuerKeys, Tokens, fetch_keys, looks_like_token
+from service.errors import UnauthorizedError
 from tests.service.issuer import AUDIENCE, Issuer, issuing
 
 JSON_VALUES = st.recursive(

@@ -9,8 +9,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from service import body_budget as budget_module
-from service.body_budget import BodyBudget
+from service import admission as budget_module
+from service.admission import BodyBudget
 from service.errors import (
     BodyTimeoutError,
     BodyTooLargeError,

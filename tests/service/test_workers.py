@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.cancellation import CancelledWorkError, check_cancelled
 from service.errors import OverloadedError
-from service.workers import Workers
+from service.workers import CancelledWorkError, Workers, check_cancelled
 
 
 def run_on(workers: Workers, use: Coroutine[Any, Any, None]) -> None:
