@@ -38,6 +38,7 @@ __all__ = [
     "PreparedPage",
     "SourceFacts",
     "decode_source",
+    "examine_picture",
     "examined_page",
     "prepare",
     "source_facts",
@@ -93,7 +94,7 @@ def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool
                 remedy="Send the page, or send the recording to POST /classify.",
             )
         picture, image = decode_source(data, source)
-    return _examined(picture, image, spec, clock, judging=judging)
+    return examine_picture(picture, image, spec, clock, judging=judging)
 
 
 def decode_source(data: bytes, source: ImageSource) -> tuple[Picture, ImageFacts]:
@@ -115,9 +116,14 @@ def source_facts(data: bytes, source: Source, image: ImageFacts | None = None) -
     return SourceFacts(source.kind, source.how, image.sha256 if image and is_picture else _sha256(data))
 
 
-def _examined(
+def examine_picture(
     picture: Picture, image: ImageFacts, spec: PreprocSpec, clock: Clock, *, judging: bool = True
 ) -> ExaminedPage:
+    """Read one decoded picture as ``spec`` says, and examine it if ``judging``.
+
+    Raises:
+        PreprocError: the picture is no report page that ``spec`` accepts, or leads of it cannot be read.
+    """
     with clock.step("preprocess"):
         sheet = place(picture, spec.layout, judging=judging)
         page = sheet.page
@@ -162,7 +168,7 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
         picture, image = decode_source(data, source)
     facts = source_facts(data, source, image)
     try:
-        page = _examined(picture, image, spec, clock)
+        page = examine_picture(picture, image, spec, clock)
     except (NotAnEcgPageError, UnsuitableDimensionsError) as refusal:
         digitized = _digitized(picture, spec, refusal, clock)
         facts = replace(facts, how=f"{facts.how} {digitized.summary}")

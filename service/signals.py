@@ -3,15 +3,22 @@
 import zipfile
 from dataclasses import dataclass
 from io import BytesIO
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from digitize import Digitized, digitize, to_csv, to_wfdb
-from service.examination import SourceFacts, decode_source, source_facts
-from shared_preproc.errors import UnsupportedFormatError
+from digitize import Digitized, UndigitizedPageError, digitize, to_csv, to_wfdb
+from service.examination import ExaminedPage, SourceFacts, decode_source, examine_picture, source_facts
+from service.telemetry.timing import Clock
+from shared_preproc.errors import NotAnEcgPageError, UnsuitableDimensionsError, UnsupportedFormatError
+from shared_preproc.layout import Box
 from shared_preproc.picture import Gray
-from shared_preproc.recording import Recording
+from shared_preproc.placement import Placement
+from shared_preproc.recording import Recording, page_recording
+from shared_preproc.spec import TRACES_50_HZ
+from shared_preproc.traces import Trace
 from sources.read import read_source
 from sources.source import RecordingSource
 
@@ -20,10 +27,18 @@ __all__ = ["RECORD_NAME", "Signals", "read_signals"]
 RECORD_NAME = "ecg"
 """Of WFDB files: a name of the sender's could hold a patient's."""
 
+_SPEC = TRACES_50_HZ  # whose page is our own cart's
 _CURVE_BGR = (40, 40, 220)
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 85)
 _LEAST_WIDTH_PX = 2  # of the drawn curve
 _PX_FOR_EACH_PX = 1000  # of the picture's width, for one more of the curve's
+
+
+class Curve(NamedTuple):
+    """Where a curve was read: columns and rows of the picture, float (samples,); NaN where it was not."""
+
+    x_px: NDArray[np.floating]
+    y_px: NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +47,15 @@ class Signals:
 
     source: SourceFacts
     recording: Recording
-    page: Digitized | None = None
-    """None where samples were sent."""
+    doubts: tuple[str, ...] = ()
+    """Sentences about what was not proven."""
+    placement: Placement | None = None
+    """Of our own cart's page."""
+    other_page: Digitized | None = None
+    """Another cart's page."""
     gray: Gray | None = None
-    """The picture of ``page``."""
+    """The picture that ``curves`` lie on; None where samples were sent."""
+    curves: tuple[Curve, ...] = ()
 
     def csv(self) -> bytes:
         """A table: seconds and twelve leads."""
@@ -55,7 +75,7 @@ class Signals:
         Raises:
             UnsupportedFormatError: samples were sent, so there is no picture to draw on.
         """
-        if self.page is None or self.gray is None:
+        if self.gray is None:
             raise UnsupportedFormatError(
                 found="a recording, which has no page to draw on",
                 expected="the picture of a page for an answer in image/jpeg",
@@ -63,15 +83,13 @@ class Signals:
             )
         picture = cv2.cvtColor(self.gray, cv2.COLOR_GRAY2BGR)
         thickness = _LEAST_WIDTH_PX + picture.shape[1] // _PX_FOR_EACH_PX
-        rows = [*zip(self.page.page_x, self.page.page_y, strict=True)]
-        rows += [(strip.page_x, strip.page_y) for strip in self.page.strips]
-        for x, y in rows:
-            known = np.isfinite(x)
-            breaks = np.flatnonzero(np.diff(known)) + 1
-            for part_x, part_y in zip(np.split(x, breaks), np.split(y, breaks), strict=True):
-                if np.isfinite(part_x).all():
-                    points = np.stack([part_x, part_y], axis=1).round().astype(np.int32)
-                    cv2.polylines(picture, [points], isClosed=False, color=_CURVE_BGR, thickness=thickness)
+        for curve in self.curves:
+            points = np.stack(curve, axis=1)
+            read = np.isfinite(points).all(axis=1)
+            for part in np.split(points, np.flatnonzero(np.diff(read)) + 1):
+                if np.isfinite(part).all():
+                    line = part.round().astype(np.int32)
+                    cv2.polylines(picture, [line], isClosed=False, color=_CURVE_BGR, thickness=thickness)
         return bytes(cv2.imencode(".jpg", picture, _JPEG)[1])
 
 
@@ -85,5 +103,45 @@ def read_signals(data: bytes) -> Signals:
     if isinstance(source, RecordingSource):
         return Signals(source_facts(data, source), source.recording)
     picture, image = decode_source(data, source)
-    page = digitize(picture.gray)
-    return Signals(source_facts(data, source, image), page.recording, page, picture.gray)
+    facts = source_facts(data, source, image)
+    try:
+        page = examine_picture(picture, image, _SPEC, Clock())
+    except (NotAnEcgPageError, UnsuitableDimensionsError):
+        return _other_page(facts, picture.gray)
+    return _our_page(facts, page)
+
+
+def _our_page(facts: SourceFacts, page: ExaminedPage) -> Signals:
+    layout, traces = _SPEC.layout, page.reading.traces
+    recording = page_recording(traces, layout, _SPEC.trace)
+    if recording is None:
+        raise UndigitizedPageError(
+            "relations",
+            found="a rhythm strip that repeats neither lead II nor lead III",
+            expected="a strip that shows when each column of leads was recorded",
+            remedy="Check the page, and export the report again.",
+        )
+    return Signals(
+        source=facts,
+        recording=recording,
+        doubts=tuple(doubt.message for doubt in page.doubts),
+        placement=page.placement,
+        gray=page.page.gray,
+        curves=tuple(_printed(traces[lead], box) for lead, box in layout.lead_boxes),
+    )
+
+
+def _printed(trace: Trace, box: Box) -> Curve:
+    """Where a lead of our own form is drawn."""
+    layout, columns_mv = _SPEC.layout, trace.columns_mv
+    zero_px = next(row for row in _SPEC.trace.zero_rows_px if box.top <= row < box.bottom)
+    columns_mv = np.empty(0, np.float32) if columns_mv is None else columns_mv
+    rows_px = zero_px - columns_mv * (layout.px_per_mm * layout.mm_per_mv)
+    return Curve(box.left + np.arange(len(columns_mv), dtype=np.float64), rows_px)
+
+
+def _other_page(facts: SourceFacts, gray: Gray) -> Signals:
+    page = digitize(gray)
+    leads = [Curve(x, y) for x, y in zip(page.page_x, page.page_y, strict=True)]
+    strips = [Curve(strip.page_x, strip.page_y) for strip in page.strips]
+    return Signals(facts, page.recording, page.doubts, None, page, gray, (*leads, *strips))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from digitize import Digitized
-from service.schemas.classification import Positive, SourceOfPage
+from service.schemas.classification import Placement, Positive, SourceOfPage
 from service.signals import Signals
 from shared_preproc.leads import Lead
 from shared_preproc.recording import RECORDED_LEADS
@@ -48,13 +48,12 @@ class PageChecks(_FromOurs):
 
 
 class PageFacts(_FromOurs):
-    """How the page was read."""
+    """How another cart's page was read."""
 
     layout: Annotated[str, Field(examples=["3x4"])]
     scale: PageScale
     checks: PageChecks
     by_position: Annotated[list[Lead], Field(description="Leads whose names follow from their places.")]
-    doubts: Annotated[list[str], Field(description="What was not proven, in sentences.")]
 
 
 class LeadSignal(BaseModel):
@@ -70,7 +69,9 @@ class SignalsAnswer(BaseModel):
 
     request_id: str
     source: SourceOfPage
-    page: Annotated[PageFacts | None, Field(description="Null for a recording.")]
+    doubts: Annotated[list[str], Field(description="What was not proven, in sentences.")]
+    placement: Annotated[Placement | None, Field(description="How an EDAN page was brought to its form; else null.")]
+    page: Annotated[PageFacts | None, Field(description="How another cart's page was read; else null.")]
     rate_hz: Annotated[Positive, Field(description="Samples a second.")]
     leads: Annotated[
         list[LeadSignal],
@@ -84,7 +85,9 @@ class SignalsAnswer(BaseModel):
         return cls(
             request_id=request_id,
             source=SourceOfPage.model_validate(signals.source),
-            page=None if signals.page is None else _facts(signals.page),
+            doubts=list(signals.doubts),
+            placement=None if signals.placement is None else Placement.model_validate(signals.placement),
+            page=None if signals.other_page is None else _facts(signals.other_page),
             rate_hz=recording.rate_hz,
             leads=[
                 _lead(lead, signal_mv, recording.rate_hz)
@@ -101,7 +104,6 @@ def _facts(page: Digitized) -> PageFacts:
         scale=PageScale.model_validate(vars(page.scale) | scale),
         checks=PageChecks.model_validate(page.checks),
         by_position=[Lead(lead.name) for lead in page.leads if lead.known == "by position"],
-        doubts=list(page.doubts),
     )
 
 

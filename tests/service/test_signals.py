@@ -109,3 +109,22 @@ def test_our_own_page_is_still_ours(client: httpx.Client) -> None:
     answer = client.post("/classify", content=page_jpeg()).json()
     assert answer["placement"]["kind"] == "export"
     assert "source_not_validated" not in [reason["code"] for reason in answer["reasons"]]
+
+
+def test_our_own_page_is_read_column_by_column(client: httpx.Client) -> None:
+    answer = digitized(client, page_jpeg("normal", 2)).json()
+    assert answer["placement"]["kind"] == "export"
+    assert answer["page"] is None
+    spans = {lead["lead"]: (lead["start_s"], len(lead["signal_mv"]) / answer["rate_hz"]) for lead in answer["leads"]}
+    assert spans["V4"] == pytest.approx((7.5, 2.5), abs=0.15)
+    assert max(length for _, length in spans.values()) == pytest.approx(10, abs=0.2), "the strip goes on with its lead"
+
+
+def test_its_curves_lie_on_its_ink(client: httpx.Client) -> None:
+    page = page_jpeg("normal", 2)
+    overlay = cv2.imdecode(np.frombuffer(digitized(client, page, "image/jpeg").content, np.uint8), cv2.IMREAD_COLOR)
+    gray = cv2.imdecode(np.frombuffer(page, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert overlay is not None
+    assert gray is not None
+    red = overlay[..., 2].astype(int) - overlay[..., 0] > 100
+    assert gray[red].mean() < gray.mean() - 60
