@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     due_s REAL NOT NULL DEFAULT 0,
     data BLOB NOT NULL
 );
-CREATE INDEX IF NOT EXISTS jobs_by_kind ON jobs (kind, due_s, id);
+CREATE INDEX IF NOT EXISTS jobs_by_kind ON jobs (kind, id);
 """
 
 
@@ -85,10 +85,8 @@ class Spool:
         return new
 
     def take(self, kind: Kind) -> Job | None:
-        """The job of this kind that has waited longest; it stays in the spool until it is finished."""
-        query = (
-            "SELECT id, kind, key, attempts, data FROM jobs WHERE kind = ? AND due_s <= ? ORDER BY due_s, id LIMIT 1"
-        )
+        """The oldest job of this kind that is due; it stays in the spool until it is finished."""
+        query = "SELECT id, kind, key, attempts, data FROM jobs WHERE kind = ? AND due_s <= ? ORDER BY id LIMIT 1"
         with self._lock:
             row = self._db.execute(query, (kind, time.time())).fetchone()
         return None if row is None else Job(*row)

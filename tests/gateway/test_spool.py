@@ -48,6 +48,15 @@ def test_postponed_job_lets_others_pass(tmp_path: Path) -> None:
     spool.close()
 
 
+def test_postponed_job_comes_first_when_due(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.add("a", b"1")
+    spool.add("b", b"2")
+    spool.postpone(taken(spool), 0)
+    assert (taken(spool).key, taken(spool).attempts) == ("a", 1)
+    spool.close()
+
+
 def test_second_gateway_is_refused(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     with pytest.raises(StartupError, match="folder of its own"):
