@@ -223,10 +223,8 @@ def _rules(decision: Mapping[str, Any]) -> str:
     if rules is not None:
         low, high = rules["rate_band_bpm"]
         lines += [
-            f"The class network gives the answer less than {rules['class_network_from']:.2f}.",
-            "The findings network gives the answer's kind less than "
-            + ", ".join(f"{least:.2f} ({words(name)})" for name, least in rules["findings_network_from"].items())
-            + ".",
+            f"The class network gives the answer less than {_by_class(rules['class_network_from'])}.",
+            f"The findings network gives the answer's kind less than {_by_class(rules['findings_network_from'])}.",
             "A reader gives infarction "
             + ", ".join(
                 f"{least:.3f} or more and the answer is {words(name)}"
@@ -237,6 +235,10 @@ def _rules(decision: Mapping[str, Any]) -> str:
             f" {rules['reference_rate_bpm']:.0f}/min are answered otherwise.",
         ]
     return "A page is referred to a person if any of these holds:\n\n" + _items(lines)
+
+
+def _by_class(thresholds: Mapping[str, float]) -> str:
+    return ", ".join(f"{least:.2f} ({words(name)})" for name, least in thresholds.items())
 
 
 def _operating_points(decision: Mapping[str, Any]) -> str:
