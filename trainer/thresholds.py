@@ -193,7 +193,8 @@ def rest_on_rate(answers: ReaderAnswers, said: Said, rules: ReaderRules) -> _Boo
 
 def reported_pages(view: View, chosen: Sequence[Thresholds]) -> _Bools:
     """Give the pages (pages,) that are reported; ``chosen`` by kind."""
-    return np.any([_of_kind(view, kind, thresholds) for kind, thresholds in enumerate(chosen)], axis=0)
+    by_kind = [_of_kind(view, kind, thresholds) for kind, thresholds in enumerate(chosen)]
+    return np.asarray(np.any(by_kind, axis=0))
 
 
 def _of_kind(view: View, kind: int, chosen: Thresholds) -> _Bools:
@@ -214,7 +215,7 @@ def _best(view: View, answers: ReaderAnswers, goals: PolicyGoals) -> list[Thresh
         NoThresholdsError: none keeps the goals.
     """
     signs = {_OTHER_KIND: _SIGN_WHERE_OTHER, _INFARCTION_KIND: (np.inf,), _NORMAL_KIND: _SIGN_WHERE_NORMAL}
-    candidates, counts = [], None
+    candidates, by_kind = [], []
     for kind, by_sign in signs.items():
         by_findings = _FINDINGS_NETWORK_FROM_NORMAL if kind == _NORMAL_KIND else _FINDINGS_NETWORK_FROM
         choices = [Thresholds(*choice) for choice in product(_CLASS_NETWORK_FROM, by_findings, by_sign)]
@@ -228,8 +229,8 @@ def _best(view: View, answers: ReaderAnswers, goals: PolicyGoals) -> list[Thresh
                 f" {goals.infarction_as_normal:.3f} of the infarctions; train better networks"
             )
         candidates.append(choices)
-        counts = _count(answers, view, masks) if counts is None else counts.with_each(_count(answers, view, masks))
-    assert counts is not None
+        by_kind.append(_count(answers, view, masks))
+    counts = by_kind[0].with_each(by_kind[1]).with_each(by_kind[2])
     keeps = (counts.inside_right >= goals.accuracy * (counts.inside + 1)) & (
         counts.outside_right >= goals.outside_accuracy * (counts.outside_judged + 1)
     )
@@ -301,6 +302,7 @@ def operating_points(critical: _Bools, probability: _Floats) -> tuple[OperatingP
 
 
 def default_point(points: Sequence[OperatingPoint], goals: PolicyGoals) -> OperatingPoint:
+    """Choose the point of the sensitivity that ``goals`` ask, or of more if it flags few other pages."""
     enough = next(point for point in points if point.sensitivity >= min(goals.sensitivity, 1.0))
     affordable = [point for point in points if point.flagged <= goals.flagged]
     return max([enough, *affordable], key=lambda point: point.sensitivity)

@@ -13,7 +13,6 @@ from tests.bundles import policy as tiny_policy
 from tests.bundles import reader_rules
 from tests.trainer.reader_answers import drawn_reader_answers, plain_choice, with_labels_turned
 from trainer.classes import CLASS_NAMES
-from trainer.errors import RunError
 from trainer.fuse import INFARCTIONS, NORMAL, Fusion
 from trainer.policy import Choice, choose, cross_fitted
 from trainer.readers import ReaderAnswers

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_registry.bundle import Bundle
-from model_registry.policy import DecisionPolicy, Leading, SitePolicy
+from model_registry.policy import DecisionPolicy, Leading, OperatingPoint, ReaderRules, SitePolicy
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
+from trainer.fuse import NORMAL
 from trainer.intervals import SEED
-from trainer.thresholds import operating_points
+from trainer.known_answers import KnownAnswers
+from trainer.thresholds import PolicyGoals, default_point, operating_points
 from trainer.validation.decisions import GraphAnswers, answers
 from trainer.validation.figures import Answers, Labels, external_figures
 from trainer.validation.resampling import Resampling
@@ -25,6 +27,9 @@ FEWEST_OF_A_KIND = 10
 """Pages of normal, of infarction and of other abnormality each."""
 _FOLDS = 5
 _SMALLEST_PROBABILITY = 1e-7
+_NOT_AGAINST_FROM = 0.2
+"""A reader that gives an answer less speaks against it."""
+_SIGN_WHERE_NORMAL = (0.1, 0.3)
 
 _Rows = NDArray[np.bool_]
 
@@ -32,21 +37,27 @@ _Rows = NDArray[np.bool_]
 def choose_site_policy(
     asked: GraphAnswers, bundle: Bundle, site: str, accuracy: float | None = None, *, draws: int = 2000
 ) -> SitePolicy:
-    """Choose which reader leads and from which probability on answers are reported.
+    """Choose which reader leads, what both must agree on, and from which probability on answers are reported.
 
-    The rules for readers stay the bundle's. Another reader leads only if its log loss is lower with the whole 95 %
-    interval over patients. The operating points are the site's where it has `FEWEST_OF_A_KIND` pages of the critical
-    class alone, the bundle's otherwise. ``accuracy`` is asked of reported answers; None: what the bundle asks.
+    Another reader leads only if its log loss is lower with the whole 95 % interval over patients. The rules for readers
+    are those, of the bundle's and a few more lenient ones, that report most at the accuracy without missing too many
+    infarctions. The operating points are the site's where it has `FEWEST_OF_A_KIND` pages of the critical class alone,
+    the bundle's otherwise. ``accuracy`` is asked of reported answers; None: what the bundle asks.
+
+    What the bundle was trained on counts by its answers out of fold; only at the reference rate do the networks that
+    are served answer.
 
     Raises:
-        RunError: the bundle has no policy or was trained on a page, there are too few pages, or no threshold reaches
-            the accuracy.
+        RunError: the bundle has no policy or was trained on a page without keeping its answer, there are too few pages,
+            or no threshold reaches the accuracy.
     """
     base = bundle.manifest.decision
     if base is None:
         raise RunError(f"{bundle.manifest.ref} has no measured thresholds that a site policy could start from")
-    trained_on = asked.inputs.trained_on(bundle)
-    if seen := len(trained_on) - trained_on.count(None):
+    trained_on, out_of_fold = asked.inputs.trained_on(bundle), 0
+    if bundle.out_of_fold is not None:
+        asked, out_of_fold = KnownAnswers.unpack(bundle.out_of_fold).in_place_of_asked(asked, trained_on)
+    if seen := len(trained_on) - trained_on.count(None) - out_of_fold:
         raise RunError(f"the bundle was trained on {seen} of these {asked.inputs.kind}: choose a policy on others")
     labels = asked.inputs.labels
     _refuse_few(labels, asked.inputs.kind)
@@ -117,15 +128,41 @@ class _Fit:
         leading = self._leading(rows)
         update: dict[str, Any] = {"leading": leading, "report_from": 0.0}
         if self.enough_critical(rows):
-            update["operating_points"] = self._points(rows, leading)
-        trial = self.base.model_copy(update=update)
-        decided = answers(self.asked, trial)
-        right = np.take_along_axis(self.asked.inputs.labels.classes, decided.top[:, np.newaxis], axis=1)[:, 0]
-        candidates = rows & decided.reported
-        report_from = _report_from(
-            decided.probabilities.max(axis=1)[candidates], right[candidates], self.base.target_accuracy
-        )
-        return None if report_from is None else trial.model_copy(update={"report_from": report_from})
+            points = self._points(rows, leading)
+            sensitivity = default_point(points, PolicyGoals()).sensitivity
+            update |= {"operating_points": points, "default_sensitivity": sensitivity}
+        trials = [self.base.model_copy(update=update | {"readers": rules}) for rules in self._rules()]
+        chosen = [self._with_threshold(trial, rows) for trial in trials]
+        return max(chosen, key=lambda one: one[1])[0]  # the first of equals
+
+    def _rules(self) -> list[ReaderRules | None]:
+        """Give the bundle's rules for readers, then rules that ask of each reader only not to speak against it."""
+        rules = self.base.readers
+        if rules is None:
+            return [None]
+        lenient = dict.fromkeys(CLASS_NAMES, _NOT_AGAINST_FROM)
+        update = {"class_network_from": lenient, "findings_network_from": lenient}
+        return [
+            rules,
+            *(
+                rules.model_copy(update=update | {"infarction_sign_from": {rules.normal_class: sign}})
+                for sign in _SIGN_WHERE_NORMAL
+            ),
+        ]
+
+    def _with_threshold(self, trial: DecisionPolicy, rows: _Rows) -> tuple[DecisionPolicy | None, int]:
+        """Complete ``trial`` by ``report_from``; gives how many of ``rows`` it reports, too."""
+        labels, decided = self.asked.inputs.labels, answers(self.asked, trial)
+        right = np.take_along_axis(labels.classes, decided.top[:, np.newaxis], axis=1)[:, 0]
+        top, candidates = decided.probabilities.max(axis=1), rows & decided.reported
+        report_from = _report_from(top[candidates], right[candidates], self.base.target_accuracy)
+        if report_from is None:
+            return None, 0
+        reported = candidates & (top >= report_from)
+        missed = np.count_nonzero(reported & (decided.top == NORMAL) & labels.infarction)
+        if missed > PolicyGoals.infarction_as_normal * np.count_nonzero(rows & labels.infarction):
+            return None, 0
+        return trial.model_copy(update={"report_from": report_from}), int(reported.sum())
 
     def cross_fitted(self) -> Answers:
         """Answer each fold of patients by the policy that was chosen on the other folds."""
@@ -158,7 +195,7 @@ class _Fit:
         better = [name for name in losses if draw.lower(losses[name], losses[self.base.leading])]
         return min([self.base.leading, *better], key=lambda name: float(losses[name].mean()))
 
-    def _points(self, rows: _Rows, leading: Leading) -> Sequence[Any]:
+    def _points(self, rows: _Rows, leading: Leading) -> Sequence[OperatingPoint]:
         place, classes = CLASS_NAMES.index(self.base.critical_class), self.asked.inputs.labels.classes
         clear = rows & (self._critical | ~classes[:, place])
         return operating_points(self._critical[clear], self.asked.by_leading[leading][clear, place])
