@@ -79,10 +79,11 @@ def test_reader_of_equal_skill_does_not_lead(bundle: Bundle) -> None:
 
 
 def _leading_alone() -> GraphAnswers:
-    """A class network that knows every class, and a findings network that half agrees."""
+    """A class network that knows every class, a findings network that half agrees, and a fused answer often wrong."""
     asked, right = _asked(), _asked().inputs.labels.classes
     sure, half = np.where(right, 0.97, 0.01), np.where(right, 0.4, 0.2)
-    return replace(asked, by_leading={"fused": half, "class_network": sure, "findings_network": half})
+    often_wrong = np.where(np.arange(len(right))[:, np.newaxis] % 3, half, np.roll(half, 1, axis=1))
+    return replace(asked, by_leading={"fused": often_wrong, "class_network": sure, "findings_network": half})
 
 
 def test_site_where_a_reader_is_right_alone_needs_no_agreement(tmp_path: Path) -> None:

@@ -39,10 +39,11 @@ def choose_site_policy(
 ) -> SitePolicy:
     """Choose which reader leads, what both must agree on, and from which probability on answers are reported.
 
-    Another reader leads only if its log loss is lower with the whole 95 % interval over patients. The rules for readers
-    are those, of the bundle's and a few more lenient ones, that report most at the accuracy without missing too many
-    infarctions. The operating points are the site's where it has `FEWEST_OF_A_KIND` pages of the critical class alone,
-    the bundle's otherwise. ``accuracy`` is asked of reported answers; None: what the bundle asks.
+    Another reader may lead if its log loss is lower with the whole 95 % interval over patients. Of these readers, and
+    of the bundle's rules for both and a few more lenient ones, those are chosen that report most at the accuracy
+    without reporting too many infarctions as normal. The operating points are the site's where it has
+    `FEWEST_OF_A_KIND` pages of the critical class alone, the bundle's otherwise. ``accuracy`` is asked of reported
+    answers; None: what the bundle asks.
 
     What the bundle was trained on counts by its answers out of fold; only at the reference rate do the networks that
     are served answer.
@@ -125,15 +126,28 @@ class _Fit:
 
     def policy(self, rows: _Rows) -> DecisionPolicy | None:
         """Choose on ``rows``; None: no threshold reaches the accuracy."""
-        leading = self._leading(rows)
-        update: dict[str, Any] = {"leading": leading, "report_from": 0.0}
+        trials = [self._trial(rows, leading, rules) for leading in self._leaders(rows) for rules in self._rules()]
+        return max(trials, key=lambda trial: trial[1])[0]  # the first of equals: the bundle's own
+
+    def _trial(self, rows: _Rows, leading: Leading, rules: ReaderRules | None) -> tuple[DecisionPolicy | None, int]:
+        """Give the policy under which this reader leads by these rules, and how many of ``rows`` it reports."""
+        update: dict[str, Any] = {"leading": leading, "readers": rules, "report_from": 0.0}
         if self.enough_critical(rows):
             points = self._points(rows, leading)
             sensitivity = default_point(points, PolicyGoals()).sensitivity
             update |= {"operating_points": points, "default_sensitivity": sensitivity}
-        trials = [self.base.model_copy(update=update | {"readers": rules}) for rules in self._rules()]
-        chosen = [self._with_threshold(trial, rows) for trial in trials]
-        return max(chosen, key=lambda one: one[1])[0]  # the first of equals
+        trial, labels = self.base.model_copy(update=update), self.asked.inputs.labels
+        decided = answers(self.asked, trial)
+        top, candidates = decided.probabilities.max(axis=1), rows & decided.reported
+        right = np.take_along_axis(labels.classes, decided.top[:, np.newaxis], axis=1)[:, 0]
+        missed = (decided.top == NORMAL) & labels.infarction
+        most_missed = PolicyGoals.infarction_as_normal * np.count_nonzero(rows & labels.infarction)
+        report_from = _report_from(
+            top[candidates], right[candidates], self.base.target_accuracy, missed[candidates], most_missed
+        )
+        if report_from is None:
+            return None, 0
+        return trial.model_copy(update={"report_from": report_from}), int((candidates & (top >= report_from)).sum())
 
     def _rules(self) -> list[ReaderRules | None]:
         """Give the bundle's rules for readers, then rules that ask of each reader only not to speak against it."""
@@ -149,20 +163,6 @@ class _Fit:
                 for sign in _SIGN_WHERE_NORMAL
             ),
         ]
-
-    def _with_threshold(self, trial: DecisionPolicy, rows: _Rows) -> tuple[DecisionPolicy | None, int]:
-        """Complete ``trial`` by ``report_from``; gives how many of ``rows`` it reports, too."""
-        labels, decided = self.asked.inputs.labels, answers(self.asked, trial)
-        right = np.take_along_axis(labels.classes, decided.top[:, np.newaxis], axis=1)[:, 0]
-        top, candidates = decided.probabilities.max(axis=1), rows & decided.reported
-        report_from = _report_from(top[candidates], right[candidates], self.base.target_accuracy)
-        if report_from is None:
-            return None, 0
-        reported = candidates & (top >= report_from)
-        missed = np.count_nonzero(reported & (decided.top == NORMAL) & labels.infarction)
-        if missed > PolicyGoals.infarction_as_normal * np.count_nonzero(rows & labels.infarction):
-            return None, 0
-        return trial.model_copy(update={"report_from": report_from}), int(reported.sum())
 
     def cross_fitted(self) -> Answers:
         """Answer each fold of patients by the policy that was chosen on the other folds."""
@@ -189,11 +189,12 @@ class _Fit:
         alone: _Rows = classes[:, CLASS_NAMES.index(self.base.critical_class)] & (classes.sum(axis=1) == 1)
         return alone
 
-    def _leading(self, rows: _Rows) -> Leading:
+    def _leaders(self, rows: _Rows) -> list[Leading]:
+        """Give the bundle's choice, then readers with a lower log loss, the whole 95 % interval over patients."""
         losses = {leading: loss[rows] for leading, loss in self.losses.items()}
         draw = Resampling(np.array(self.asked.inputs.labels.patients)[rows].tolist(), self.draws)
         better = [name for name in losses if draw.lower(losses[name], losses[self.base.leading])]
-        return min([self.base.leading, *better], key=lambda name: float(losses[name].mean()))
+        return [self.base.leading, *better]
 
     def _points(self, rows: _Rows, leading: Leading) -> Sequence[OperatingPoint]:
         place, classes = CLASS_NAMES.index(self.base.critical_class), self.asked.inputs.labels.classes
@@ -201,15 +202,18 @@ class _Fit:
         return operating_points(self._critical[clear], self.asked.by_leading[leading][clear, place])
 
 
-def _report_from(probability: NDArray[np.float64], right: _Rows, target: float) -> float | None:
-    """Give the lowest threshold that leaves ``target`` accuracy with one more reported page counted, a wrong one.
+def _report_from(
+    probability: NDArray[np.float64], right: _Rows, target: float, missed: _Rows, most_missed: float
+) -> float | None:
+    """Give the lowest threshold that leaves ``target`` accuracy, and no more infarctions ``missed`` than allowed.
 
-    That page is the finite-sample term of conformal risk control (Angelopoulos et al. 2022).
+    Accuracy counts one more reported page, a wrong one: the finite-sample term of conformal risk control (Angelopoulos
+    et al. 2022).
     """
     order = np.argsort(-probability, kind="stable")
     last = np.flatnonzero(np.diff(probability[order], append=-np.inf))
     cautious = np.cumsum(right[order])[last] / (last + 2)
-    reaching = np.flatnonzero(cautious >= target)
+    reaching = np.flatnonzero((cautious >= target) & (np.cumsum(missed[order])[last] <= most_missed))
     return float(probability[order][last[reaching[-1]]]) if reaching.size else None
 
 
