@@ -94,7 +94,7 @@ def _reader_reasons(answer: PageAnswer, readers: Sequence[Probabilities], rules:
     top = answer.top
     kind = _kind(top, rules)
     by_class, by_findings = readers
-    of_class, class_from = by_class[top], rules.class_network_from
+    of_class, class_from = by_class[top], rules.class_network_from.get(top, 1.0)
     of_kind = sum(by_findings[name] for name in by_findings if _kind(name, rules) == kind)
     kind_from = rules.findings_network_from.get(top, 1.0)
     if not (of_class >= class_from and of_kind >= kind_from):  # NaN disagrees

@@ -42,8 +42,8 @@ class ReaderRules(BaseModel):
 
     normal_class: str
     infarction_classes: tuple[str, ...] = Field(min_length=1)
-    class_network_from: Share
-    """The class network gives the answer at least this probability."""
+    class_network_from: dict[str, Share]
+    """By class: the class network gives the answer at least this probability."""
     findings_network_from: dict[str, Share]
     """By class: the findings network gives the answer's kind at least this probability."""
     infarction_sign_from: dict[str, Share]

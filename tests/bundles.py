@@ -171,7 +171,7 @@ def reader_rules(**overrides: Any) -> ReaderRules:
     fields: dict[str, Any] = {
         "normal_class": "normal",
         "infarction_classes": ("history_of_mi", CRITICAL),
-        "class_network_from": 0.5,
+        "class_network_from": dict.fromkeys(CLASS_NAMES, 0.5),
         "findings_network_from": {"abnormal_heartbeat": 0.5, "history_of_mi": 0.5, CRITICAL: 0.5, "normal": 0.7},
         "infarction_sign_from": {"abnormal_heartbeat": 0.3, "normal": 0.2},
     }

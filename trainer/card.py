@@ -11,7 +11,7 @@ from model_registry.policy import DecisionPolicy
 from trainer.classes import CLASS_NAMES
 from trainer.out_of_fold import OutOfFold
 from trainer.tables import class_table, confusion_table, figure_cell, figures_table, table, words
-from trainer.validation.report import figures_parts
+from trainer.validation.report import figures_parts, policy_rules
 
 __all__ = ["CardFacts", "build_card", "card_text", "failure_gallery"]
 
@@ -200,7 +200,7 @@ def _published_parts(published: Mapping[str, Any] | None) -> list[str]:
 def _decision_parts(decision: Mapping[str, Any] | None, figures: Mapping[str, Any] | None) -> list[str]:
     if decision is None or figures is None:
         return ["No thresholds keep the goals: every page is referred to a person."]
-    return [_rules(decision), _policy_table(decision, figures), _operating_points(decision)]
+    return [policy_rules(decision), _policy_table(decision, figures), _operating_points(decision)]
 
 
 def _policy_table(decision: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
@@ -211,32 +211,6 @@ def _policy_table(decision: Mapping[str, Any], figures: Mapping[str, Any]) -> st
     ]
     caught = f"{words(decision['critical_class'])}: referred or named"
     return table(["thresholds judged, the data set's pages", "accuracy of reported pages", "coverage", caught], cells)
-
-
-def _rules(decision: Mapping[str, Any]) -> str:
-    critical, rules = words(decision["critical_class"]), decision["readers"]
-    lines = [
-        f"Its most probable class is less probable than {decision['report_from']:.3f}.",
-        f"{critical.capitalize()} is flagged (by default at sensitivity {decision['default_sensitivity']:.2f}) while"
-        " another class is more probable.",
-    ]
-    if rules is not None:
-        low, high = rules["rate_band_bpm"]
-        lines += [
-            f"The class network gives the answer less than {rules['class_network_from']:.2f}.",
-            "The findings network gives the answer's kind less than "
-            + ", ".join(f"{least:.2f} ({words(name)})" for name, least in rules["findings_network_from"].items())
-            + ".",
-            "A reader gives infarction "
-            + ", ".join(
-                f"{least:.3f} or more and the answer is {words(name)}"
-                for name, least in rules["infarction_sign_from"].items()
-            )
-            + ".",
-            f"The heart rate is {low:.0f} to {high:.0f}/min and the same curves at"
-            f" {rules['reference_rate_bpm']:.0f}/min are answered otherwise.",
-        ]
-    return "A page is referred to a person if any of these holds:\n\n" + _items(lines)
 
 
 def _operating_points(decision: Mapping[str, Any]) -> str:

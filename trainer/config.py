@@ -89,7 +89,7 @@ class ClassNetworkConfig:
 class FindingsConfig:
     """How the findings network is trained; chosen as docs/evidence/experiments.md says."""
 
-    epochs: float = 46.0
+    epochs: float = 92.0
     """Views of each recording."""
     batch_size: int = 32
     schedule: Schedule = field(default_factory=lambda: Schedule(weight_decay=5e-2))

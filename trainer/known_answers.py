@@ -6,12 +6,15 @@ Stored with the bundle, so that a validation on those data gives figures that ar
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model_registry.policy import Leading
 from trainer.errors import RunError
+from trainer.validation.decisions import GraphAnswers
 from trainer.validation.figures import Answers
 
 __all__ = ["KnownAnswers"]
@@ -66,19 +69,15 @@ class KnownAnswers:
 
         ``sha256`` has one entry for each row; None where nothing is known.
         """
-        known = [(place, name) for place, name in enumerate(sha256) if name in self._rows]
-        places = [place for place, _ in known]
+        places, rows = self._known(sha256)
         if not places or answers.readers is None or answers.findings is None:
             return answers, 0
-        rows = [self._rows[name] for _, name in known if name is not None]
         reasons = list(answers.reasons)
         for place, row in zip(places, rows, strict=True):
             reasons[place] = self.answers.reasons[row]
 
         def changed(name: str) -> NDArray[np.float64]:
-            array = np.array(getattr(answers, name), np.float64)
-            array[places] = getattr(self.answers, name)[rows]
-            return array
+            return _replaced(getattr(answers, name), places, getattr(self.answers, name)[rows])
 
         return Answers(
             probabilities=changed("probabilities"),
@@ -88,6 +87,30 @@ class KnownAnswers:
             findings=changed("findings"),
             thresholds=answers.thresholds,
         ), len(places)
+
+    def in_place_of_asked(self, asked: GraphAnswers, sha256: Sequence[str | None]) -> tuple[GraphAnswers, int]:
+        """Replace what a graph says about known data, before any decision, as `in_place_of` does."""
+        places, rows = self._known(sha256)
+        if not places or asked.readers is None or self.answers.readers is None:
+            return asked, 0
+        known: dict[Leading, NDArray[np.floating]] = {
+            "fused": self.answers.probabilities,
+            "class_network": self.answers.readers[:, 0],
+            "findings_network": self.answers.readers[:, 1],
+        }
+        by_leading = {name: _replaced(asked.by_leading[name], places, answers[rows]) for name, answers in known.items()}
+        return replace(asked, by_leading=by_leading), len(places)
+
+    def _known(self, sha256: Sequence[str | None]) -> tuple[list[int], list[int]]:
+        """Places in ``sha256`` of known data, and their rows here."""
+        known = [(place, self._rows[name]) for place, name in enumerate(sha256) if name in self._rows]
+        return [place for place, _ in known], [row for _, row in known]
+
+
+def _replaced(array: NDArray[np.floating], places: list[int], by: NDArray[np.floating]) -> NDArray[np.float64]:
+    whole = np.array(array, np.float64)
+    whole[places] = by
+    return whole
 
 
 _ARRAYS = ("probabilities", "heart_rates_bpm", "readers", "findings")

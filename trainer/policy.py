@@ -96,11 +96,7 @@ class Choice:
 
 
 def choose(answers: ReaderAnswers, fusion: Fusion, goals: PolicyGoals | None = None) -> Choice:
-    """Fit calibrations and thresholds on ``answers``; without thresholds that keep the goals, there is no policy.
-
-    Raises:
-        RunError: no page is of the critical class.
-    """
+    """Fit calibrations and thresholds on ``answers``; without thresholds that keep the goals, there is no policy."""
     goals, right, inside = goals or PolicyGoals(), answers.labels.classes, answers.inside
     judged = right.any(axis=1)
     weights = np.where(inside, _INSIDE_SHARE / inside.sum(), (1 - _INSIDE_SHARE) / max(1, (judged & ~inside).sum()))
@@ -120,10 +116,10 @@ def choose(answers: ReaderAnswers, fusion: Fusion, goals: PolicyGoals | None = N
 
 
 def cross_fitted(answers: ReaderAnswers, fusion: Fusion, goals: PolicyGoals | None = None) -> Answers:
-    """Answer each fold by what was chosen on the other folds; thresholds of findings are chosen on all.
+    """Answer each fold by what was chosen on the other folds.
 
-    Raises:
-        RunError: all pages of the critical class stand in one fold.
+    Where nothing can be chosen on these, as they lack the critical class, the fold's pages are referred. Thresholds of
+    findings are those of the first fold.
     """
     parts, rows = [], []
     for fold in np.unique(answers.folds):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import compress, product
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = [
     "Thresholds",
     "View",
     "choose_policy",
+    "default_point",
     "flagged",
     "operating_points",
     "reported_pages",
@@ -33,12 +34,13 @@ __all__ = [
 _Floats = NDArray[np.float64]
 _Bools = NDArray[np.bool_]
 
-_REPORT_FROM = (0.5, 0.6, 0.7, 0.8)
-_CLASS_NETWORK_FROM = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
-_FINDINGS_NETWORK_FROM = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.83, 0.86, 0.88, 0.9, 0.92, 0.95)
-"""From half on: a reader that gives an answer less does not agree with it."""
-_SIGN_WHERE_NORMAL = (0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12)
-_SIGN_WHERE_OTHER = (0.05, 0.1, 0.15)
+_HALF = 0.5
+"""An answer, and what a reader gives it, are at least this probable: with less, all other classes outweigh it."""
+_CLASS_NETWORK_FROM = (0.8, 0.9, 0.95)
+_FINDINGS_NETWORK_FROM = (_HALF, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+_FINDINGS_NETWORK_FROM_NORMAL = (0.8, 0.83, 0.85, 0.87, 0.89, 0.9, 0.91, 0.92, 0.93, 0.94)
+_SIGN_WHERE_NORMAL = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1)
+_SIGN_WHERE_OTHER = (0.1, 0.15)
 """Infarctions that are reported as something else are too few to choose on: nothing above is looked at."""
 
 
@@ -50,7 +52,7 @@ class PolicyGoals:
     """Of the data set's pages."""
     outside_accuracy: float = 0.90
     """Of other recordings."""
-    normal_purity: float = 0.945
+    normal_purity: float = 0.94
     """Share of the healthy among recordings reported as normal."""
     infarction_as_normal: float = 0.01
     """Share of infarctions elsewhere that are reported as normal."""
@@ -79,8 +81,6 @@ class Said(NamedTuple):
 class View(NamedTuple):
     """What the rules look at, (pages,) each."""
 
-    top: _Floats
-    """Probability of the answer."""
     kind: NDArray[np.intp]
     """Of the answer; see `_KIND_OF`."""
     by_class_network: _Floats
@@ -109,45 +109,43 @@ class _Counts(NamedTuple):
 
 
 class Thresholds(NamedTuple):
-    """One choice."""
+    """One choice for one kind of answer."""
 
-    report_from: float
     class_network_from: float
-    findings_network_from: tuple[float, float, float]
-    """By kind."""
-    sign_where_other: float
-    sign_where_normal: float
+    findings_network_from: float
+    sign_from: float
+    """Infinite: a sign of infarction is no reason."""
 
 
 def choose_policy(answers: ReaderAnswers, said: Said, goals: PolicyGoals) -> DecisionPolicy:
     """Choose the thresholds that report most, on the data set's pages and elsewhere, and keep every goal.
 
-    Each goal is asked with one more reported page counted, a wrong one: the finite-sample term of conformal risk
+    Both accuracies are asked with one more reported page counted, a wrong one: the finite-sample term of conformal risk
     control (Angelopoulos et al. 2022), which makes up for choosing on the pages that are counted.
 
     Raises:
-        NoThresholdsError: none keep them.
-        RunError: no page is of the critical class.
+        NoThresholdsError: none keep them, or no page is of the critical class.
     """
     critical = CLASS_NAMES.index(goals.critical_class)
     inside, labels = answers.inside, answers.labels
     points = operating_points(labels.classes[inside, critical], said.fused[inside, critical])
-    point = _default_point(points, goals)
+    point = default_point(points, goals)
     rules = ReaderRules(
         normal_class=CLASS_NAMES[NORMAL],
         infarction_classes=tuple(CLASS_NAMES[place] for place in INFARCTIONS),
-        class_network_from=0,
+        class_network_from={},
         findings_network_from={},
         infarction_sign_from={},
         reference_rate_bpm=REFERENCE_RATE_BPM,
     )
-    stopped = flagged(said.fused, goals, point) | rest_on_rate(answers, said, rules)
+    stopped = flagged(said.fused, goals, point) | rest_on_rate(answers, said, rules) | (said.fused.max(axis=1) < _HALF)
     view = view_of(answers, said, stopped)
     chosen = _best(view, answers, goals)
     reported = reported_pages(view, chosen) & inside
+    by_class = {name: chosen[_KIND_OF[place]] for place, name in enumerate(CLASS_NAMES)}
     return DecisionPolicy(
         target_accuracy=goals.accuracy,
-        report_from=chosen.report_from,
+        report_from=_HALF,
         accuracy=float(view.right[reported].mean()),
         accuracy_ci95=tuple(share_ci95(view.right[reported], answers.groups[reported].tolist()) or (0, 1)),
         coverage=float(reported[inside].mean()),
@@ -156,14 +154,10 @@ def choose_policy(answers: ReaderAnswers, said: Said, goals: PolicyGoals) -> Dec
         operating_points=points,
         readers=rules.model_copy(
             update={
-                "class_network_from": chosen.class_network_from,
-                "findings_network_from": {
-                    name: chosen.findings_network_from[_KIND_OF[place]] for place, name in enumerate(CLASS_NAMES)
-                },
+                "class_network_from": {name: one.class_network_from for name, one in by_class.items()},
+                "findings_network_from": {name: one.findings_network_from for name, one in by_class.items()},
                 "infarction_sign_from": {
-                    name: (chosen.sign_where_normal if place == NORMAL else chosen.sign_where_other)
-                    for place, name in enumerate(CLASS_NAMES)
-                    if place not in INFARCTIONS
+                    name: one.sign_from for name, one in by_class.items() if np.isfinite(one.sign_from)
                 },
             }
         ),
@@ -175,7 +169,6 @@ def view_of(answers: ReaderAnswers, said: Said, stopped: _Bools) -> View:
     fused, readers = said.fused, said.readers
     rows, top = np.arange(len(fused)), fused.argmax(axis=1)
     return View(
-        top=fused[rows, top],
         kind=_KIND_OF[top],
         by_class_network=readers[rows, 0, top],
         by_findings_network=_kinds(readers[:, 1])[rows, _KIND_OF[top]],
@@ -198,73 +191,66 @@ def rest_on_rate(answers: ReaderAnswers, said: Said, rules: ReaderRules) -> _Boo
     return np.asarray(in_band & (_KIND_OF[said.again.argmax(axis=1)] != _KIND_OF[top]))
 
 
-def reported_pages(view: View, chosen: Thresholds) -> _Bools:
-    """Give the pages (pages,) that are reported."""
-    least = np.array(chosen.findings_network_from)[view.kind]
-    most = np.array([chosen.sign_where_other, np.inf, chosen.sign_where_normal])[view.kind]
-    return np.asarray(_base(view, chosen) & (view.by_findings_network >= least) & (view.sign < most))
+def reported_pages(view: View, chosen: Sequence[Thresholds]) -> _Bools:
+    """Give the pages (pages,) that are reported; ``chosen`` by kind."""
+    by_kind = [_of_kind(view, kind, thresholds) for kind, thresholds in enumerate(chosen)]
+    return np.asarray(np.any(by_kind, axis=0))
 
 
-def _base(view: View, chosen: Thresholds) -> _Bools:
+def _of_kind(view: View, kind: int, chosen: Thresholds) -> _Bools:
+    """Give the pages (pages,) whose answer is of one kind and is reported."""
     return np.asarray(
-        ~view.stopped & (view.top >= chosen.report_from) & (view.by_class_network >= chosen.class_network_from)
+        (view.kind == kind)
+        & ~view.stopped
+        & (view.by_class_network >= chosen.class_network_from)
+        & (view.by_findings_network >= chosen.findings_network_from)
+        & (view.sign < chosen.sign_from)
     )
 
 
-def _best(view: View, answers: ReaderAnswers, goals: PolicyGoals) -> Thresholds:
+def _best(view: View, answers: ReaderAnswers, goals: PolicyGoals) -> list[Thresholds]:
     """Look through every combination. Kinds of answers are counted apart, and their counts added.
 
     Raises:
         NoThresholdsError: none keeps the goals.
     """
-    best, thresholds = 0.0, None
-    pages = answers.inside.sum(), (~answers.inside).sum()
-    for report_from, class_from in product(_REPORT_FROM, _CLASS_NETWORK_FROM):
-        base = _base(view, Thresholds(report_from, class_from, (0, 0, 0), 1, 1))
-        normals = [
-            choice
-            for choice in product(_FINDINGS_NETWORK_FROM, _SIGN_WHERE_NORMAL)
-            if _safe(base & _of_kind(view, _NORMAL_KIND, choice), answers, goals)
-        ]
-        if not normals:
-            continue
-        others = [*product(_FINDINGS_NETWORK_FROM, _SIGN_WHERE_OTHER)]
-        infarctions = [(least, np.inf) for least in _FINDINGS_NETWORK_FROM]
-        by_kind = [
-            _count(answers, view, [base & _of_kind(view, kind, choice) for choice in choices])
-            for kind, choices in ((_OTHER_KIND, others), (_INFARCTION_KIND, infarctions), (_NORMAL_KIND, normals))
-        ]
-        counts = by_kind[0].with_each(by_kind[1]).with_each(by_kind[2])
-        keeps = (counts.inside_right >= goals.accuracy * (counts.inside + 1)) & (
-            counts.outside_right >= goals.outside_accuracy * (counts.outside_judged + 1)
-        )
-        coverage = np.where(keeps, (counts.inside / pages[0] + counts.outside / max(pages[1], 1)) / 2, 0)
-        place = np.unravel_index(int(coverage.argmax()), coverage.shape)
-        if coverage[place] > best:
-            best = float(coverage[place])
-            other, infarction, normal = others[place[0]], infarctions[place[1]], normals[place[2]]
-            least = other[0], infarction[0], normal[0]
-            thresholds = Thresholds(report_from, class_from, least, other[1], normal[1])
-    if thresholds is None:
+    signs = {_OTHER_KIND: _SIGN_WHERE_OTHER, _INFARCTION_KIND: (np.inf,), _NORMAL_KIND: _SIGN_WHERE_NORMAL}
+    candidates, by_kind = [], []
+    for kind, by_sign in signs.items():
+        by_findings = _FINDINGS_NETWORK_FROM_NORMAL if kind == _NORMAL_KIND else _FINDINGS_NETWORK_FROM
+        choices = [Thresholds(*choice) for choice in product(_CLASS_NETWORK_FROM, by_findings, by_sign)]
+        masks = [_of_kind(view, kind, choice) for choice in choices]
+        if kind == _NORMAL_KIND:
+            safe = [_safe(mask, answers, goals) for mask in masks]
+            choices, masks = list(compress(choices, safe)), list(compress(masks, safe))
+        if not choices:
+            raise NoThresholdsError(
+                f"no thresholds report normals of which {goals.normal_purity:.3f} are healthy with at most"
+                f" {goals.infarction_as_normal:.3f} of the infarctions; train better networks"
+            )
+        candidates.append(choices)
+        by_kind.append(_count(answers, view, masks))
+    counts = by_kind[0].with_each(by_kind[1]).with_each(by_kind[2])
+    keeps = (counts.inside_right >= goals.accuracy * (counts.inside + 1)) & (
+        counts.outside_right >= goals.outside_accuracy * (counts.outside_judged + 1)
+    )
+    if not keeps.any():
         raise NoThresholdsError(
             f"no thresholds reach an accuracy of {goals.accuracy:.3f} on the data set's pages and "
             f"{goals.outside_accuracy:.3f} elsewhere; ask for less, or train better networks"
         )
-    return thresholds
-
-
-def _of_kind(view: View, kind: int, choice: tuple[float, float]) -> _Bools:
-    """Give the answers (pages,) of one kind that the findings network supports, without a sign of infarction."""
-    least, sign = choice
-    return np.asarray((view.kind == kind) & (view.by_findings_network >= least) & (view.sign < sign))
+    inside = answers.inside
+    coverage = counts.inside / inside.sum() + counts.outside / max((~inside).sum(), 1)
+    place = np.unravel_index(int(np.where(keeps, coverage, -1).argmax()), keeps.shape)
+    return [choices[at] for choices, at in zip(candidates, place, strict=True)]
 
 
 def _safe(as_normal: _Bools, answers: ReaderAnswers, goals: PolicyGoals) -> bool:
     """Say whether what is reported as normal elsewhere is pure enough, and misses few enough infarctions."""
     labels, elsewhere = answers.labels, ~answers.inside & answers.labels.judged
     as_normal = as_normal & elsewhere
-    missed = np.count_nonzero(as_normal & labels.infarction) + 1
-    pure = np.count_nonzero(as_normal & labels.normal) >= goals.normal_purity * (np.count_nonzero(as_normal) + 1)
+    missed = np.count_nonzero(as_normal & labels.infarction)
+    pure = np.count_nonzero(as_normal & labels.normal) >= goals.normal_purity * np.count_nonzero(as_normal)
     return bool(pure and missed <= goals.infarction_as_normal * np.count_nonzero(elsewhere & labels.infarction))
 
 
@@ -297,10 +283,10 @@ def operating_points(critical: _Bools, probability: _Floats) -> tuple[OperatingP
     resampling few pages that are all flagged would claim certainty.
 
     Raises:
-        RunError: no page is critical.
+        NoThresholdsError: no page is critical.
     """
     if not critical.any():
-        raise RunError("no page is of the critical class, so that no threshold for it can be chosen; add such pages")
+        raise NoThresholdsError("no page is of the critical class, so that none can be flagged; add such pages")
     own, others = probability[critical], probability[~critical]
     points = []
     for threshold in np.unique(own)[::-1]:
@@ -315,7 +301,8 @@ def operating_points(critical: _Bools, probability: _Floats) -> tuple[OperatingP
     return tuple(points)
 
 
-def _default_point(points: Sequence[OperatingPoint], goals: PolicyGoals) -> OperatingPoint:
+def default_point(points: Sequence[OperatingPoint], goals: PolicyGoals) -> OperatingPoint:
+    """Choose the point of the sensitivity that ``goals`` ask, or of more if it flags few other pages."""
     enough = next(point for point in points if point.sensitivity >= min(goals.sensitivity, 1.0))
     affordable = [point for point in points if point.flagged <= goals.flagged]
     return max([enough, *affordable], key=lambda point: point.sensitivity)

@@ -90,7 +90,10 @@ def test_who_leads_gives_the_answer(tmp_path: Path, leading: str, top: str) -> N
 
 
 def test_who_leads_answers_at_the_reference_rate(tmp_path: Path) -> None:
-    rules: dict[str, Any] = {"leading": "findings_network", "readers": reader_rules(class_network_from=0.0)}
+    rules: dict[str, Any] = {
+        "leading": "findings_network",
+        "readers": reader_rules(class_network_from=dict.fromkeys(CLASS_NAMES, 0.0)),
+    }
     said = Said(Said().page, Said().page, ABNORMAL.page)
     stays = Said(Said().page, Said().page, ABNORMAL.page)
     changes = Said(ABNORMAL.page, ABNORMAL.page, Said().page)

@@ -34,7 +34,7 @@ def policy(*, readers: bool = True, report_from: float = 0.3) -> DecisionPolicy:
     rules = ReaderRules(
         normal_class="normal",
         infarction_classes=("history_of_mi", "myocardial_infarction"),
-        class_network_from=0.02,
+        class_network_from=dict.fromkeys(CLASS_NAMES, 0.02),
         findings_network_from=dict.fromkeys(CLASS_NAMES, 0.1) | {"normal": 0.2},
         infarction_sign_from={"normal": 0.9},
     )

@@ -13,7 +13,6 @@ from tests.bundles import policy as tiny_policy
 from tests.bundles import reader_rules
 from tests.trainer.reader_answers import drawn_reader_answers, plain_choice, with_labels_turned
 from trainer.classes import CLASS_NAMES
-from trainer.errors import RunError
 from trainer.fuse import INFARCTIONS, NORMAL, Fusion
 from trainer.policy import Choice, choose, cross_fitted
 from trainer.readers import ReaderAnswers
@@ -96,11 +95,19 @@ def test_operating_points_are_a_recount(drawn: list[tuple[bool, int]]) -> None:
     assert len(points) == len(set(probability[critical]))
 
 
-def test_no_critical_page_is_an_error() -> None:
+def test_no_critical_page_gives_no_policy() -> None:
     answers = drawn_reader_answers(pages=60, recordings=60)
-    others = answers.chosen(~(answers.inside & answers.labels.classes[:, MI]))
-    with pytest.raises(RunError, match="no page is of the critical class"):
-        choose(others, Fusion())
+    others = choose(answers.chosen(~(answers.inside & answers.labels.classes[:, MI])), Fusion())
+    assert others.policy is None
+    assert "no page is of the critical class" in others.why_none
+
+
+def test_critical_pages_in_one_fold_refer_that_fold(answers: ReaderAnswers) -> None:
+    critical = answers.inside & answers.labels.classes[:, MI]
+    crossed = cross_fitted(answers.chosen(~critical | (answers.folds == 1)), Fusion())
+    fold = answers.folds[~critical | (answers.folds == 1)] == 1
+    assert not crossed.reported[fold].any()
+    assert crossed.reported[~fold].any()
 
 
 def test_policy_claims_what_a_recount_gives(answers: ReaderAnswers, choice: Choice) -> None:
@@ -171,12 +178,12 @@ def test_sensitivity_is_kept_whatever_it_flags(answers: ReaderAnswers) -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.lists(st.floats(0, 1), min_size=8, max_size=8))
 def test_vectorised_rules_decide_as_the_service(seed: int, thresholds: list[float]) -> None:
-    flag_from, report_from, class_from, *by_kind, sign_where_other, sign_where_normal = thresholds
+    flag_from, report_from, class_from, sign_where_other, sign_where_normal, *by_kind = thresholds
     other, infarction, normal = by_kind
     answers = drawn_reader_answers(pages=40, recordings=40, sureness=4.0, seed=seed)
     point = OperatingPoint(threshold=flag_from, sensitivity=1.0, sensitivity_ci95=(0, 1), flagged=0.1)
     rules = reader_rules(
-        class_network_from=class_from,
+        class_network_from=dict.fromkeys(CLASS_NAMES, class_from),
         findings_network_from=dict(zip(CLASS_NAMES, (other, infarction, infarction, normal), strict=True)),
         infarction_sign_from={CLASS_NAMES[ABNORMAL]: sign_where_other, CLASS_NAMES[NORMAL]: sign_where_normal},
     )
@@ -184,8 +191,9 @@ def test_vectorised_rules_decide_as_the_service(seed: int, thresholds: list[floa
     choice = replace(plain_choice(), policy=policy)
     said = choice.said(answers)
     stopped = flagged(said.fused, PolicyGoals(), point) | rest_on_rate(answers, said, rules)
-    view = view_of(answers, said, stopped)
-    chosen = Thresholds(report_from, class_from, (other, infarction, normal), sign_where_other, sign_where_normal)
+    view = view_of(answers, said, stopped | (said.fused.max(axis=1) < report_from))
+    signs = sign_where_other, np.inf, sign_where_normal
+    chosen = [Thresholds(class_from, least, sign) for least, sign in zip(by_kind, signs, strict=True)]
     np.testing.assert_array_equal(reported_pages(view, chosen), choice.answers(answers).reported)
 
 

@@ -13,6 +13,7 @@ from model_registry.training_record import TrainingRecord
 from tests.trainer.four_outputs import policy, publish
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
+from trainer.known_answers import KnownAnswers
 from trainer.signals import class_row
 from trainer.validation.decisions import Floats, GraphAnswers, answers, ask
 from trainer.validation.figures import Labels
@@ -77,6 +78,37 @@ def test_reader_of_equal_skill_does_not_lead(bundle: Bundle) -> None:
     assert choose_site_policy(_asked(), bundle, "here", 0.7, draws=DRAWS).decision.leading == "fused"
 
 
+def _leading_alone() -> GraphAnswers:
+    """A class network that knows every class, a findings network that half agrees, and a fused answer often wrong."""
+    asked, right = _asked(), _asked().inputs.labels.classes
+    sure, half = np.where(right, 0.97, 0.01), np.where(right, 0.4, 0.2)
+    often_wrong = np.where(np.arange(len(right))[:, np.newaxis] % 3, half, np.roll(half, 1, axis=1))
+    return replace(asked, by_leading={"fused": often_wrong, "class_network": sure, "findings_network": half})
+
+
+def test_site_where_a_reader_is_right_alone_needs_no_agreement(tmp_path: Path) -> None:
+    rules = policy().readers
+    assert rules is not None
+    strict = rules.model_copy(update={"findings_network_from": dict.fromkeys(CLASS_NAMES, 0.5)})
+    bundle = Registry(tmp_path).load(publish(tmp_path, decision=policy().model_copy(update={"readers": strict})))
+    chosen = choose_site_policy(_leading_alone(), bundle, "here", 0.95, draws=DRAWS).decision
+    assert chosen.leading == "class_network"
+    assert chosen.readers is not None
+    assert chosen.readers.findings_network_from == dict.fromkeys(CLASS_NAMES, 0.2)
+    assert chosen.readers.infarction_sign_from.keys() == {"normal"}
+    assert chosen.coverage == 0.75  # all but normal: there the findings network gives infarction 0.4
+
+
+def test_rules_that_miss_infarctions_are_left(bundle: Bundle) -> None:
+    """Nine in ten healthy: the accuracy is kept even if every infarction is reported as normal."""
+    names = ["normal"] * 540 + ["abnormal_heartbeat"] * 30 + ["history_of_mi"] * 30
+    normal = np.tile([0.05, 0.05, 0.0, 0.9], (600, 1))
+    inputs = _inputs(names)
+    asked = GraphAnswers(dict.fromkeys(("fused", "class_network", "findings_network"), normal), {}, None, inputs)
+    with pytest.raises(RunError, match="no threshold reports answers"):
+        choose_site_policy(asked, bundle, "here", 0.85, draws=DRAWS)
+
+
 def test_accuracy_out_of_reach_is_refused(bundle: Bundle) -> None:
     with pytest.raises(RunError, match=r"no threshold reports answers of 240 pages with the accuracy 0\.999"):
         choose_site_policy(_asked(), bundle, "here", 0.999, draws=DRAWS)
@@ -108,6 +140,18 @@ def test_pages_of_the_training_are_refused(bundle: Bundle) -> None:
     asked = replace(asked, inputs=replace(asked.inputs, sha256=("a" * 64,), fingerprints=(None,)))
     with pytest.raises(RunError, match="was trained on 1 of these pages: choose a policy on others"):
         choose_site_policy(asked, replace(bundle, trained_on=TrainingRecord(frozenset({"a" * 64}))), "here")
+
+
+def test_pages_of_the_training_count_by_their_answers_out_of_fold(bundle: Bundle) -> None:
+    asked = _asked(skill=(1.0, 1.0, 3.0))
+    names = tuple(f"{row:064x}" for row in range(len(asked.inputs.labels.classes)))
+    known = KnownAnswers(names, answers(replace(asked, findings=np.zeros((len(names), 3))), policy()))
+    trained = replace(bundle, trained_on=TrainingRecord(frozenset(names)), out_of_fold=known.pack())
+    perfect = asked.inputs.labels.classes.astype(float)
+    inputs = replace(asked.inputs, sha256=names, fingerprints=(None,) * len(names))
+    inflated = replace(asked, by_leading=dict.fromkeys(asked.by_leading, perfect), inputs=inputs)
+    chosen = choose_site_policy(inflated, trained, "here", 0.7, draws=DRAWS)
+    assert chosen.decision.coverage == choose_site_policy(asked, bundle, "here", 0.7, draws=DRAWS).decision.coverage
 
 
 def test_bundle_without_policy_is_refused(tmp_path: Path) -> None:

@@ -160,7 +160,9 @@ def test_site_policy_is_written(tmp_path: Path, recordings: Path, validate: Vali
     assert written.model_sha256 == report["bundle"]["sha256"]
     assert written.decision.target_accuracy == 0.2
     assert report["site_policy"]["decision"]["report_from"] == written.decision.report_from
-    assert "## Site policy" in (tmp_path / "out" / "report.md").read_text()
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "## Site policy" in text
+    assert "The class network gives the answer less than" in text
 
 
 def test_documented_commands_are_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from trainer.statements import TERRITORIES
 from trainer.tables import figure_cell, table, words
 
-__all__ = ["band_words", "figures_parts", "report_text"]
+__all__ = ["band_words", "figures_parts", "policy_rules", "report_text"]
 
 _NOTE = (
     "Decision support for research; not a certified medical device. 95 % intervals in brackets, over patients; a dash: "
@@ -55,6 +55,31 @@ def band_words(band: Mapping[str, Any]) -> str:
     if low is None and high is None:
         return "unknown"
     return f"< {high:.0f}" if low is None else f">= {low:.0f}" if high is None else f"{low:.0f}-{high:.0f}"
+
+
+def policy_rules(decision: Mapping[str, Any]) -> str:
+    """Say when a page is referred under ``decision``, a policy in plain JSON types."""
+    critical, rules = words(decision["critical_class"]), decision["readers"]
+    lines = [
+        f"Its most probable class is less probable than {decision['report_from']:.3f}.",
+        f"{critical.capitalize()} is flagged (by default at sensitivity {decision['default_sensitivity']:.2f}) while"
+        " another class is more probable.",
+    ]
+    if rules is not None:
+        low, high = rules["rate_band_bpm"]
+        lines += [
+            f"The class network gives the answer less than {_by_class(rules['class_network_from'])}.",
+            f"The findings network gives the answer's kind less than {_by_class(rules['findings_network_from'])}.",
+            "A reader gives infarction "
+            + ", ".join(
+                f"{least:.3f} or more and the answer is {words(name)}"
+                for name, least in rules["infarction_sign_from"].items()
+            )
+            + ".",
+            f"The heart rate is {low:.0f} to {high:.0f}/min and the same curves at"
+            f" {rules['reference_rate_bpm']:.0f}/min are answered otherwise.",
+        ]
+    return "A page is referred to a person if any of these holds:\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
 def _data_words(report: Mapping[str, Any]) -> str:
@@ -201,3 +226,8 @@ def _policy_parts(policy: Mapping[str, Any] | None) -> Iterator[str]:
     )
     yield _shares(_REPORTED, figures["cross_fitted"]["reported"])
     yield _shares({name: _FAILURES[name] for name in _FAILURES}, figures["cross_fitted"]["failures"])
+    yield policy_rules(decision)
+
+
+def _by_class(thresholds: Mapping[str, float]) -> str:
+    return ", ".join(f"{least:.2f} ({words(name)})" for name, least in thresholds.items())

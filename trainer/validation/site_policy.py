@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_registry.bundle import Bundle
-from model_registry.policy import DecisionPolicy, Leading, SitePolicy
+from model_registry.policy import DecisionPolicy, Leading, OperatingPoint, ReaderRules, SitePolicy
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
+from trainer.fuse import NORMAL
 from trainer.intervals import SEED
-from trainer.thresholds import operating_points
+from trainer.known_answers import KnownAnswers
+from trainer.thresholds import PolicyGoals, default_point, operating_points
 from trainer.validation.decisions import GraphAnswers, answers
 from trainer.validation.figures import Answers, Labels, external_figures
 from trainer.validation.resampling import Resampling
@@ -25,6 +27,9 @@ FEWEST_OF_A_KIND = 10
 """Pages of normal, of infarction and of other abnormality each."""
 _FOLDS = 5
 _SMALLEST_PROBABILITY = 1e-7
+_NOT_AGAINST_FROM = 0.2
+"""A reader that gives an answer less speaks against it."""
+_SIGN_WHERE_NORMAL = (0.1, 0.3)
 
 _Rows = NDArray[np.bool_]
 
@@ -32,21 +37,28 @@ _Rows = NDArray[np.bool_]
 def choose_site_policy(
     asked: GraphAnswers, bundle: Bundle, site: str, accuracy: float | None = None, *, draws: int = 2000
 ) -> SitePolicy:
-    """Choose which reader leads and from which probability on answers are reported.
+    """Choose which reader leads, what both must agree on, and from which probability on answers are reported.
 
-    The rules for readers stay the bundle's. Another reader leads only if its log loss is lower with the whole 95 %
-    interval over patients. The operating points are the site's where it has `FEWEST_OF_A_KIND` pages of the critical
-    class alone, the bundle's otherwise. ``accuracy`` is asked of reported answers; None: what the bundle asks.
+    Another reader may lead if its log loss is lower with the whole 95 % interval over patients. Of these readers, and
+    of the bundle's rules for both and a few more lenient ones, those are chosen that report most at the accuracy
+    without reporting too many infarctions as normal. The operating points are the site's where it has
+    `FEWEST_OF_A_KIND` pages of the critical class alone, the bundle's otherwise. ``accuracy`` is asked of reported
+    answers; None: what the bundle asks.
+
+    What the bundle was trained on counts by its answers out of fold; only at the reference rate do the networks that
+    are served answer.
 
     Raises:
-        RunError: the bundle has no policy or was trained on a page, there are too few pages, or no threshold reaches
-            the accuracy.
+        RunError: the bundle has no policy or was trained on a page without keeping its answer, there are too few pages,
+            or no threshold reaches the accuracy.
     """
     base = bundle.manifest.decision
     if base is None:
         raise RunError(f"{bundle.manifest.ref} has no measured thresholds that a site policy could start from")
-    trained_on = asked.inputs.trained_on(bundle)
-    if seen := len(trained_on) - trained_on.count(None):
+    trained_on, out_of_fold = asked.inputs.trained_on(bundle), 0
+    if bundle.out_of_fold is not None:
+        asked, out_of_fold = KnownAnswers.unpack(bundle.out_of_fold).in_place_of_asked(asked, trained_on)
+    if seen := len(trained_on) - trained_on.count(None) - out_of_fold:
         raise RunError(f"the bundle was trained on {seen} of these {asked.inputs.kind}: choose a policy on others")
     labels = asked.inputs.labels
     _refuse_few(labels, asked.inputs.kind)
@@ -114,18 +126,43 @@ class _Fit:
 
     def policy(self, rows: _Rows) -> DecisionPolicy | None:
         """Choose on ``rows``; None: no threshold reaches the accuracy."""
-        leading = self._leading(rows)
-        update: dict[str, Any] = {"leading": leading, "report_from": 0.0}
+        trials = [self._trial(rows, leading, rules) for leading in self._leaders(rows) for rules in self._rules()]
+        return max(trials, key=lambda trial: trial[1])[0]  # the first of equals: the bundle's own
+
+    def _trial(self, rows: _Rows, leading: Leading, rules: ReaderRules | None) -> tuple[DecisionPolicy | None, int]:
+        """Give the policy under which this reader leads by these rules, and how many of ``rows`` it reports."""
+        update: dict[str, Any] = {"leading": leading, "readers": rules, "report_from": 0.0}
         if self.enough_critical(rows):
-            update["operating_points"] = self._points(rows, leading)
-        trial = self.base.model_copy(update=update)
+            points = self._points(rows, leading)
+            sensitivity = default_point(points, PolicyGoals()).sensitivity
+            update |= {"operating_points": points, "default_sensitivity": sensitivity}
+        trial, labels = self.base.model_copy(update=update), self.asked.inputs.labels
         decided = answers(self.asked, trial)
-        right = np.take_along_axis(self.asked.inputs.labels.classes, decided.top[:, np.newaxis], axis=1)[:, 0]
-        candidates = rows & decided.reported
+        top, candidates = decided.probabilities.max(axis=1), rows & decided.reported
+        right = np.take_along_axis(labels.classes, decided.top[:, np.newaxis], axis=1)[:, 0]
+        missed = (decided.top == NORMAL) & labels.infarction
+        most_missed = PolicyGoals.infarction_as_normal * np.count_nonzero(rows & labels.infarction)
         report_from = _report_from(
-            decided.probabilities.max(axis=1)[candidates], right[candidates], self.base.target_accuracy
+            top[candidates], right[candidates], self.base.target_accuracy, missed[candidates], most_missed
         )
-        return None if report_from is None else trial.model_copy(update={"report_from": report_from})
+        if report_from is None:
+            return None, 0
+        return trial.model_copy(update={"report_from": report_from}), int((candidates & (top >= report_from)).sum())
+
+    def _rules(self) -> list[ReaderRules | None]:
+        """Give the bundle's rules for readers, then rules that ask of each reader only not to speak against it."""
+        rules = self.base.readers
+        if rules is None:
+            return [None]
+        lenient = dict.fromkeys(CLASS_NAMES, _NOT_AGAINST_FROM)
+        update = {"class_network_from": lenient, "findings_network_from": lenient}
+        return [
+            rules,
+            *(
+                rules.model_copy(update=update | {"infarction_sign_from": {rules.normal_class: sign}})
+                for sign in _SIGN_WHERE_NORMAL
+            ),
+        ]
 
     def cross_fitted(self) -> Answers:
         """Answer each fold of patients by the policy that was chosen on the other folds."""
@@ -152,27 +189,31 @@ class _Fit:
         alone: _Rows = classes[:, CLASS_NAMES.index(self.base.critical_class)] & (classes.sum(axis=1) == 1)
         return alone
 
-    def _leading(self, rows: _Rows) -> Leading:
+    def _leaders(self, rows: _Rows) -> list[Leading]:
+        """Give the bundle's choice, then readers with a lower log loss, the whole 95 % interval over patients."""
         losses = {leading: loss[rows] for leading, loss in self.losses.items()}
         draw = Resampling(np.array(self.asked.inputs.labels.patients)[rows].tolist(), self.draws)
         better = [name for name in losses if draw.lower(losses[name], losses[self.base.leading])]
-        return min([self.base.leading, *better], key=lambda name: float(losses[name].mean()))
+        return [self.base.leading, *better]
 
-    def _points(self, rows: _Rows, leading: Leading) -> Sequence[Any]:
+    def _points(self, rows: _Rows, leading: Leading) -> Sequence[OperatingPoint]:
         place, classes = CLASS_NAMES.index(self.base.critical_class), self.asked.inputs.labels.classes
         clear = rows & (self._critical | ~classes[:, place])
         return operating_points(self._critical[clear], self.asked.by_leading[leading][clear, place])
 
 
-def _report_from(probability: NDArray[np.float64], right: _Rows, target: float) -> float | None:
-    """Give the lowest threshold that leaves ``target`` accuracy with one more reported page counted, a wrong one.
+def _report_from(
+    probability: NDArray[np.float64], right: _Rows, target: float, missed: _Rows, most_missed: float
+) -> float | None:
+    """Give the lowest threshold that leaves ``target`` accuracy, and no more infarctions ``missed`` than allowed.
 
-    That page is the finite-sample term of conformal risk control (Angelopoulos et al. 2022).
+    Accuracy counts one more reported page, a wrong one: the finite-sample term of conformal risk control (Angelopoulos
+    et al. 2022).
     """
     order = np.argsort(-probability, kind="stable")
     last = np.flatnonzero(np.diff(probability[order], append=-np.inf))
     cautious = np.cumsum(right[order])[last] / (last + 2)
-    reaching = np.flatnonzero(cautious >= target)
+    reaching = np.flatnonzero((cautious >= target) & (np.cumsum(missed[order])[last] <= most_missed))
     return float(probability[order][last[reaching[-1]]]) if reaching.size else None
 
 
