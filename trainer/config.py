@@ -101,7 +101,7 @@ class FindingsConfig:
 
     @classmethod
     def quick(cls) -> Self:
-        """A sixth of the views: enough to see that every step works."""
+        """A twelfth of the views: enough to see that every step works."""
         return cls(epochs=8.0)
 
     def steps(self, recordings: int) -> int:
