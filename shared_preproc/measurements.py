@@ -1,7 +1,7 @@
 """Measure rate, intervals, axis and ST levels of a recording: what a cart prints above its curves.
 
 All but the rate are measured on the median beat, over all leads that show it. What is unsure is None.
-docs/measurements.md says how far each is off.
+docs/evidence/measurements.md says how far each is off.
 """
 
 import math
