@@ -1,10 +1,12 @@
 """What the trainer's command line says of itself, and what it does not take."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from trainer.__main__ import main
+from trainer.commands import evidence
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,14 @@ def test_the_help_tells_defaults_and_for_which_network_they_are(capsys: pytest.C
     of_fusion = told.split(" fusion only: ")[1].removesuffix(of_lead_images)
     assert "seed of every random choice (0)" in of_lead_images
     assert "times that the pages are dealt anew (3)" in of_fusion
+
+
+def test_quick_evaluation_prints_no_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = SimpleNamespace(run=lambda *_: None)  # without a report: asking for one fails
+    monkeypatch.setattr(evidence, "evaluation_of", lambda _: done)
+    assert main(["evaluate", str(tmp_path), "--quick"]) == 0
+    printed = capsys.readouterr().out
+    assert "run it without --quick" in printed
+    assert not any(character.isdigit() for character in printed)
