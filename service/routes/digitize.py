@@ -13,6 +13,7 @@ __all__ = ["router"]
 router = APIRouter(tags=["signals"], route_class=WorkRoute, dependencies=PROTECTED)
 
 _JSON, _CSV, _WFDB, _OVERLAY = "application/json", "text/csv", "application/zip", "image/jpeg"
+_FILE = {"schema": {"type": "string", "format": "binary"}}
 _WRITERS: dict[str, Callable[[Signals], bytes]] = {_CSV: Signals.csv, _WFDB: Signals.wfdb, _OVERLAY: Signals.overlay}
 
 
@@ -22,7 +23,7 @@ _WRITERS: dict[str, Callable[[Signals], bytes]] = {_CSV: Signals.csv, _WFDB: Sig
     response_model=SignalsAnswer,
     openapi_extra=PAGE_BODY,
     responses={
-        200: {"content": {_CSV: {}, _WFDB: {}, _OVERLAY: {}}, "description": "The twelve leads in millivolt."},
+        200: {"content": dict.fromkeys(_WRITERS, _FILE), "description": "The twelve leads in millivolt."},
         **page_problems(),
     },
 )

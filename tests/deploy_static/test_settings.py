@@ -112,10 +112,10 @@ def test_images_have_one_version() -> None:
         for container in pod.containers
     }
     names = {image.removeprefix("registry.hospital.example/") for image in deployed}
-    images = {f"ecg-report-classifier/{name}:{__version__}" for name in ("batch", "service", "service-gpu", "trainer")}
-    assert names == images
+    both, in_cluster, beside = ("batch", "service", "service-gpu", "trainer"), ("batch-ray",), ("gateway",)
+    assert names == {f"ecg-report-classifier/{name}:{__version__}" for name in (*both, *in_cluster)}
     composed = {service["image"] for name, service in services().items() if "build" in service}
-    assert composed == names | {f"ecg-report-classifier/gateway:{__version__}"}
+    assert composed == {f"ecg-report-classifier/{name}:{__version__}" for name in (*both, *beside)}
 
 
 def test_compose_has_the_pods_folders_and_ports() -> None:

@@ -29,7 +29,14 @@ SCOPE = "ecg.classify"
 
 OF_ONE_MODEL = ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"]
 PROTECTED = [
-    *("POST /classify", "POST /reading", "GET /metrics", "GET /models", "GET /models/{name}/{version}/card"),
+    *(
+        "POST /classify",
+        "POST /digitize",
+        "POST /reading",
+        "GET /metrics",
+        "GET /models",
+        "GET /models/{name}/{version}/card",
+    ),
     *(f"GET {path}{rest}" for path in OF_ONE_MODEL for rest in ("", "/ready")),
     *(f"POST {path}/infer" for path in OF_ONE_MODEL),
 ]
