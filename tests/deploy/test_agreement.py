@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.settings import Settings as GatewaySettings
 from service import __version__
 from service.settings import Settings
 from tests.conftest import REPOSITORY
@@ -25,7 +26,7 @@ def services(file: str) -> dict[str, dict[str, Any]]:
 def test_the_images_have_the_version_of_the_program() -> None:
     ours = {name: match for name, one in services(COMPOSE[0]).items() if (match := OURS.match(one["image"]))}
     assert {name: match.groups() for name, match in ours.items()} == {
-        name: (name, __version__) for name in ("service", "service-gpu", "trainer", "batch")
+        name: (name, __version__) for name in ("service", "service-gpu", "trainer", "batch", "gateway")
     }
     assert {services(COMPOSE[0])[name]["build"]["args"]["VERSION"] for name in ours} == {__version__}
 
@@ -40,7 +41,9 @@ def test_the_newest_entry_of_the_change_log_is_this_version() -> None:
 def test_every_setting_is_one(file: str) -> None:
     given = {name for one in services(file).values() for name in one.get("environment", ()) if name.startswith("ECG_")}
     assert given
-    assert {name.removeprefix("ECG_").lower() for name in given} <= set(Settings.model_fields)
+    known = {f"ECG_{name.upper()}" for name in Settings.model_fields}
+    known |= {f"ECG_GATEWAY_{name.upper()}" for name in GatewaySettings.model_fields}
+    assert given <= known
 
 
 def test_grace_period_outlasts_shutdown() -> None:
