@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway.settings import Settings as GatewaySettings
+from gateway.settings import GatewaySettings
 from service import __version__
 from service.settings import Settings
 from tests.conftest import REPOSITORY
