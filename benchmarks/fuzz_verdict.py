@@ -50,7 +50,7 @@ def fault(case: Case, answer: Answer) -> str | None:
     media_type = answer.headers.get("content-type")
     if media_type == MEDIA_TYPE:
         return _problem_fault(answer)
-    if media_type == "application/json" and unquote(case.target).startswith("/v2/models/"):
+    if media_type == "application/json" and unquote(case.target).startswith("/v2"):
         return _protocol_fault(answer)
     return None if _is_of_the_server(case, answer) else "an error without the documented body"
 

@@ -25,11 +25,11 @@ _Floats = NDArray[np.float64]
 class Fusion:
     """How two answers become one; chosen as docs/evidence/experiments.md says."""
 
-    cap: float = 2.5
+    cap: float = 3.0
     """The class network's log probabilities count as no lower than minus this."""
-    normal_weight: float = 0.4
+    normal_weight: float = 0.25
     """Of the findings network's log odds of normal."""
-    infarction_weight: float = 0.5
+    infarction_weight: float = 0.35
     """Of its log odds of infarction."""
 
     def logits(self, by_class_network: _Floats, by_findings_network: _Floats) -> _Floats:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("build")
 COUNTS = arrays(np.int32, st.integers(1, 40), elements=st.integers(0, 3))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     arrays(np.bool_, st.tuples(st.integers(1, 20), st.integers(1, 20))),
     st.sampled_from([0, 250, 600]),
@@ -60,7 +60,7 @@ def test_what_is_no_mask_is_refused(mask: np.ndarray) -> None:
         ink_columns(mask)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(COUNTS, st.data())
 def test_the_nearest_columns_are_those_that_differ_least(ink_px: np.ndarray, data: st.DataObject) -> None:
     upper_px = data.draw(arrays(np.int32, ink_px.shape, elements=st.integers(0, 300)))

@@ -27,7 +27,7 @@ def page_of(gray: np.ndarray) -> Page:
     return Page(gray=gray, format="PNG")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(crops)
 def test_a_mask_has_two_values_and_the_shape_of_its_crop(crop: np.ndarray) -> None:
     mask = binarize(crop, MASKS_150)
@@ -36,7 +36,7 @@ def test_a_mask_has_two_values_and_the_shape_of_its_crop(crop: np.ndarray) -> No
     assert set(np.unique(mask)) <= {0, INK}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(crops)
 def test_ink_is_darker_than_paper(crop: np.ndarray) -> None:
     mask = binarize(crop, MASKS_150)
@@ -50,8 +50,6 @@ def test_a_crop_of_one_level_has_no_ink(level: int) -> None:
     assert not binarize(np.full((300, 493), level, np.uint8), MASKS_150).any()
 
 
-@pytest.mark.usefixtures("build")
-@settings(max_examples=150, deadline=None)
 def is_tied(gray: np.ndarray) -> bool:
     """Whether two thresholds that give different masks separate the levels equally well (Otsu 1979)."""
     counts = np.bincount(gray.ravel(), minlength=256).astype(np.float64)
@@ -63,6 +61,8 @@ def is_tied(gray: np.ndarray) -> bool:
     return bool(counts[best[0] + 1 : best[-1] + 1].any())
 
 
+@pytest.mark.usefixtures("build")
+@settings(max_examples=150)
 @given(
     arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40))),
     st.sampled_from([(1.0, 4), (0.7, 4), (1.6, 4), (1.0, 2), (1.1, 4), (2.0, 6), (3.0, 5)]),
@@ -131,7 +131,7 @@ def test_crops_are_views_of_the_page_in_page_order() -> None:
     np.testing.assert_array_equal(leads[Lead.V5], page.gray[600:900, 1630:2125])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(arrays(np.bool_, st.sampled_from([(300, 493), (300, 485), (230, 1975)])))
 def test_shrinking_is_scikit_images(mask: np.ndarray) -> None:
     ours = shrink_mask(mask.astype(np.uint8) * INK, 150, 150)

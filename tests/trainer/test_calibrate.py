@@ -34,7 +34,7 @@ def test_temperature_and_bias_of_drawn_labels_are_found() -> None:
     assert found.bias == pytest.approx(BIAS, abs=0.25)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 1000))
 def test_no_calibration_nearby_has_less_loss(seed: int) -> None:
     pages = drawn_out_of_fold(pages=300, temperature=1.7, bias=BIAS, seed=seed)

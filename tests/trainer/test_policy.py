@@ -76,7 +76,6 @@ def test_operating_points_by_hand() -> None:
     assert points[-1].sensitivity_ci95 == pytest.approx((4 / (4 + 1.96**2), 1), abs=1e-4)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=1, max_size=30).filter(
         lambda x: any(c for c, _ in x)
@@ -175,7 +174,7 @@ def test_sensitivity_is_kept_whatever_it_flags(answers: ReaderAnswers) -> None:
     assert policy.default_sensitivity >= 0.95
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.lists(st.floats(0, 1), min_size=8, max_size=8))
 def test_vectorised_rules_decide_as_the_service(seed: int, thresholds: list[float]) -> None:
     flag_from, report_from, class_from, sign_where_other, sign_where_normal, *by_kind = thresholds

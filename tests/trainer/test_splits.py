@@ -32,7 +32,7 @@ def data_sets(draw: st.DrawFn) -> list[LabelledPage]:
     return pages
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data_sets(), st.integers(0, 5))
 def test_leak_free_keeps_copies_out_and_groups_together(pages: list[LabelledPage], seed: int) -> None:
     parts = split_pages(pages, "leak-free", seed)
@@ -42,7 +42,7 @@ def test_leak_free_keeps_copies_out_and_groups_together(pages: list[LabelledPage
     assert all(sides[page.group] == split for split, members in parts.items() for page in members)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(data_sets(), st.integers(0, 5), st.sampled_from(PROTOCOLS))
 def test_the_seed_decides(pages: list[LabelledPage], seed: int, protocol: Protocol) -> None:
     assert split_pages(pages, protocol, seed) == split_pages(pages, protocol, seed)
