@@ -41,7 +41,7 @@ def _normal(one: Visit) -> None:
 
 
 def _unsure(one: Visit) -> None:
-    one.choose(page_png("abnormal_heartbeat", 3))
+    one.choose(page_png("abnormal_heartbeat", 6))
 
 
 def _calipers(one: Visit) -> None:
