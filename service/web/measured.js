@@ -7,7 +7,10 @@ import { heartRate, leadName, milliseconds, number } from "./words.js";
 const MARKED_MV = 0.1; // a small square
 
 const degrees = (value) => `${number(value, 0)}°`;
-const signed = (mv) => `${mv > 0 ? "+" : ""}${number(mv, 2)}`;
+const signed = (mv) => {
+  const shown = Math.round(mv * 100) / 100 || 0; // Not −0.00, nor +0.00.
+  return `${shown > 0 ? "+" : ""}${number(shown, 2)}`;
+};
 const given = (value, write) => (value === null ? text("measured.not") : write(value));
 
 // Names and words.
