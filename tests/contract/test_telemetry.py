@@ -21,9 +21,8 @@ from tests.service.process import running
 from tests.service.serving import wait_until
 
 MODELS = REPOSITORY / "models"
-SESSION = (
-    f"onnxruntime.InferenceSession({str(MODELS / 'fusion' / '2' / 'model.onnx')!r}); print('open', flush=True); input()"
-)
+GRAPH = next(MODELS.glob("fusion/*/model.onnx"))
+SESSION = f"onnxruntime.InferenceSession({str(GRAPH)!r}); print('open', flush=True); input()"
 
 
 class Proxy(Thread):

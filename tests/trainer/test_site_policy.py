@@ -142,7 +142,7 @@ def test_pages_of_the_training_are_refused(bundle: Bundle) -> None:
         choose_site_policy(asked, replace(bundle, trained_on=TrainingRecord(frozenset({"a" * 64}))), "here")
 
 
-def test_pages_of_the_training_count_by_their_answers_out_of_fold(bundle: Bundle) -> None:
+def test_training_pages_count_by_answers_out_of_fold(bundle: Bundle) -> None:
     asked = _asked(skill=(1.0, 1.0, 3.0))
     names = tuple(f"{row:064x}" for row in range(len(asked.inputs.labels.classes)))
     known = KnownAnswers(names, answers(replace(asked, findings=np.zeros((len(names), 3))), policy()))

@@ -60,7 +60,7 @@ def test_the_whole_way_by_keyboard_alone(visited: Visit) -> None:
         tab_to(visited, title)
         visited.page.keyboard.press("Enter")
         visited.page.wait_for_selector(f"#section-{name} .body > *")
-    tab_to(visited, "Show what fusion, version 2 rests on")
+    tab_to(visited, "Show what fusion, version 3 rests on")
     visited.page.keyboard.press("Enter")
     visited.page.wait_for_selector("#section-explanation .chart")
 

@@ -97,7 +97,7 @@ def test_the_numbers_behind_a_chart_can_be_read(visited: Visit, client: httpx.Cl
 def test_the_answer_leads_to_the_card_of_its_model(visited: Visit) -> None:
     visited.choose(page_jpeg())
     visited.details()
-    visited.page.click("#answer a:has-text('fusion, version 2')")
+    visited.page.click("#answer a:has-text('fusion, version 3')")
     assert visited.page.evaluate("decodeURIComponent(location.hash)") == "#model-fusion/3"
     visited.page.locator("[id='model-fusion/3'] .plots").first.wait_for()
 
