@@ -35,7 +35,8 @@ def curve_fingerprint(traces: Mapping[Lead, Trace]) -> str | None:
     curves_mv = np.concatenate([_centred(trace.signal_mv) for trace in traces.values()])
     if not curves_mv.any():
         return None
-    sides = _planes(len(curves_mv)) @ curves_mv > 0
+    # Not `@`: a product of this size wakes the threads of BLAS, which then spin as long as a page takes.
+    sides = np.einsum("ij,j->i", _planes(len(curves_mv)), curves_mv) > 0
     return np.packbits(sides).tobytes().hex()
 
 
