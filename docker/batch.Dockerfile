@@ -26,6 +26,7 @@ RUN find /opt/venv/bin -type f -delete \
 COPY LICENSE pyproject.toml /app/
 COPY shared_preproc /app/shared_preproc
 RUN /opt/compiler/bin/python /app/shared_preproc/native.py
+COPY digitize /app/digitize
 COPY model_registry /app/model_registry
 COPY sources /app/sources
 COPY service /app/service
