@@ -111,9 +111,9 @@ def decode_source(data: bytes, source: ImageSource) -> tuple[Picture, ImageFacts
 
 
 def source_facts(data: bytes, source: Source, image: ImageFacts | None = None) -> SourceFacts:
-    """Say what was sent; ``image`` saves hashing a file that is itself the picture."""
-    is_picture = image is not None and isinstance(source, ImageSource) and source.page is data
-    return SourceFacts(source.kind, source.how, image.sha256 if image and is_picture else _sha256(data))
+    """Say what was sent; ``image`` saves hashing a file twice that is the picture, or has none of its own."""
+    of_file = isinstance(source, ImageSource) and (source.page is data or not isinstance(source.page, bytes))
+    return SourceFacts(source.kind, source.how, image.sha256 if image and of_file else _sha256(data))
 
 
 def examine_picture(
@@ -217,7 +217,7 @@ def _prepared_recording(
         tensor = reading.tensor(spec)
     with clock.step("examine"):
         quality = measure_quality(reading, spec)
-        measurements = measure(recording, printed=image is not None)
+        measurements = measure(recording)
     return PreparedPage(
         source=facts,
         placement=None,

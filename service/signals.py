@@ -18,7 +18,6 @@ from shared_preproc.picture import Gray
 from shared_preproc.placement import Placement
 from shared_preproc.recording import Recording, page_recording
 from shared_preproc.spec import TRACES_50_HZ
-from shared_preproc.traces import Trace
 from sources.read import read_source
 from sources.source import RecordingSource
 
@@ -127,17 +126,20 @@ def _our_page(facts: SourceFacts, page: ExaminedPage) -> Signals:
         doubts=tuple(doubt.message for doubt in page.doubts),
         placement=page.placement,
         gray=page.page.gray,
-        curves=tuple(_printed(traces[lead], box) for lead, box in layout.lead_boxes),
+        curves=tuple(
+            _printed(columns_mv, box)
+            for lead, box in layout.lead_boxes
+            if (columns_mv := traces[lead].columns_mv) is not None
+        ),
     )
 
 
-def _printed(trace: Trace, box: Box) -> Curve:
+def _printed(columns_mv: NDArray[np.float32], box: Box) -> Curve:
     """Where a lead of our own form is drawn."""
-    layout, columns_mv = _SPEC.layout, trace.columns_mv
+    layout = _SPEC.layout
     zero_px = next(row for row in _SPEC.trace.zero_rows_px if box.top <= row < box.bottom)
-    columns_mv = np.empty(0, np.float32) if columns_mv is None else columns_mv
     rows_px = zero_px - columns_mv * (layout.px_per_mm * layout.mm_per_mv)
-    return Curve(box.left + np.arange(len(columns_mv), dtype=np.float64), rows_px)
+    return Curve(np.arange(box.left, box.right, dtype=np.float64), rows_px)
 
 
 def _other_page(facts: SourceFacts, gray: Gray) -> Signals:
