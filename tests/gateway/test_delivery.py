@@ -2,7 +2,6 @@
 
 import socket
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,25 +70,23 @@ def test_receiver_that_is_down_keeps_messages_waiting(tmp_path: Path) -> None:
 
 
 def test_full_disk_keeps_the_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    finish, failures = Spool.finish, [1]
+    finish, receiver, full = Spool.finish, Hl7Receiver(), [True]
 
-    def finish_later(spool: Spool, *arguments: Any) -> None:
-        if failures:
-            failures.pop()
+    def finish_on_full_disk(spool: Spool, job: Job, *followers: Any) -> None:
+        if job.kind == "hl7" and full:
+            full.clear()
             raise sqlite3.OperationalError("database or disk is full")
-        finish(spool, *arguments)
+        finish(spool, job, *followers)
 
-    receiver, disk_is_full = Hl7Receiver(), threading.Event()
-
-    def deliver(job: Job) -> None:
-        disk_is_full.wait(10)
-        send_hl7(job.data, receiver.address)
-
-    with listening(receiver), delivering(tmp_path, deliver, NO_FAULT) as spool:
-        monkeypatch.setattr(Spool, "finish", finish_later)
-        disk_is_full.set()
+    # Before the worker starts: it takes the method up before it delivers.
+    monkeypatch.setattr(Spool, "finish", finish_on_full_disk)
+    with (
+        listening(receiver),
+        delivering(tmp_path, lambda job: send_hl7(job.data, receiver.address), NO_FAULT) as spool,
+    ):
         wait_until(lambda: not spool.waiting())
-    assert not failures
+    assert not full
+    assert receiver.deliveries.total() == 2
 
 
 @pytest.mark.parametrize(

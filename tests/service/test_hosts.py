@@ -95,7 +95,7 @@ def test_what_is_trusted_where_nothing_is_set(models_dir: Path, host: str, expec
         "GET http://localhost/models HTTP/1.1\r\nHost: localhost",
         "GET http://localhost/%6dodels HTTP/1.1\r\nHost: localhost/health",
         "GET /%6dodels HTTP/1.1\r\nHost: localhost",
-        "POST /classify HTTP/1.1\r\nHost: localhost:8000/health/live\r\nContent-Length: 1",
+        "POST /classify HTTP/1.1\r\nHost: localhost:8000/health/live\r\nContent-Length: 0",
     ],
 )
 def test_no_trick_gets_past_the_key(any_host: httpx.Client, request_head: str) -> None:
