@@ -73,10 +73,10 @@ def _check_anonymous(settings: Settings, *, open_to_all: bool) -> None:
 
 def _tokens(settings: Settings) -> Tokens | None:
     issuer, audience = settings.oidc_issuer, settings.oidc_audience
-    if issuer is None and audience is None:
+    if not any((issuer, audience, settings.oidc_jwks_url, settings.oidc_required_scope)):
         return None
     if issuer is None or audience is None:
-        raise StartupError("ECG_OIDC_ISSUER and ECG_OIDC_AUDIENCE need each other: set both or neither.")
+        raise StartupError("Every ECG_OIDC_… setting needs ECG_OIDC_ISSUER and ECG_OIDC_AUDIENCE: set both or unset all.")
     for name, url in (("ECG_OIDC_ISSUER", issuer), ("ECG_OIDC_JWKS_URL", settings.oidc_jwks_url)):
         if url is not None and not is_secure_url(url):
             raise StartupError(f"{name}: not an https address.")

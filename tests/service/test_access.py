@@ -45,8 +45,10 @@ def test_elsewhere_it_refuses_unless_told_by_name(models_dir: Path, keys_file: P
     ("changes", "complaint"),
     [
         ({**OIDC, "allow_anonymous": True}, "ECG_ALLOW_ANONYMOUS is true, but"),
-        ({"oidc_issuer": "https://login.example.org"}, "need each other"),
-        ({"oidc_audience": AUDIENCE}, "need each other"),
+        ({"oidc_issuer": "https://login.example.org"}, "set both"),
+        ({"oidc_audience": AUDIENCE}, "set both"),
+        ({"oidc_jwks_url": "https://login.example.org/keys"}, "set both"),
+        ({"oidc_required_scope": "ecg"}, "set both"),
         ({**OIDC, "oidc_issuer": "http://login.example.org"}, "ECG_OIDC_ISSUER: not an https"),
         ({**OIDC, "oidc_jwks_url": "file:///keys"}, "ECG_OIDC_JWKS_URL: not an https"),
         ({"keys_file": Path("/nowhere/keys")}, "ECG_KEYS_FILE: the file cannot be read"),
