@@ -164,7 +164,7 @@ clean:
 
 $(SERVE): requirements/service-$(ONNXRUNTIME).txt | $(SERVE_VENV)/bin/python
 	@echo "install: the service (about half a minute, once)"
-	@$(SERVE_VENV)/bin/python $(INSTALL) --require-hashes -r $<
+	@$(SERVE_VENV)/bin/python $(INSTALL) --no-compile --require-hashes -r $<
 	@touch $@
 
 $(TRAIN): requirements/trainer.txt | $(BIN)/python
