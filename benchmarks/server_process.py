@@ -61,16 +61,21 @@ def _pss_mib(pid: int) -> float:
 
 @contextmanager
 def server_process(
-    command: Sequence[str | Path], environment: Mapping[str, str], *, port: int, ready_path: str = "/health"
+    command: Sequence[str | Path],
+    environment: Mapping[str, str],
+    *,
+    port: int,
+    ready_path: str = "/health",
+    folder: Path | None = None,
 ) -> Iterator[ServerProcess]:
-    """Start a server and wait until ``ready_path`` says 200; it ends with the block, and all that it started.
+    """Start a server in ``folder`` and wait until ``ready_path`` says 200; it ends with the block.
 
     Raises:
         RuntimeError: it ended, or was not ready in time; its log says why.
     """
     started_s = time.monotonic()
     with TemporaryFile() as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603 - the benchmarks' own words
+        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)  # noqa: S603 - our own words
         try:
             while not _ready(port, ready_path):
                 if process.poll() is not None or time.monotonic() - started_s > READY_WITHIN_S:
