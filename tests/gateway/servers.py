@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 from pydicom import Dataset, config, dcmread
 from pydicom.uid import generate_uid
 
@@ -25,10 +26,12 @@ from tests.service.serving import TIMEOUT_S, wait_until
 __all__ = [
     "CANARY_ID",
     "CANARY_NAME",
+    "HEAD_BYTES",
     "TOOLS",
     "Gateway",
     "Orthanc",
     "answer_of",
+    "damaged",
     "ended",
     "free_port",
     "in_a_study",
@@ -42,6 +45,8 @@ TOOLS = {name: shutil.which(name, path=PATH) or "" for name in ("Orthanc", "stor
 DICOM_WEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 EXAMPLE = REPOSITORY / "docker"
 CANARY_NAME, CANARY_ID = "CANARYNAME^ZOË", "CANARYID77"
+HEAD_BYTES = 1500
+"""What an object has before its pixels, more or less."""
 
 
 def free_port() -> int:
@@ -67,6 +72,14 @@ def in_a_study(data: bytes, **changes: object) -> bytes:
             setattr(dataset, name, value)
         dataset.save_as(buffer)
     return buffer.getvalue()
+
+
+def damaged(data: bytes, within: int, chance: np.random.Generator) -> bytes:
+    """The same with up to seven of the first ``within`` bytes replaced."""
+    changed = bytearray(data)
+    for place in chance.integers(0, min(within, len(data)), int(chance.integers(1, 8))):
+        changed[place] = chance.integers(256)
+    return bytes(changed)
 
 
 def storescu(port: int, *files: Path, called: str = "ECG", calling: str = "CART", options: tuple[str, ...] = ()) -> int:
