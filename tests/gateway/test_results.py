@@ -26,7 +26,7 @@ from tests.bundles import publish_readers
 from tests.conftest import REPOSITORY
 from tests.factories import page_jpeg
 from tests.gateway.receivers import listening
-from tests.gateway.servers import CANARY_ID, CANARY_NAME, HEAD_BYTES, answer_of, damaged, in_a_study
+from tests.gateway.servers import CANARY_ID, CANARY_NAME, HEAD_BYTES, LIMIT_S, answer_of, damaged, in_a_study
 from tests.service.process import Process, environment, running
 
 
@@ -111,7 +111,7 @@ def run_folder(service: Process, *arguments: object, **variables: str) -> "subpr
     given = {"ECG_GATEWAY_SERVICE_URL": str(service.url), **variables}
     command = [sys.executable, "-m", "gateway", "folder", *map(str, arguments)]
     return subprocess.run(
-        command, cwd=REPOSITORY, env=os.environ | given, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=REPOSITORY, env=os.environ | given, capture_output=True, text=True, check=False, timeout=LIMIT_S
     )
 
 
