@@ -21,7 +21,17 @@ SETTINGS = (
     "/etc/os-release",
     "/etc/ssl/certs/ca-certificates.crt",
 )
-UNUSED = ("dist-packages", "ensurepip", "idlelib", "lib2to3", "site-packages", "test", "tkinter", "turtledemo")
+UNUSED = (
+    "dist-packages",
+    "ensurepip",
+    "idlelib",
+    "lib2to3",
+    "pydoc_data",
+    "site-packages",
+    "test",
+    "tkinter",
+    "turtledemo",
+)
 USERS = {
     "passwd": "root:x:0:0:root:/root:/sbin/nologin\necg:x:10001:10001:ecg:/tmp:/sbin/nologin\n",
     "group": "root:x:0:\necg:x:10001:\n",

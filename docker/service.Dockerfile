@@ -19,11 +19,13 @@ RUN --mount=type=bind,target=/context --mount=type=cache,target=/root/.cache/pip
       -r /context/requirements/sbom.txt \
  && python -m pip --python /opt/compiler/bin/python install -q --only-binary :all: --require-hashes \
       -r /context/requirements/compiler.txt
-# 40 MB that only the tests of the libraries read, or that make models and serve none.
+# What nobody reads here: the libraries' tests, what compilers and type checkers take, what makes models and serves none.
 RUN packages="$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
  && find "$packages/numpy" -name tests -prune -exec rm -r {} + \
- && rm -r "$packages/onnx/backend/test" "$packages/onnxruntime/quantization" "$packages/onnxruntime/tools" \
-      "$packages/onnxruntime/transformers"
+ && find "$packages" \( -name '*.pyi' -o -name '*.h' -o -name '*.cc' -o -name '*.proto' \) -delete \
+ && rm -r "$packages/numpy/f2py" "$packages/onnx/backend/test" "$packages/onnx/reference" \
+      "$packages/onnxruntime/quantization" "$packages/onnxruntime/tools" "$packages/onnxruntime/transformers" \
+      "$packages/pydicom/data/test_files"
 COPY docker/rootfs.py /opt/
 # Compiled here, as the image is never written to.
 RUN find /opt/venv/bin -type f -delete \

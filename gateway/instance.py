@@ -7,6 +7,7 @@ import hashlib
 import io
 import re
 from dataclasses import dataclass
+from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from pydicom import Dataset, config, dcmread
@@ -22,7 +23,7 @@ from pydicom.valuerep import validate_value
 
 from gateway.errors import NoEcgError, UnusableInstanceError
 
-__all__ = ["ECG_CLASSES", "MODEL_NAME", "Instance", "read_instance"]
+__all__ = ["ECG_CLASSES", "MANUFACTURER", "MODEL_NAME", "Instance", "read_instance"]
 
 ECG_CLASSES = (
     SecondaryCaptureImageStorage,
@@ -31,6 +32,7 @@ ECG_CLASSES = (
     GeneralECGWaveformStorage,
 )
 """SOP classes that can hold an ECG."""
+MANUFACTURER = "ECG report classifier project"
 MODEL_NAME = "ECG report classifier"
 """Manufacturer's model name of our results, by which a gateway knows them."""
 
@@ -78,6 +80,19 @@ class Instance:
     def result_uid(self, kind: str) -> UID:
         """The UID of a result of this object, the same whenever it is asked for."""
         return UID(f"2.25.{uuid5(NAMESPACE_OID, f'{kind}:{self.header.SOPInstanceUID}').int}")
+
+    def result_attributes(self, kind: str, series_number: int) -> dict[str, Any]:
+        """What highdicom has to know of each result: the one instance of a series of its own, and its maker."""
+        return {
+            "series_instance_uid": self.result_uid(f"{kind}-series"),
+            "series_number": series_number,
+            "series_description": "ECG classification, preliminary",
+            "sop_instance_uid": self.result_uid(kind),
+            "instance_number": 1,
+            "manufacturer": MANUFACTURER,
+            "manufacturer_model_name": MODEL_NAME,
+            "specific_character_set": "ISO_IR 192",
+        }
 
 
 def read_instance(data: bytes) -> Instance:

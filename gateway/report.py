@@ -29,11 +29,10 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import EncapsulatedPDFStorage, SecondaryCaptureImageStorage
 
 from gateway.answer import OUR_SCHEME, Answer, Coded, Refusal
-from gateway.instance import MODEL_NAME, Instance
+from gateway.instance import MANUFACTURER, MODEL_NAME, Instance
 
-__all__ = ["MANUFACTURER", "NON_DIAGNOSTIC", "structured_report"]
+__all__ = ["NON_DIAGNOSTIC", "structured_report"]
 
-MANUFACTURER = "ECG report classifier project"
 NON_DIAGNOSTIC = Coded("122753", "DCM", "Non-diagnostic ECG")
 
 _STUDY = Coded("11524-6", "LN", "EKG study")
@@ -66,18 +65,11 @@ def structured_report(instance: Instance, said: Answer | Refusal) -> Dataset:
     report = ComprehensiveSR(
         evidence=[instance.header],
         content=content,
-        series_instance_uid=instance.result_uid("report-series"),
-        series_number=_SERIES_NUMBER,
-        series_description="ECG classification, preliminary",
-        sop_instance_uid=instance.result_uid("report"),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MODEL_NAME,
+        **instance.result_attributes("report", _SERIES_NUMBER),
         software_versions=list(said.versions) if isinstance(said, Answer) else None,
         is_complete=True,
         is_final=False,
         is_verified=False,
-        specific_character_set="ISO_IR 192",
         coding_schemes=_own_scheme(said),
     )
     measured = report.ContentSequence[-2].ContentSequence[0]

@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from gateway.answer import Answer, Refusal
 from gateway.instance import MODEL_NAME, Instance
-from gateway.report import MANUFACTURER, NON_DIAGNOSTIC
+from gateway.report import NON_DIAGNOSTIC
 
 __all__ = ["result_page"]
 
@@ -35,15 +35,8 @@ def result_page(instance: Instance, said: Answer | Refusal) -> Dataset:
         coordinate_system="PATIENT",
         patient_orientation=("L", "F"),  # which highdicom asks for
         study_instance_uid=header.StudyInstanceUID,
-        series_instance_uid=instance.result_uid("page-series"),
-        series_number=_SERIES_NUMBER,
-        series_description="ECG classification, preliminary",
-        sop_instance_uid=instance.result_uid("page"),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MODEL_NAME,
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        specific_character_set="ISO_IR 192",
+        **instance.result_attributes("page", _SERIES_NUMBER),
     )
     page.copy_patient_and_study_information(header)
     page.PatientOrientation = []  # a page of words has none

@@ -2,12 +2,11 @@
 
 import os
 import subprocess
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
-from tests.deploy.stack import BUILD_LIMIT_S, DOCKER, Stack, docker, running_stack
+from tests.deploy.stack import DOCKER, Stack, built_images, running_stack
 
 IMAGES = ("service", "trainer")
 
@@ -23,15 +22,9 @@ def engine() -> None:
 
 @pytest.fixture(scope="session")
 def image_prefix(engine: None) -> Iterator[str]:  # noqa: ARG001 - there has to be one
-    """Both images, built from this checkout under names that no one else uses."""
-    prefix = f"ecg-test-{uuid.uuid4().hex[:8]}"
-    stack = Stack(prefix, REVISION="of-the-tests")
-    try:
-        stack.compose("--profile", "train", "build", *IMAGES, limit_s=BUILD_LIMIT_S)
+    """The service's image and the trainer's."""
+    with built_images(*IMAGES) as prefix:
         yield prefix
-    finally:
-        built = docker("image", "ls", "-q", "--filter", f"reference={prefix}/*").split()
-        docker("image", "rm", "-f", *built) if built else None
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import uuid
 from collections.abc import Iterator, Sequence
@@ -12,12 +11,14 @@ from typing import Any
 
 import httpx
 
+from benchmarks.server_process import free_port
 from tests.conftest import REPOSITORY
 
-__all__ = ["Stack", "docker", "running_stack"]
+__all__ = ["Stack", "built_images", "docker", "running_stack"]
 
 DOCKER = shutil.which("docker") or "docker"
 BUILD_LIMIT_S = 1500
+START_LIMIT_S = 300
 REQUEST_LIMIT_S = 60.0
 
 
@@ -41,18 +42,12 @@ def _docker(arguments: Sequence[str], limit_s: float, variables: dict[str, str])
     return done
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 class Stack:
     """A compose project of its own name, on ports of its own."""
 
     def __init__(self, image_prefix: str, files: Sequence[str] = (), **variables: str) -> None:
         self.project = f"ecg-test-{uuid.uuid4().hex[:8]}"
-        self.port, self.metrics_port = _free_port(), _free_port()
+        self.port, self.metrics_port = free_port(), free_port()
         self.files = [word for file in ("docker-compose.yml", *files) for word in ("-f", file)]
         ports = {"SERVICE_PORT": str(self.port), "METRICS_PORT": str(self.metrics_port)}
         self.variables = {"IMAGE_PREFIX": image_prefix, **ports, **variables}
@@ -63,8 +58,8 @@ class Stack:
         return self._compose(arguments, limit_s).stdout
 
     def up(self) -> None:
-        """Start the service and wait until it is healthy."""
-        self.compose("up", "-d", "--wait", "--no-build", "service")
+        """Start the service, and what ``COMPOSE_PROFILES`` names, and wait until they are healthy."""
+        self.compose("up", "-d", "--wait", "--no-build", limit_s=START_LIMIT_S)
 
     def new_key(self, key_id: str) -> tuple[str, str]:
         """Make a key: its line for the file, and the key."""
@@ -79,9 +74,9 @@ class Stack:
         """What a Python program says that runs in the service's container."""
         return self.compose("exec", "-T", "service", "python", "-c", program)
 
-    def state(self) -> dict[str, Any]:
-        """What the engine knows of the service's container."""
-        container = self.compose("ps", "-aq", "service").strip()
+    def state(self, name: str = "service") -> dict[str, Any]:
+        """What the engine knows of a container."""
+        container = self.compose("ps", "-aq", name).strip()
         (state,) = json.loads(docker("inspect", container))
         return dict(state)
 
@@ -92,6 +87,18 @@ class Stack:
 
     def _compose(self, arguments: Sequence[str], limit_s: float = 120) -> subprocess.CompletedProcess[str]:
         return _docker(("compose", "-p", self.project, *self.files, *arguments), limit_s, self.variables)
+
+
+@contextmanager
+def built_images(*names: str, files: Sequence[str] = ()) -> Iterator[str]:
+    """Images of this checkout, under a prefix that no one else uses; with the block, they go."""
+    prefix = f"ecg-test-{uuid.uuid4().hex[:8]}"
+    try:
+        Stack(prefix, files, REVISION="of-the-tests").compose("--profile", "*", "build", *names, limit_s=BUILD_LIMIT_S)
+        yield prefix
+    finally:
+        built = docker("image", "ls", "-q", "--filter", f"reference={prefix}/*").split()
+        docker("image", "rm", "-f", *built) if built else None
 
 
 @contextmanager

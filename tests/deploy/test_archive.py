@@ -1,6 +1,5 @@
 """Two pods of an Indexed Job, as containers of the image: each page has one row."""
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from batch.run import open_run
 from batch.summary import summarize
 from service import __version__
-from tests.deploy.stack import BUILD_LIMIT_S, docker
+from tests.deploy.stack import built_images, docker
 from tests.factories import page_jpeg
 
 pytestmark = pytest.mark.engine
@@ -19,14 +18,9 @@ PAGES = 40
 
 @pytest.fixture(scope="module")
 def image(engine: None) -> Iterator[str]:  # noqa: ARG001 - there has to be one
-    """The image, built from this checkout under a name that no one else uses."""
-    prefix = f"ecg-test-{uuid.uuid4().hex[:8]}"
-    name = f"{prefix}/batch:{__version__}"
-    docker("compose", "build", "batch", limit_s=BUILD_LIMIT_S, IMAGE_PREFIX=prefix)
-    try:
-        yield name
-    finally:
-        docker("image", "rm", "-f", name)
+    """The image, built from this checkout."""
+    with built_images("batch") as prefix:
+        yield f"{prefix}/batch:{__version__}"
 
 
 def run_shard(image: str, number: int, folder: Path, *arguments: str) -> str:

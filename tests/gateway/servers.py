@@ -6,35 +6,43 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 from pydicom import Dataset, config, dcmread
 from pydicom.uid import generate_uid
 
+from benchmarks.server_process import free_port
 from tests.conftest import REPOSITORY
-from tests.service.serving import TIMEOUT_S, wait_until
+from tests.service import serving
 
 __all__ = [
     "CANARY_ID",
     "CANARY_NAME",
+    "HEAD_BYTES",
+    "LIMIT_S",
     "TOOLS",
+    "Archive",
     "Gateway",
     "Orthanc",
     "answer_of",
+    "damaged",
     "ended",
-    "free_port",
     "in_a_study",
     "storescu",
+    "wait_until",
     "warnings_of",
 ]
+
+LIMIT_S = 300.0
+"""For what only a broken program never does: a busy machine is no failure."""
 
 # Not those of pynetdicom, which has programs of the same names.
 PATH = os.pathsep.join(folder for folder in os.environ["PATH"].split(os.pathsep) if not folder.startswith(sys.prefix))
@@ -42,13 +50,13 @@ TOOLS = {name: shutil.which(name, path=PATH) or "" for name in ("Orthanc", "stor
 DICOM_WEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 EXAMPLE = REPOSITORY / "docker"
 CANARY_NAME, CANARY_ID = "CANARYNAME^ZOË", "CANARYID77"
+HEAD_BYTES = 1500
+"""What an object has before its pixels, more or less."""
 
 
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return as soon as the condition holds; servers are asked ten times a second."""
+    serving.wait_until(condition, LIMIT_S, 0.1)
 
 
 def in_a_study(data: bytes, **changes: object) -> bytes:
@@ -69,6 +77,14 @@ def in_a_study(data: bytes, **changes: object) -> bytes:
     return buffer.getvalue()
 
 
+def damaged(data: bytes, within: int, chance: np.random.Generator) -> bytes:
+    """The same with up to seven of the first ``within`` bytes replaced."""
+    changed = bytearray(data)
+    for place in chance.integers(0, min(within, len(data)), int(chance.integers(1, 8))):
+        changed[place] = chance.integers(256)
+    return bytes(changed)
+
+
 def storescu(port: int, *files: Path, called: str = "ECG", calling: str = "CART", options: tuple[str, ...] = ()) -> int:
     """Send files with dcmtk, each in the transfer syntax that it has; give the exit status."""
     (syntax,) = {"-xy" if dcmread(file).file_meta.TransferSyntaxUID.is_compressed else "-xe" for file in files}
@@ -84,26 +100,60 @@ def storescu(port: int, *files: Path, called: str = "ECG", calling: str = "CART"
         str(port),
         *map(str, files),
     ]
-    return subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_S * 4).returncode
+    return subprocess.run(command, capture_output=True, check=False, timeout=LIMIT_S).returncode
 
 
 def warnings_of(dataset: Dataset, tmp_path: Path) -> list[str]:
     """What dciodvfy complains about."""
     file = tmp_path / f"{dataset.SOPInstanceUID}.dcm"
     dataset.save_as(file)
-    done = subprocess.run([TOOLS["dciodvfy"], file], capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    done = subprocess.run([TOOLS["dciodvfy"], file], capture_output=True, text=True, check=False, timeout=LIMIT_S)
     lines = (done.stdout + done.stderr).splitlines()
     return [line for line in lines if line.startswith(("Error", "Warning", "Abort"))]
 
 
-class Orthanc:
+class Archive:
+    """What is in an Orthanc, by its REST interface."""
+
+    def __init__(self, http_port: int) -> None:
+        self.http_port = http_port
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{http_port}", timeout=LIMIT_S)
+
+    def instances(self, **of: str) -> list[str]:
+        """Ids of the instances with these attributes."""
+        found = self.client.post("/tools/find", json={"Level": "Instance", "Query": of})
+        return list(found.raise_for_status().json())
+
+    def dataset(self, instance: str) -> Dataset:
+        """One instance, as it was stored."""
+        return dcmread(io.BytesIO(self.client.get(f"/instances/{instance}/file").content))
+
+    def study_of(self, instance: str) -> str:
+        """The UID of the study that an instance is in."""
+        return str(self.client.get(f"/instances/{instance}/study").json()["MainDicomTags"]["StudyInstanceUID"])
+
+    def results(self, study_uid: str) -> dict[str, Dataset]:
+        """The SR and the OT instance of a study, once it has both."""
+        found: dict[str, list[str]] = {}
+
+        def complete() -> bool:
+            for modality in ("SR", "OT"):
+                found[modality] = self.instances(StudyInstanceUID=study_uid, Modality=modality)
+            return all(found.values())
+
+        wait_until(complete)
+        assert {len(ids) for ids in found.values()} == {1}
+        return {modality: self.dataset(ids[0]) for modality, ids in found.items()}
+
+
+class Orthanc(Archive):
     """A real archive, which sends each ECG that it gets on to the gateway."""
 
     def __init__(self, folder: Path, gateway_port: int) -> None:
-        self.port, self.http_port = free_port(), free_port()
+        super().__init__(free_port())
+        self.port = free_port()
         self.archive = f"dicom://ORTHANC@127.0.0.1:{self.port}"
         self.stow = f"http://127.0.0.1:{self.http_port}/dicom-web"
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.http_port}", timeout=TIMEOUT_S)
         settings = json.loads((EXAMPLE / "orthanc.json").read_text()) | {
             "DicomPort": self.port,
             "HttpPort": self.http_port,
@@ -136,39 +186,13 @@ class Orthanc:
         """End it as a power cut does."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(TIMEOUT_S)
+            self._process.wait(LIMIT_S)
 
     def _answers(self) -> bool:
         try:
             return self.client.get("/system").is_success
         except httpx.TransportError:
             return False
-
-    def instances(self, **of: str) -> list[str]:
-        """Ids of the instances with these attributes."""
-        found = self.client.post("/tools/find", json={"Level": "Instance", "Query": of})
-        return list(found.raise_for_status().json())
-
-    def dataset(self, instance: str) -> Dataset:
-        """One instance, as it was stored."""
-        return dcmread(io.BytesIO(self.client.get(f"/instances/{instance}/file").content))
-
-    def study_of(self, instance: str) -> str:
-        """The UID of the study that an instance is in."""
-        return str(self.client.get(f"/instances/{instance}/study").json()["MainDicomTags"]["StudyInstanceUID"])
-
-    def results(self, study_uid: str) -> dict[str, Dataset]:
-        """The SR and the OT instance of a study, once it has both."""
-        found: dict[str, list[str]] = {}
-
-        def complete() -> bool:
-            for modality in ("SR", "OT"):
-                found[modality] = self.instances(StudyInstanceUID=study_uid, Modality=modality)
-            return all(found.values())
-
-        wait_until(complete)
-        assert {len(ids) for ids in found.values()} == {1}
-        return {modality: self.dataset(ids[0]) for modality, ids in found.items()}
 
 
 class Gateway:
@@ -203,13 +227,13 @@ class Gateway:
         """Send SIGTERM and give its exit status."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(TIMEOUT_S)
+        return self._process.wait(LIMIT_S)
 
     def kill(self) -> None:
         """End it as a power cut does."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(TIMEOUT_S)
+            self._process.wait(LIMIT_S)
 
     def left(self) -> list[tuple[str, bytes]]:
         """Stop it, and give kind and data of the jobs that are left."""

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 
+from benchmarks.server_process import free_port
 from sources.read import read_source
 from sources.source import ImageSource
 from tests.factories import HEIGHT_PX, WIDTH_PX, page_array, page_jpeg
@@ -24,13 +25,12 @@ from tests.gateway.servers import (
     Orthanc,
     answer_of,
     ended,
-    free_port,
     in_a_study,
     storescu,
+    wait_until,
     warnings_of,
 )
 from tests.service.process import Process
-from tests.service.serving import TIMEOUT_S, wait_until
 from tests.sources.dicoms import encapsulated_pdf, jpeg_capture, native_capture, shipped_waveform
 from tests.sources.pdfs import scan_pdf
 
@@ -128,19 +128,19 @@ def test_kills_lose_and_double_nothing(hospital: tuple[Orthanc, Gateway], tmp_pa
     for ecg in ecgs:
         ecg.write_bytes(in_a_study(capture))
     assert storescu(gateway.port, *ecgs) == 0
-    wait_long(lambda: len(orthanc.instances(Modality="SR")) >= MANY // 4)
+    wait_until(lambda: len(orthanc.instances(Modality="SR")) >= MANY // 4)
     orthanc.kill()
     time.sleep(1)
     gateway.kill()
     gateway.start()
     time.sleep(1)
     orthanc.start()
-    wait_long(lambda: len(orthanc.instances(Modality="SR")) >= MANY // 2)
+    wait_until(lambda: len(orthanc.instances(Modality="SR")) >= MANY // 2)
     gateway.kill()
     gateway.start()
     assert storescu(gateway.port, *ecgs[:10]) == 0, "sent again"
     for modality in ("SR", "OT"):
-        wait_long(lambda modality=modality: len(orthanc.instances(Modality=modality)) >= MANY)  # type: ignore[misc]
+        wait_until(lambda modality=modality: len(orthanc.instances(Modality=modality)) >= MANY)  # type: ignore[misc]
     assert gateway.left() == []
     studies = {dcmread(ecg).StudyInstanceUID for ecg in ecgs}
     for modality in ("SR", "OT"):
@@ -148,14 +148,6 @@ def test_kills_lose_and_double_nothing(hospital: tuple[Orthanc, Gateway], tmp_pa
         assert len(results) == MANY
         assert set(results) == studies
     assert gateway.log.count("event=received_again") == 10
-
-
-def wait_long(condition: Callable[[], bool]) -> None:
-    """As `wait_until`, for ten times as long."""
-    end = time.monotonic() + 10 * TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.2)
 
 
 def test_object_keeps_its_bytes(tools: None, tmp_path: Path, ecg_file: Callable[..., Path]) -> None:  # noqa: ARG001

@@ -7,10 +7,9 @@ from gateway.answer import Refusal
 from gateway.errors import NoEcgError, UnusableInstanceError
 from gateway.instance import read_instance
 from gateway.report import structured_report
-from tests.gateway.servers import CANARY_ID, CANARY_NAME, in_a_study
+from tests.gateway.servers import CANARY_ID, CANARY_NAME, HEAD_BYTES, damaged, in_a_study
 
 REFUSAL = Refusal("No ECG", "Found: a holiday. Expected: an ECG.", "Send an ECG.")
-HEAD_BYTES = 1500
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # highdicom quotes odd names; the gateway hears no warnings
@@ -18,11 +17,9 @@ HEAD_BYTES = 1500
 def test_mutated_objects_are_read_or_refused(count: int, capture: bytes) -> None:
     whole, chance, read = in_a_study(capture), np.random.default_rng(count), 0
     for _ in range(count):
-        data = bytearray(whole[: int(chance.integers(100, len(whole)))] if chance.random() < 0.2 else whole)
-        for place in chance.integers(0, min(HEAD_BYTES, len(data)), int(chance.integers(1, 8))):
-            data[place] = chance.integers(256)
+        data = whole[: int(chance.integers(100, len(whole)))] if chance.random() < 0.2 else whole
         try:
-            instance = read_instance(bytes(data))
+            instance = read_instance(damaged(data, HEAD_BYTES, chance))
         except UnusableInstanceError:
             continue
         read += 1

@@ -26,10 +26,8 @@ from tests.bundles import publish_readers
 from tests.conftest import REPOSITORY
 from tests.factories import page_jpeg
 from tests.gateway.receivers import listening
-from tests.gateway.servers import CANARY_ID, CANARY_NAME, answer_of, in_a_study
+from tests.gateway.servers import CANARY_ID, CANARY_NAME, HEAD_BYTES, LIMIT_S, answer_of, damaged, in_a_study
 from tests.service.process import Process, environment, running
-
-HEAD_BYTES = 1500
 
 
 @pytest.fixture
@@ -98,12 +96,10 @@ def test_service_that_is_away_is_waited_for(capture: bytes) -> None:
 def test_mutated_objects_get_a_result(client: ServiceClient, capture: bytes, count: int) -> None:
     chance, read = np.random.default_rng(count), 0
     for _ in range(count):
-        data = bytearray(in_a_study(capture))
+        data = in_a_study(capture)
         within = HEAD_BYTES if chance.random() < 0.8 else len(data)
-        for place in chance.integers(0, within, int(chance.integers(1, 8))):
-            data[place] = chance.integers(256)
         try:
-            instance = read_instance(bytes(data))
+            instance = read_instance(damaged(data, within, chance))
         except UnusableInstanceError:
             continue
         read += 1
@@ -115,7 +111,7 @@ def run_folder(service: Process, *arguments: object, **variables: str) -> "subpr
     given = {"ECG_GATEWAY_SERVICE_URL": str(service.url), **variables}
     command = [sys.executable, "-m", "gateway", "folder", *map(str, arguments)]
     return subprocess.run(
-        command, cwd=REPOSITORY, env=os.environ | given, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=REPOSITORY, env=os.environ | given, capture_output=True, text=True, check=False, timeout=LIMIT_S
     )
 
 

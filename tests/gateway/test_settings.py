@@ -10,6 +10,7 @@ import pytest
 from gateway.errors import StartupError
 from gateway.settings import read_gateway_settings
 from tests.conftest import REPOSITORY
+from tests.gateway.servers import LIMIT_S
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_start_fails_with_a_reason(tmp_path: Path, settings: dict[str, str], sai
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=LIMIT_S,
     )
     assert done.returncode == 2
     assert said in done.stderr

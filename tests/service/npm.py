@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-__all__ = ["installed", "run"]
+__all__ = ["installed", "project", "run"]
 
 NPM = shutil.which("npm")
 NEEDS = "NEEDS npm: apt-get install nodejs npm"
@@ -31,9 +31,18 @@ def installed(source: Path) -> Path:
     return folder
 
 
-def run(folder: Path, *command: str | Path) -> str:
-    """What a command prints, once it has succeeded."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+def project(source: Path, folder: Path) -> Path:
+    """Make ``folder`` a copy of ``source`` in which the packages of its lock file are installed."""
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    (folder / "node_modules").symlink_to(installed(source) / "node_modules")
+    return folder
+
+
+def run(folder: Path, *command: str | Path, given: str = "") -> str:
+    """What a command prints, ``given`` this on stdin, once it has succeeded."""
+    done = subprocess.run(
+        command, cwd=folder, input=given, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

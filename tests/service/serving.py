@@ -19,7 +19,8 @@ __all__ = ["PROBLEM_FIELDS", "file_form", "form", "problem", "serving", "setting
 
 BOUNDARY = "----a-boundary"
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "code", "expected", "found", "remedy", "request_id"}
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
+"""For what only a broken service never does: a busy machine is no failure."""
 
 
 def settings_for(models_dir: Path, **changes: Any) -> Settings:
@@ -52,12 +53,12 @@ def _port(server: DrainingServer) -> int:
     return port
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Return as soon as the condition holds; fail when it has not for `TIMEOUT_S`."""
-    end = time.monotonic() + TIMEOUT_S
+def wait_until(condition: Callable[[], bool], limit_s: float = TIMEOUT_S, pause_s: float = 0.01) -> None:
+    """Return as soon as the condition holds; fail when it has not for ``limit_s``."""
+    end = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
+        time.sleep(pause_s)
 
 
 def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import importlib
 import json
 import re
-import shutil
 import subprocess
 import sys
 from io import BytesIO
@@ -62,14 +61,11 @@ def test_generated_client_reads_a_problem(module: Any, client: httpx.Client) -> 
 @pytest.fixture(scope="module")
 def compiled(client: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of client.ts, compiled with the types that openapi-typescript makes."""
-    folder = tmp_path_factory.mktemp("typescript")
-    modules = npm.installed(TYPESCRIPT) / "node_modules"
-    (folder / "node_modules").symlink_to(modules)
+    folder = npm.project(TYPESCRIPT, tmp_path_factory.mktemp("typescript"))
+    programs = folder / "node_modules" / ".bin"
     (folder / "openapi.json").write_text(client.get("/openapi.json").text)
-    for name in ("package.json", "client.ts"):
-        shutil.copy(TYPESCRIPT / name, folder)
-    npm.run(folder, modules / ".bin" / "openapi-typescript", "openapi.json", "-o", "api.ts")
-    npm.run(folder, modules / ".bin" / "tsc", *COMPILE, "client.ts")
+    npm.run(folder, programs / "openapi-typescript", "openapi.json", "-o", "api.ts")
+    npm.run(folder, programs / "tsc", *COMPILE, "client.ts")
     return folder
 
 
