@@ -99,15 +99,15 @@ def read_leads(data: bytes, spec: PreprocSpec, *, judging: bool = True) -> Readi
 def _placed(trace: Trace, box: Box, spec: PreprocSpec) -> PlacedTrace:
     """Where the samples were taken; tests/service/test_reading.py holds it to the ink."""
     layout, reader = spec.layout, spec.trace
-    px_per_s = layout.px_per_mm * layout.mm_per_s
+    px_per_s = layout.px_per_s
     column_px = reader.column_s * px_per_s
     return PlacedTrace(
         trace=trace,
         rate_hz=reader.rate_hz,
         start_px=reader.start_px + round((box.left - reader.start_px) / column_px) * column_px - box.left,
         step_px=px_per_s / reader.rate_hz,
-        zero_px=next(row for row in reader.zero_rows_px if box.top <= row < box.bottom) - box.top,
-        px_per_mv=layout.px_per_mm * layout.mm_per_mv,
+        zero_px=reader.zero_row_px(box) - box.top,
+        px_per_mv=layout.px_per_mv,
     )
 
 

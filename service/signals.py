@@ -136,9 +136,7 @@ def _our_page(facts: SourceFacts, page: ExaminedPage) -> Signals:
 
 def _printed(columns_mv: NDArray[np.float32], box: Box) -> Curve:
     """Where a lead of our own form is drawn."""
-    layout = _SPEC.layout
-    zero_px = next(row for row in _SPEC.trace.zero_rows_px if box.top <= row < box.bottom)
-    rows_px = zero_px - columns_mv * (layout.px_per_mm * layout.mm_per_mv)
+    rows_px = _SPEC.trace.zero_row_px(box) - columns_mv * _SPEC.layout.px_per_mv
     return Curve(np.arange(box.left, box.right, dtype=np.float64), rows_px)
 
 

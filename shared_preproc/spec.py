@@ -51,6 +51,17 @@ class TraceSpec:
         for row_px in self.name_rows_px:
             check_range("name_rows_px", row_px, -LARGEST_PX, LARGEST_PX)
 
+    def zero_row_px(self, box: Box) -> float:
+        """Find the printed zero line of the lead in ``box``: a row of the page.
+
+        Raises:
+            ValueError: the box has none.
+        """
+        for row_px in self.zero_rows_px:
+            if box.top <= row_px < box.bottom:
+                return row_px
+        raise ValueError(f"the box of rows {box.top} to {box.bottom} has no zero line")
+
     def samples(self, box: Box, layout: Layout) -> int:
         """How many samples a lead has whose box is as wide as one column of leads, or as several."""
         columns = round(box.width_px / (self.column_s * layout.mm_per_s * layout.px_per_mm))
