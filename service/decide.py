@@ -1,4 +1,4 @@
-"""Decide whether a page's answer is reported or referred, by the policy of the bundle or of this site."""
+"""Decide whether an answer is reported or referred, by the policy of the bundle or of this site."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ PolicySource = Literal["bundle", "site"]
 
 @dataclass(frozen=True)
 class Decision:
-    """Reported, or referred for each of the reasons."""
+    """Reported, or referred for reasons."""
 
     reasons: tuple[Reason, ...]
 
@@ -34,18 +34,17 @@ class Decision:
 
 
 def decide(answer: PageAnswer, policy: DecisionPolicy | None, doubts: Sequence[Doubt] = ()) -> Decision:
-    """Collect the reasons to refer a page: doubts about it, then the policy's."""
+    """Collect the reasons to refer a page: its doubts, then the policy's."""
     from_page = (Reason(doubt.code, doubt.message) for doubt in doubts)
     return Decision((*from_page, *model_registry.decision.decide(answer, policy)))
 
 
 @dataclass(frozen=True)
 class PolicyInForce:
-    """Thresholds and their source."""
+    """Thresholds at their default sensitivity, and their source; None if there are none."""
 
-    policy: DecisionPolicy
-    """Its default sensitivity is in use."""
-    source: PolicySource
+    policy: DecisionPolicy | None = None
+    source: PolicySource | None = None
 
 
 @dataclass(frozen=True)
@@ -55,17 +54,17 @@ class SiteRules:
     policy: SitePolicy | None = None
 
     def has_policy_for(self, manifest: BundleManifest) -> bool:
-        """Return whether the site's policy is for this graph."""
+        """Return whether this site has a policy for the graph."""
         return self.policy is not None and self.policy.model_sha256 == manifest.model_sha256
 
-    def in_force(self, manifest: BundleManifest) -> PolicyInForce | None:
+    def in_force(self, manifest: BundleManifest) -> PolicyInForce:
         """Choose the policy for a bundle; without one, every page is referred."""
         if self.policy is not None and self.has_policy_for(manifest):
             return PolicyInForce(self.policy.decision, "site")
-        return None if manifest.decision is None else PolicyInForce(manifest.decision, "bundle")
+        return PolicyInForce() if manifest.decision is None else PolicyInForce(manifest.decision, "bundle")
 
     def check(self, manifest: BundleManifest) -> None:
-        """Raise `BrokenModelError` if the site's policy is for this graph but does not fit."""
+        """Raise `BrokenModelError` if this site's policy for the graph does not fit it."""
         if self.policy is None or not self.has_policy_for(manifest):
             return
         try:
