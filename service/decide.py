@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
@@ -80,12 +79,10 @@ class SiteRules:
 def read_site_rules(settings: Settings) -> SiteRules:
     """Read the file of ECG_SITE_POLICY, or raise `StartupError`."""
     path = settings.site_policy
-    return SiteRules(None if path is None else _read_policy(path))
-
-
-def _read_policy(path: Path) -> SitePolicy:
+    if path is None:
+        return SiteRules()
     try:
-        return SitePolicy.model_validate_json(path.read_bytes(), strict=True)
+        return SiteRules(SitePolicy.model_validate_json(path.read_bytes(), strict=True))
     except OSError as error:
         raise StartupError(f"ECG_SITE_POLICY: cannot read {path}: {error.strerror}.") from error
     except ValidationError as error:

@@ -69,7 +69,7 @@ def explain(
 ) -> dict[Lead, LeadEvidence]:
     """Find the evidence for one class on one page, in the answers of ``leading``; leads in page order.
 
-    Weights are equal and curves 0 if no part of the page matters. Raise `CancelledWorkError` after a cancellation.
+    If no part of the page matters, weights are equal and curves 0. `CancelledWorkError` if cancelled.
     """
     scan = _MASK_SCAN if isinstance(spec.tensor, MaskTensor) else _TRACE_SCAN
     lengths = list(curve_lengths(spec).values())
@@ -159,7 +159,7 @@ def _weights(lost: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _curves(windows: Sequence[_Window], lost: NDArray[np.float64], lengths: Sequence[int]) -> list[NDArray[np.float64]]:
-    """Return the mean loss in each cell as a share of the page's largest."""
+    """Return each cell's mean loss as a share of the largest."""
     sums = [np.zeros(length) for length in lengths]
     counts = [np.zeros(length) for length in lengths]
     for (place, first, end), loss in zip(windows, lost.tolist(), strict=True):

@@ -178,7 +178,7 @@ def _cancel(timer: asyncio.TimerHandle | None) -> None:
 
 
 class BoundedConnection(h11.Connection):
-    """h11's parser with limits on fields and small chunks: millions would block the event loop."""
+    """h11's parser with limits on fields and small chunks, which would block the event loop."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, _HEAD_BYTES)
@@ -266,7 +266,7 @@ class Connections:
 
 
 def connections_within(wanted: int) -> Connections:
-    """Return room for ``wanted`` connections, or half the limit on open files, which is raised if needed."""
+    """Return room for ``wanted`` connections, at most half the limit on open files, raised if needed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = 2 * wanted
     if soft != resource.RLIM_INFINITY and soft < files:

@@ -26,7 +26,7 @@ INPUT = "page"
 DECISION = "decision"
 _OUTPUTS = (PAGE_PROBABILITIES, LEAD_PROBABILITIES, DECISION)
 _MOST_PAGES = 16
-# Brackets and commas of the JSON; base64 has none. Parsing 12 MB of them would take seconds and half a gigabyte.
+# Brackets and commas, none in base64. Parsing 12 MB of them would take seconds and half a gigabyte.
 _MOST_MARKS = 1000
 _LENGTH = struct.Struct("<I")  # before each element of a BYTES tensor
 
@@ -119,7 +119,7 @@ def parse_request(body: bytes, json_bytes: int | None) -> Inference:
         request = _Request.model_validate_json(head)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        # Only the first step of the location: the client may have chosen the others.
+        # The client may have chosen the other steps of the location.
         raise InvalidInferenceError(f"{(*first['loc'], 'the JSON')[0]}: {first['msg']}") from error
     (one,) = request.inputs
     behind = b"" if json_bytes is None else body[json_bytes:]

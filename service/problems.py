@@ -44,7 +44,7 @@ class Problem(BaseModel):
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Let ``app`` answer every refusal, even the framework's, with a problem document."""
+    """Let ``app`` send every refusal, even the framework's, as a problem document."""
     app.add_exception_handler(PreprocError, _answer)
     app.add_exception_handler(ServiceError, _answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)

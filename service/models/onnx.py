@@ -85,7 +85,7 @@ class Classifier(Protocol):
 
 
 def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier]:
-    """Return a function that opens bundles; raise `StartupError` if CUDA is required and missing."""
+    """Return a function that opens bundles, or raise `StartupError` without required CUDA."""
     choose_providers(wanted, ort.get_available_providers())
     if wanted == "cuda":
         _require_cuda()
@@ -93,7 +93,7 @@ def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier
 
 
 def choose_providers(wanted: Provider, available: Sequence[str]) -> list[str]:
-    """Choose execution providers, best first; raise `StartupError` if CUDA is required and missing."""
+    """Choose execution providers, best first, or raise `StartupError` without required CUDA."""
     if wanted == "cpu" or (wanted == "auto" and _CUDA not in available):
         return [_CPU]
     if _CUDA not in available:

@@ -65,7 +65,7 @@ _MOST_NAMES = 3
 _LONGEST_NAME = 40
 """Limits on the unknown parameters that a refusal repeats."""
 _NotSent = SkipJsonSchema[None]
-"""Keeps null out of the description: a parameter can be left out, but not be null."""
+"""Left out, but never null."""
 IdempotencyKeyHeader = Annotated[
     str | _NotSent,
     Header(
@@ -105,7 +105,7 @@ def asked_by(request: Request, idempotency_key: str | None = None) -> Asked:
 
 class _KnownCaller(HTTPBearer):  # which describes it in OpenAPI
     async def __call__(self, request: HTTPConnection) -> None:
-        """Authenticate and count the caller, into ``request.state.key_id``; check the length of the query."""
+        """Authenticate and count the caller (``request.state.key_id``)."""
         access: Access = request.state.service.access
         request.state.key_id = await access.caller_id(request.headers.getlist("authorization"))
         access.count(request.state.key_id)
@@ -150,10 +150,8 @@ PROTECTED = (*WITH_KEY, KNOWN_QUERY)
 
 
 _BINARY = {"type": "string", "format": "binary"}
-_MEDIA_TYPES = (
-    *(f"image/{kind}" for kind in ("jpeg", "png", "tiff", "webp", "bmp", "gif")),
-    *(f"application/{kind}" for kind in ("pdf", "dicom", "zip", "xml", "octet-stream")),
-)
+_PICTURES = ("image/jpeg", "image/png", "image/tiff", "image/webp", "image/bmp", "image/gif")
+_FILES = ("application/pdf", "application/dicom", "application/zip", "application/xml", "application/octet-stream")
 PAGE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -168,7 +166,7 @@ PAGE_BODY: dict[str, Any] = {
                     "properties": {FILE_PART: _BINARY},
                 }
             },
-            **{kind: {"schema": _BINARY} for kind in _MEDIA_TYPES},
+            **{media_type: {"schema": _BINARY} for media_type in (*_PICTURES, *_FILES)},
         },
     }
 }

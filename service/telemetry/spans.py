@@ -31,10 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 class Spans:
-    """Send spans from a thread to the OTLP/HTTP address ``endpoint``.
-
-    The SDK's environment variables set the rest; `StartupError` if they switch it off.
-    """
+    """Send spans from a thread by OTLP/HTTP; raise `StartupError` if OTEL_SDK_DISABLED is set."""
 
     def __init__(self, endpoint: str) -> None:
         ours = {SERVICE_NAME: "ecg-report-classifier", SERVICE_VERSION: __version__}
