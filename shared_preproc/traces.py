@@ -4,7 +4,7 @@ The pen turns a curve into a band: its upper edge is the curve's running maximum
 its lower edge the running minimum less half a pen. The opposite running extremes undo both (grayscale closing and
 opening; Serra 1982). Why so: docs/decisions/0004-traces.md.
 
-Here stands where a page's leads are looked for, in numbers; what is done with them is in `traces.c`.
+This file says where on a page to look for leads; `traces.c` reads them.
 """
 
 import ctypes
@@ -126,7 +126,7 @@ class _Plan(NamedTuple):
 
 @cache
 def _plan(layout: Layout, spec: TraceSpec) -> _Plan:
-    """What `traces.c` relies on is checked here, once.
+    """Check once what `traces.c` relies on.
 
     Raises:
         ValueError: a page cannot be traced by these numbers.
@@ -170,7 +170,7 @@ def _exactly(structure: type[_Structure], **numbers: float) -> _Structure:
 
 
 def _lead(lead: Lead, box: Box, layout: Layout, spec: TraceSpec) -> _Lead:
-    """Where a lead is looked for: up to the next leads' zero lines at most, in the boxes above and below it, too."""
+    """Say where to look for a lead: in the boxes above and below, too, up to their zero lines."""
     zero_px = spec.zero_row_px(box)
     name_top, name_bottom = spec.name_rows_px
     column = [other for _, other in layout.lead_boxes if (other.left, other.right) == (box.left, box.right)]
