@@ -167,12 +167,12 @@ def _catalog(settings: Settings) -> Catalog:
 
 
 def _model(manifest: BundleManifest, rules: SiteRules) -> Model:
-    in_force = rules.in_force(manifest)
+    policy = rules.in_force(manifest).policy
     return Model(
         ref=manifest.ref,
         sha256=manifest.model_sha256,
         preprocessing=manifest.preprocessing_fingerprint,
-        decision=None if in_force is None else hashlib.sha256(in_force.policy.model_dump_json().encode()).hexdigest(),
+        decision=None if policy is None else hashlib.sha256(policy.model_dump_json().encode()).hexdigest(),
         class_names=tuple(manifest.class_names),
         findings=tuple(finding.code for finding in manifest.findings),
     )

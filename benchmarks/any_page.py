@@ -27,7 +27,7 @@ from model_registry.registry import Registry
 from service.classify import ClassificationResult, LoadedModel, classify
 from service.examination import examined_page
 from service.models.onnx import OnnxClassifier
-from service.telemetry.timing import Clock
+from service.telemetry.trace import Clock
 from shared_preproc.errors import PreprocError
 from shared_preproc.leads import Lead
 from shared_preproc.spec import TRACES_50_HZ, TraceSpec, TraceTensor

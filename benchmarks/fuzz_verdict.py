@@ -9,8 +9,7 @@ from pydantic import ValidationError
 
 from benchmarks.fuzz_requests import Case
 from service.errors import KINDS
-from service.problems import MEDIA_TYPE
-from service.schemas.classification import Problem
+from service.problems import MEDIA_TYPE, Problem
 
 __all__ = ["Answer", "code_of", "fault"]
 

@@ -14,7 +14,7 @@ _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file; a reader may see it half written, so it belongs where nobody looks.
+    """Write a file where nobody reads yet: a reader could see it half written.
 
     Raises:
         OSError: the file cannot be written.

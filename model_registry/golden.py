@@ -1,7 +1,7 @@
-"""A bundle's recorded answer to a tensor that anyone can make again. Runs no model: the caller brings one.
+"""A bundle's recorded answer to a reproducible tensor. The caller brings the model.
 
-Whoever publishes a bundle records what its graph said where it was judged; whoever serves it finds out whether the
-same graph still says so there, in another runtime, on another processor.
+The publisher records the answer where the bundle was judged. The service checks that the graph still gives it, in
+another runtime, on another processor.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ class Golden(BaseModel):
         return golden_tensor(spec, self.seed, len(self.page_probabilities))
 
     def largest_difference(self, page_probabilities: NDArray[np.float32]) -> float:
-        """Compare an answer (pages, classes) with the recorded one; infinite where it is not even of that shape."""
+        """Compare an answer (pages, classes) with the recorded one; infinite if the shapes differ."""
         recorded = np.array(self.page_probabilities)
         if page_probabilities.shape != recorded.shape or not np.isfinite(page_probabilities).all():
             return float("inf")

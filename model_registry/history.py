@@ -41,9 +41,9 @@ _FILE = TypeAdapter[History | Epochs](History | Epochs)
 
 
 def read_history(content: bytes) -> History | None:
-    """Read a history.json: a `History`, or the epochs of a single network alone; None where it has another form.
+    """Read a history.json: a `History`, or a single network's epochs; None for any other form.
 
-    Nobody's answer depends on it, so a file of that name which is something else is no fault.
+    No answer depends on it, so another form is no fault.
     """
     try:
         found = _FILE.validate_json(content)

@@ -137,7 +137,7 @@ class Registry:
         return Stamp(ref, read_seal(self._path / ref, ref))
 
     def model_bytes(self, ref: str) -> int:
-        """Size of the model of a `name/version`, without reading it; 0 where there is none.
+        """Return the size of a `name/version`'s model without reading it; 0 if there is none.
 
         A bundle without a model is for `load` to refuse.
         """

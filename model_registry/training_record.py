@@ -6,12 +6,15 @@ training-pages.fingerprints  for each page: the SHA-256 of its file, a space, th
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from model_registry.manifest import FINGERPRINTS_FILE, TRAINING_PAGES_FILE, Sha256
-from shared_preproc.fingerprint import same_curves
+from shared_preproc.fingerprint import MOST_BITS_APART, bits_apart, pack_fingerprints
 
 __all__ = ["TrainingRecord"]
 
@@ -62,7 +65,12 @@ class TrainingRecord:
             return sha256
         if fingerprint is None:
             return None
-        return next((known for known, bits in self.fingerprints.items() if same_curves(bits, fingerprint)), None)
+        copies = np.flatnonzero(bits_apart(self._packed, fingerprint) <= MOST_BITS_APART)
+        return list(self.fingerprints)[copies[0]] if len(copies) else None
+
+    @cached_property
+    def _packed(self) -> NDArray[np.uint64]:
+        return pack_fingerprints(self.fingerprints.values())
 
 
 def _lines(words: Iterable[str]) -> bytes:

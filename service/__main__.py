@@ -19,7 +19,7 @@ from service.telemetry.logs import configure_logging
 __all__ = ["main"]
 
 _SWITCH_S = 0.05
-"""Default: 5 ms. Native code releases the interpreter lock often; more switches cost caches."""
+"""Python's default is 5 ms. Native code often releases the lock; more switches cost caches."""
 
 _LAST_THREADS_S = 2.0
 
@@ -64,7 +64,7 @@ def _serve() -> None:
 
 
 def _leave_stuck_threads() -> None:
-    """Exit without threads that hang in native code; Python would wait for them."""
+    """Exit in spite of threads that hang in native code."""
     threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
     end_s = time.monotonic() + _LAST_THREADS_S
     for thread in threads:

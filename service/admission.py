@@ -1,7 +1,6 @@
 """Admission control: limit the memory and the time of requests with a body.
 
-Uploads take no place in the work queue. When room is short, the oldest makes room for a new one that then fits.
-Not thread-safe: for the event loop only.
+Without room, the oldest upload is rejected for a new one that then fits. Not thread-safe: for the event loop only.
 """
 
 import asyncio
@@ -38,10 +37,7 @@ class Admission:
     ) -> AsyncIterator[bytes]:
         """Receive the body, and cancel the block at the deadline or when the client disconnects.
 
-        Args:
-            request: The request.
-            deadline_ms: The client's own limit.
-            read: Replaces the reader of bodies.
+        ``deadline_ms`` is the client's own limit; ``read`` replaces the reader of bodies.
 
         Raises:
             ServiceError: there is no room, the body is invalid, the deadline passed, or the client disconnected.
@@ -82,14 +78,14 @@ async def _until_disconnect(request: Request) -> AsyncIterator[None]:
 
 
 async def _watch(request: Request, timer: asyncio.Timeout) -> None:
-    """Let ``timer`` expire at the only message after the body, a disconnect."""
+    """Let ``timer`` expire when the client disconnects."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
     timer.reschedule(0.0)
 
 
 class BodyBudget:
-    """Room for ``places`` uploads, and for ``max_bytes`` of all bodies that arrive or are in work."""
+    """Room for ``places`` uploads, and for ``max_bytes`` of bodies that arrive or are in work."""
 
     def __init__(self, *, max_bytes: int, timeout_s: float, places: int = 256) -> None:
         self._places = places
@@ -106,7 +102,7 @@ class BodyBudget:
 
     @contextmanager
     def arrival(self) -> Iterator["Upload"]:
-        """Count one body in this block, or raise `OverloadedError`."""
+        """Count one body during this block, or raise `OverloadedError`."""
         if len(self._arriving) >= self._places:
             oldest = next(self._old(), None)
             if oldest is None:
@@ -122,7 +118,7 @@ class BodyBudget:
             arrival.held_bytes = 0
 
     def shorten_timeout(self, timeout_s: float) -> None:
-        """Give all current and later uploads at most this much time."""
+        """Limit current and later uploads to this time."""
         self._timeout_s = min(self._timeout_s, timeout_s)
         for arrival in self._arriving:
             arrival.shorten_timeout(timeout_s)
@@ -175,7 +171,7 @@ class Upload:
 
     @asynccontextmanager
     async def receiving(self) -> AsyncIterator[None]:
-        """Limit the time of this block, which receives the body, by `BodyTimeoutError`."""
+        """Raise `BodyTimeoutError` if this block, which receives the body, takes too long."""
         try:
             async with asyncio.timeout_at(self._end_s) as self._timer:
                 yield

@@ -1,6 +1,6 @@
-"""Give each page one answer: work it out once, count it, record it, and replay it for a repeated request.
+"""Give each page one answer: compute it once, count it, record it, and replay it for a repeated request.
 
-A refused page is an answer as well. A request that was not worked on is none.
+A refused page is an answer, too.
 """
 
 import asyncio
@@ -29,36 +29,36 @@ class Asked:
 
     request_id: str
     key_id: str | None
-    """Who has the key or token; None where the route asks for none."""
+    """The caller; None without authentication."""
     idempotency_key: str | None
     target: str
-    """The path and the query: what beside the page the answer depends on."""
+    """Path and query, on which the answer depends besides the page."""
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What was made of one page, and what is recorded of that."""
+    """The answer to one page, and its audit record."""
 
     first_request_id: str
-    """Of the request that it was worked out for."""
+    """The request that did the work."""
     record: dict[str, object]
     content: bytes | PreprocError
-    """JSON, or why the page is refused."""
+    """JSON, or the page's refusal."""
 
 
 class RefusedPageError(Exception):
-    """One of several pages of a request is refused for what it shows, and the request with it."""
+    """One of a request's pages is refused, and the request with it."""
 
     def __init__(self, page: bytes, number: int, cause: PreprocError) -> None:
         super().__init__()
         self.number = number
-        """Its place in the request, from 1 on."""
+        """The page's place in the request, from 1."""
         self.image_sha256 = hashlib.sha256(page).hexdigest()
         self.cause = cause
 
 
 class Answers:
-    """The one place through which answers go out."""
+    """Every answer goes out through here."""
 
     def __init__(self, metrics: Metrics, audit: AuditLog | None, kept: KeptAnswers[Answer]) -> None:
         self._metrics = metrics
@@ -66,19 +66,15 @@ class Answers:
         self._kept = kept
 
     def check_recorded(self) -> None:
-        """Say whether answers can be recorded, before there is any work.
-
-        Raises:
-            AuditUnavailableError: they cannot, and have to be.
-        """
+        """Raise `AuditUnavailableError` if answers must be recorded and cannot be."""
         if self._audit is not None:
             self._audit.check()
 
     async def give(self, asked: Asked, manifest: BundleManifest, page: bytes, work: Work) -> tuple[Answer, bool]:
-        """The answer of ``manifest``'s bundle about ``page``, recorded, and whether it was there before this request.
+        """Return the recorded answer about ``page``, and whether it is a replay.
 
         Raises:
-            AuditUnavailableError: it cannot be recorded, and has to be.
+            AuditUnavailableError: the answer must be recorded and cannot be.
             IdempotencyConflictError: the key came with another page or other parameters before.
         """
 
@@ -97,21 +93,13 @@ class Answers:
         return answer, replayed
 
     def note_results(self, asked: Asked, results: Iterable[ClassificationResult]) -> None:
-        """Count and record what is said about several pages of one request, each as a page of its own.
-
-        Raises:
-            AuditUnavailableError: it cannot be recorded, and has to be.
-        """
+        """Count and record the results for several pages of one request, or raise `AuditUnavailableError`."""
         for result in results:
             self._metrics.count_result(result)
             self._record(asked, _record_of(result))
 
     def note_refusal(self, asked: Asked, manifest: BundleManifest, refused: RefusedPageError) -> None:
-        """Record the page for which a request of several pages is refused; of the others nothing is said.
-
-        Raises:
-            AuditUnavailableError: it cannot be recorded, and has to be.
-        """
+        """Record the page that made a request of several pages fail, or raise `AuditUnavailableError`."""
         self._record(asked, _record_of_refusal(manifest, refused.cause, refused.image_sha256))
 
     async def _work_out(self, asked: Asked, manifest: BundleManifest, page: bytes, work: Work) -> Answer:
@@ -119,7 +107,7 @@ class Answers:
             result = await work()
         except PreprocError as refusal:
             record = _record_of_refusal(manifest, refusal, await _sha256(page))
-            # A copy: this one's traceback, and its cause's, would keep the page as long as the answer.
+            # A copy, because the traceback would keep the page in memory.
             return Answer(asked.request_id, record, copy(refusal))
         self._metrics.count_result(result)
         body = Classification.of(result, asked.request_id).model_dump_json().encode()
@@ -132,7 +120,7 @@ class Answers:
 
 
 def _record_of(result: ClassificationResult) -> dict[str, object]:
-    policy = None if result.in_force is None else result.in_force.policy
+    policy = result.in_force.policy
     point = policy and {
         "critical_class": policy.critical_class,
         "target": policy.default_sensitivity,
@@ -147,7 +135,7 @@ def _record_of(result: ClassificationResult) -> dict[str, object]:
         "decision": result.decision.status,
         "reasons": [reason.code for reason in result.decision.reasons],
         "operating_point": point,
-        "policy": None if result.in_force is None else result.in_force.source,
+        "policy": result.in_force.source,
         "readers": result.readers and {name: most_probable(said) for name, said in vars(result.readers).items()},
         "findings": [finding.spec.code for finding in result.findings if finding.present],
     }
@@ -166,5 +154,5 @@ def _bundle(manifest: BundleManifest) -> dict[str, object]:
 
 
 async def _sha256(page: bytes) -> str:
-    """Of the page, hexadecimal; in a thread, since a dozen megabytes would hold up every other request."""
+    """Hash in a thread: a dozen megabytes would block the event loop."""
     return await asyncio.to_thread(lambda: hashlib.sha256(page).hexdigest())

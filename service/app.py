@@ -1,4 +1,4 @@
-"""Build the application from its parts, and its OpenAPI description."""
+"""Build the application and its OpenAPI description."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -28,10 +28,9 @@ from service.models.batching import Batching, batching_opener
 from service.models.loader import Catalog, ModelLoader
 from service.models.onnx import Classifier, onnx_opener
 from service.models.pool import Budget, DefaultModel, ModelPool
-from service.problems import handle_errors, problem_responses
+from service.problems import Problem, handle_errors, problem_responses
 from service.routes import classify, digitize, health, models, open_inference, reading, web
 from service.routes.common import ACCESS_REFUSALS, WITH_KEY
-from service.schemas.classification import Problem
 from service.server import MetricsPort
 from service.settings import Settings
 from service.state import LifespanState, Service, ServiceGauges
@@ -41,7 +40,7 @@ from service.workers import Workers
 from shared_preproc.evidence import DOUBT_CODES
 
 if TYPE_CHECKING:
-    from service.telemetry.tracing import Spans
+    from service.telemetry.spans import Spans
 
 __all__ = ["INTENDED_USE", "create_app"]
 
@@ -95,7 +94,7 @@ def _open_spans(settings: Settings) -> "Spans | None":
     if settings.otlp_endpoint is None:
         return None
     try:
-        from service.telemetry.tracing import Spans  # noqa: PLC0415 - OpenTelemetry is an extra
+        from service.telemetry.spans import Spans  # noqa: PLC0415 - OpenTelemetry is an extra
     except ImportError as error:
         raise StartupError(
             "ECG_OTLP_ENDPOINT is set, but OpenTelemetry is not installed. "
@@ -108,13 +107,13 @@ def _open_spans(settings: Settings) -> "Spans | None":
 async def _lifespan(service: Service, spans: "Spans | None", _: FastAPI) -> AsyncIterator[LifespanState]:
     if service.audit is not None:
         service.audit.start()
-    # Not awaited: /health answers while the model loads.
+    # /health answers while the model loads.
     following = asyncio.create_task(service.models.default.follow())
     try:
         yield {"service": service}
     finally:
         following.cancel()
-        if service.audit is not None:  # first: hanging work must not delay the last records
+        if service.audit is not None:  # before hanging work
             service.audit.close()
         service.loader.close()
         service.workers.close()
@@ -160,7 +159,7 @@ def _operation_id(route: APIRoute) -> str:
 
 
 def _describe_for_clients(app: FastAPI) -> None:
-    """Describe codes, and pairs as arrays: FastAPI writes ``prefixItems``, which generators of clients do not read."""
+    """Describe codes, and pairs as arrays: generators of clients do not read FastAPI's ``prefixItems``."""
     describe: Callable[[], _Schema] = app.openapi
 
     def described() -> _Schema:

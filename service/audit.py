@@ -1,7 +1,7 @@
 """The audit: who got which answer, when and from which model.
 
-A thread writes and syncs records in batches. Records that the disk rejects wait in memory. When the queue is full,
-new ones are lost and counted; if the audit is required, the service refuses the page.
+A thread writes and syncs records in batches. Records that the disk rejects wait in a queue. When it is full, new ones
+are lost and counted, or pages refused if the audit is required.
 """
 
 import errno
@@ -32,7 +32,7 @@ def open_audit(settings: Settings) -> "AuditLog | None":
 
 
 class AuditLog:
-    """The queue of records and its thread."""
+    """The queue and its thread."""
 
     def __init__(self, files: AuditFiles, settings: Settings) -> None:
         self._files = files
@@ -61,7 +61,7 @@ class AuditLog:
         return len(self._pending)
 
     def start(self) -> None:
-        """Start to write; log if the previous run was killed."""
+        """Start the thread; log if the previous run was killed."""
         before = self._files.predecessor
         if before is not None and before.end != "closed":
             self.unclean_start = True
@@ -85,7 +85,7 @@ class AuditLog:
         self.check()
 
     def close(self) -> None:
-        """Write the last records; log those that are lost."""
+        """Write the last records, and log lost ones."""
         with self._changed:
             self._closing = True
             self._changed.notify()

@@ -17,7 +17,7 @@ from service.errors import StartupError
 __all__ = ["SCHEMA", "AuditFiles", "Predecessor", "audit_line"]
 
 SCHEMA = 1
-"""Changes when a field disappears or gets another meaning."""
+"""Increases when a field disappears or changes its meaning."""
 
 Ending = Literal["closed", "killed", "torn"]
 
@@ -54,7 +54,7 @@ class AuditFiles:
         self.predecessor = self._look_back()
 
     def append(self, lines: Sequence[bytes]) -> int:
-        """Write and sync as many lines as fit, at least one; return how many. `OSError`: none."""
+        """Write and sync as many lines as fit, at least one; return how many. After `OSError`, none is written."""
         if self._size_bytes and self._size_bytes + len(lines[0]) > self._file_bytes:
             self.end_file()
         if self._fd is None:
@@ -79,7 +79,7 @@ class AuditFiles:
         os.close(self._folder_fd)
 
     def _begin_file(self) -> None:
-        # First, so that a name that fails is not tried again.
+        # First: a name that fails must not be tried again.
         self._number += 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._fd = os.open(self._folder / _name(self._number), flags, _MODE)

@@ -1,8 +1,4 @@
-"""Classify one page: its bytes to what the model says about it, and what becomes of that.
-
-`classify` is one plain function, to be called in a worker thread. It settles whether the picture is a page at all
-before any class is given.
-"""
+"""Classify one page: from its bytes to probabilities and a decision."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +15,7 @@ from service.decide import Decision, PolicyInForce, SiteRules, decide
 from service.examination import ImageFacts, PreparedPage, SourceFacts, prepare
 from service.explain import LeadEvidence, explain
 from service.models.onnx import Classifier, Probabilities
-from service.telemetry.timing import Clock
+from service.telemetry.trace import Clock
 from shared_preproc.evidence import Doubt
 from shared_preproc.fingerprint import curve_fingerprint
 from shared_preproc.leads import LEADS, Lead
@@ -41,18 +37,17 @@ class LoadedModel:
     manifest: BundleManifest
     classifier: Classifier
     trained_on: TrainingRecord | None = None
-    """None where the bundle does not say what it was trained on."""
     rules: SiteRules = field(default_factory=SiteRules)
 
     @cached_property
-    def in_force(self) -> PolicyInForce | None:
-        """The policy that decides about its answers; None: it has no thresholds."""
+    def in_force(self) -> PolicyInForce:
+        """The policy that decides about its answers."""
         return self.rules.in_force(self.manifest)
 
 
 @dataclass(frozen=True)
 class Readers:
-    """What each of a graph's two networks says about the page by itself."""
+    """The answers of a graph's two networks."""
 
     class_network: ClassProbabilities
     findings_network: ClassProbabilities
@@ -60,14 +55,14 @@ class Readers:
 
 @dataclass(frozen=True)
 class Finding:
-    """How probable one finding is on the page."""
+    """One finding and its probability."""
 
     spec: FindingSpec
     probability: float
 
     @property
     def present(self) -> bool:
-        """Whether it reaches its threshold."""
+        """Whether the probability reaches the threshold."""
         return self.probability >= self.spec.threshold
 
 
@@ -81,53 +76,48 @@ class Timings:
     inference: float
     total: float
     explain: float | None = None
-    """None where no explanation was asked for."""
+    """None without an explanation."""
 
 
 @dataclass(frozen=True, eq=False)
 class ClassificationResult:
-    """What a model says about one page, and what it was told."""
+    """What a model says about one page, and how it was read."""
 
     page: ClassProbabilities
-    """By the reader that leads."""
+    """Of the leading reader."""
     leads: dict[Lead, ClassProbabilities]
     """In clinical order."""
     readers: Readers | None
-    """None where the graph has one reader."""
+    """None: the graph has one reader."""
     findings: tuple[Finding, ...]
     """In the order of the manifest."""
     explanation: Mapping[Lead, LeadEvidence] | None
-    """What speaks for the most probable class of the page; None where it was not asked for."""
+    """Evidence for the page's most probable class, if asked for."""
     decision: Decision
-    in_force: PolicyInForce | None
-    """What it was decided by; None where there are no thresholds."""
+    in_force: PolicyInForce
+    """The policy that decided."""
     quality: Quality
     measurements: Measurements
     seen_in_training: bool | None
-    """None for a recording or another cart's page, and where the bundle does not say what it was trained on."""
+    """None for a recording or another cart's page, and if the bundle has no training record."""
     manifest: BundleManifest
     source: SourceFacts
     placement: Placement | None
-    """How the page was brought to the printed form; None for a recording and for another cart's page."""
+    """How the page was mapped to the printed form; None for a recording or another cart's page."""
     image: ImageFacts | None
     """None for a recording."""
     timings_ms: Timings
 
 
-def classify(
-    data: bytes,
-    model: LoadedModel,
-    *,
-    explaining: bool = False,
-) -> ClassificationResult:
-    """Decode, read, examine and classify one report page or recording, and decide what becomes of the answer.
+def classify(data: bytes, model: LoadedModel, *, explaining: bool = False) -> ClassificationResult:
+    """Decode, read, examine and classify one report page or recording, in a worker thread.
 
     Raises:
-        PreprocError: the bytes are no report page that the model's preprocessing accepts, or one that cannot be read.
+        PreprocError: it cannot be read.
     """
     manifest, spec, clock = model.manifest, model.manifest.preprocessing, Clock()
     page = prepare(data, spec)
-    policy = None if model.in_force is None else model.in_force.policy
+    policy = model.in_force.policy
     leading = "fused" if policy is None else policy.leading
     with clock.step("inference"):
         said = model.classifier.run(page.tensor[np.newaxis])
@@ -163,7 +153,7 @@ def classify(
 
 
 def _source_doubts(page: PreparedPage, manifest: BundleManifest) -> tuple[Doubt, ...]:
-    """Doubt what was not printed by our cart, unless the bundle has figures of other hospitals for its kind."""
+    """Doubt other carts' pages, and recordings of kinds on which the bundle was not validated."""
     if page.placement is not None:
         return ()
     if page.image is not None:
@@ -178,7 +168,7 @@ def _source_doubts(page: PreparedPage, manifest: BundleManifest) -> tuple[Doubt,
 def _seen(page: PreparedPage, model: LoadedModel) -> bool | None:
     if page.image is None or page.placement is None or model.trained_on is None:
         return None
-    # Costs as much as decoding a page: only for bundles that know fingerprints.
+    # As slow as decoding a page.
     fingerprint = curve_fingerprint(page.traces) if model.trained_on.fingerprints else None
     return model.trained_on.find(page.image.sha256, fingerprint) is not None
 
@@ -186,7 +176,7 @@ def _seen(page: PreparedPage, model: LoadedModel) -> bool | None:
 def _with_reference_rate(
     answer: PageAnswer, page: PreparedPage, model: LoadedModel, policy: DecisionPolicy | None
 ) -> PageAnswer:
-    """Read the same curves at the policy's reference rate as well, where the answer may rest on the rate."""
+    """Run the graph again at the policy's reference rate, if the answer may rest on the heart rate."""
     if policy is None or policy.readers is None or not rests_on_rate(answer, policy) or not answer.heart_rate_bpm:
         return answer
     factor = policy.readers.reference_rate_bpm / answer.heart_rate_bpm
@@ -218,7 +208,7 @@ def _by_lead(manifest: BundleManifest, answer: Probabilities) -> dict[Lead, Clas
 
 
 def _by_class(manifest: BundleManifest, probabilities: NDArray[np.float32]) -> Iterator[ClassProbabilities]:
-    """Name each row of probabilities (rows, classes), normalised once more: float32 sums to 1 only by luck."""
+    """Name and normalise each row of (rows, classes): float32 rarely sums to 1."""
     exact = probabilities.astype(np.float64)
     for row in (exact / exact.sum(axis=1, keepdims=True)).tolist():
         yield dict(zip(manifest.class_names, row, strict=True))

@@ -1,8 +1,7 @@
-"""Decide whether a page's answer is reported or referred, by the policy of the bundle or of this site."""
+"""Decide whether an answer is reported or referred, by the policy of the bundle or of this site."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
@@ -23,7 +22,7 @@ PolicySource = Literal["bundle", "site"]
 
 @dataclass(frozen=True)
 class Decision:
-    """Reported, or referred for each of the reasons."""
+    """Reported, or referred for reasons."""
 
     reasons: tuple[Reason, ...]
 
@@ -34,18 +33,17 @@ class Decision:
 
 
 def decide(answer: PageAnswer, policy: DecisionPolicy | None, doubts: Sequence[Doubt] = ()) -> Decision:
-    """Collect the reasons to refer a page: doubts about it, then the policy's."""
+    """Collect the reasons to refer a page: its doubts, then the policy's."""
     from_page = (Reason(doubt.code, doubt.message) for doubt in doubts)
     return Decision((*from_page, *model_registry.decision.decide(answer, policy)))
 
 
 @dataclass(frozen=True)
 class PolicyInForce:
-    """Thresholds and their source."""
+    """Thresholds at their default sensitivity, and their source; None if there are none."""
 
-    policy: DecisionPolicy
-    """Its default sensitivity is in use."""
-    source: PolicySource
+    policy: DecisionPolicy | None = None
+    source: PolicySource | None = None
 
 
 @dataclass(frozen=True)
@@ -55,17 +53,17 @@ class SiteRules:
     policy: SitePolicy | None = None
 
     def has_policy_for(self, manifest: BundleManifest) -> bool:
-        """Return whether the site's policy is for this graph."""
+        """Return whether this site has a policy for the graph."""
         return self.policy is not None and self.policy.model_sha256 == manifest.model_sha256
 
-    def in_force(self, manifest: BundleManifest) -> PolicyInForce | None:
+    def in_force(self, manifest: BundleManifest) -> PolicyInForce:
         """Choose the policy for a bundle; without one, every page is referred."""
         if self.policy is not None and self.has_policy_for(manifest):
             return PolicyInForce(self.policy.decision, "site")
-        return None if manifest.decision is None else PolicyInForce(manifest.decision, "bundle")
+        return PolicyInForce() if manifest.decision is None else PolicyInForce(manifest.decision, "bundle")
 
     def check(self, manifest: BundleManifest) -> None:
-        """Raise `BrokenModelError` if the site's policy is for this graph but does not fit."""
+        """Raise `BrokenModelError` if this site's policy for the graph does not fit it."""
         if self.policy is None or not self.has_policy_for(manifest):
             return
         try:
@@ -81,12 +79,10 @@ class SiteRules:
 def read_site_rules(settings: Settings) -> SiteRules:
     """Read the file of ECG_SITE_POLICY, or raise `StartupError`."""
     path = settings.site_policy
-    return SiteRules(None if path is None else _read_policy(path))
-
-
-def _read_policy(path: Path) -> SitePolicy:
+    if path is None:
+        return SiteRules()
     try:
-        return SitePolicy.model_validate_json(path.read_bytes(), strict=True)
+        return SiteRules(SitePolicy.model_validate_json(path.read_bytes(), strict=True))
     except OSError as error:
         raise StartupError(f"ECG_SITE_POLICY: cannot read {path}: {error.strerror}.") from error
     except ValidationError as error:

@@ -1,10 +1,10 @@
-"""Every refusal: its status, its code and its words. `service.problems` sends them as problem documents.
+"""Every refusal: its status, its code and its words.
 
-A refusal says what was found, what was expected, and what the reader can do. None repeats a file name, header, path,
-key, token or claim of the client.
+A refusal says what was found, what was expected, and what to do. None repeats a file name, header, path, key, token or
+claim of the client.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 from digitize.errors import UndigitizedPageError
@@ -21,11 +21,11 @@ _BEARER = 'Bearer realm="ecg-report-classifier"'
 
 
 class StartupError(Exception):
-    """The service cannot start until an operator acts on this message."""
+    """The service cannot start until the operator acts on this message."""
 
 
 class Kind(NamedTuple):
-    """What all refusals of one class have in common."""
+    """What refusals of one class share."""
 
     status: int
     code: str
@@ -33,7 +33,7 @@ class Kind(NamedTuple):
 
 
 class ServiceError(Exception):
-    """A request that the service refuses; arguments replace the words of the class."""
+    """A refusal; arguments replace the words of the class."""
 
     kind: ClassVar[Kind]
     found: str
@@ -49,9 +49,6 @@ class ServiceError(Exception):
         self.expected = self.expected if expected is None else expected
         self.remedy = self.remedy if remedy is None else remedy
         super().__init__(f"{self.found}; expected {self.expected}. {self.remedy}")
-
-
-# The body.
 
 
 class UploadError(ServiceError):
@@ -110,9 +107,6 @@ class InvalidInferenceError(UploadError):
     kind = Kind(400, "invalid_inference", "The inference request is not valid")
     expected = 'one input "page", BYTES of the shape [pages] or [pages, 1], each a JPEG or PNG; base64 in JSON'
     remedy = "See GET /v2/models/{model} for the tensors, and the protocol for their form."
-
-
-# The model.
 
 
 class ModelError(ServiceError):
@@ -228,7 +222,7 @@ class InvalidRequestError(ServiceError):
 
 
 class RefusedError(ServiceError):
-    """The web framework refuses the request with a status that has no class here."""
+    """The web framework refuses with a status that has no class here."""
 
     kind = Kind(400, "http_error", "The request is refused")
     expected = "a request as /docs describes it"
@@ -287,13 +281,7 @@ class IssuerUnavailableError(ServiceError):
     retry_after_s = 30
 
 
-def _leaves(error: type[ServiceError]) -> Iterator[type[ServiceError]]:
-    below = error.__subclasses__()
-    for one in below:
-        yield from _leaves(one)
-    if not below:
-        yield error
-
+_FAMILIES = (ServiceError, UploadError, ModelError)
 
 KINDS: Mapping[type[Exception], Kind] = {
     # `shared_preproc.errors` has the words of these.
@@ -303,6 +291,6 @@ KINDS: Mapping[type[Exception], Kind] = {
     NotAnEcgPageError: Kind(422, "not_an_ecg_page", "The image is not an ECG report page in this layout"),
     UnreadableLeadsError: Kind(422, "unreadable_leads", "Leads of the page cannot be read"),
     UndigitizedPageError: Kind(422, "undigitized_page", "The page of another cart cannot be read with certainty"),
-    **{error: error.kind for error in _leaves(ServiceError)},
+    **{error: error.kind for family in _FAMILIES for error in family.__subclasses__() if error not in _FAMILIES},
 }
 """Every refusal that a client can get."""

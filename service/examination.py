@@ -8,7 +8,7 @@ from typing import Literal
 from digitize import Digitized, UndigitizedPageError, digitize
 from digitize.errors import NO_PAGE
 from service.recordings import recorded_page
-from service.telemetry.timing import Clock
+from service.telemetry.trace import Clock
 from shared_preproc.errors import (
     NotAnEcgPageError,
     PreprocError,
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 PageFormat = ImageFormat | Literal["pixels"]
-"""`pixels`: the picture was not encoded as one, as in a rendered PDF."""
+"""`pixels`: from a rendered PDF, for example."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,10 @@ class SourceFacts:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """The page's picture: SHA-256 (hex) of its own bytes, or of the file where it has none; the upright size."""
+    """The page's picture, upright."""
 
     sha256: str
+    """Of its own bytes, or of the file if it has none; hex."""
     format: PageFormat
     width_px: int
     height_px: int
@@ -70,7 +71,7 @@ class ImageFacts:
 
 @dataclass(frozen=True, eq=False)
 class ExaminedPage:
-    """One page, what was read off it, and what is doubtful about it."""
+    """One page, its reading, and the doubts about it."""
 
     image: ImageFacts
     page: Page
@@ -80,11 +81,7 @@ class ExaminedPage:
 
 
 def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool = True) -> ExaminedPage:
-    """Decode and read one page as ``spec`` says; unless ``judging``, it is not examined and has no doubts.
-
-    Raises:
-        PreprocError: the bytes hold no report page that ``spec`` accepts, or one that cannot be read.
-    """
+    """Decode and read one page, and examine it if ``judging``; raise `PreprocError` if that fails."""
     with clock.step("decode"):
         source = read_source(data)
         if isinstance(source, RecordingSource):
@@ -98,11 +95,7 @@ def examined_page(data: bytes, spec: PreprocSpec, clock: Clock, *, judging: bool
 
 
 def decode_source(data: bytes, source: ImageSource) -> tuple[Picture, ImageFacts]:
-    """Decode the picture in ``source``, which was read from ``data``.
-
-    Raises:
-        PreprocError: it cannot be decoded.
-    """
+    """Decode the picture in ``source``, which was read from ``data``, or raise `PreprocError`."""
     if isinstance(source.page, bytes):
         picture = decode_picture(source.page)
         return picture, ImageFacts(_sha256(source.page), picture.format, picture.width_px, picture.height_px)
@@ -111,7 +104,7 @@ def decode_source(data: bytes, source: ImageSource) -> tuple[Picture, ImageFacts
 
 
 def source_facts(data: bytes, source: Source, image: ImageFacts | None = None) -> SourceFacts:
-    """Say what was sent; ``image`` saves hashing a file twice that is the picture, or has none of its own."""
+    """Describe ``data``; ``image`` saves hashing it again."""
     of_file = isinstance(source, ImageSource) and (source.page is data or not isinstance(source.page, bytes))
     return SourceFacts(source.kind, source.how, image.sha256 if image and of_file else _sha256(data))
 
@@ -119,11 +112,7 @@ def source_facts(data: bytes, source: Source, image: ImageFacts | None = None) -
 def examine_picture(
     picture: Picture, image: ImageFacts, spec: PreprocSpec, clock: Clock, *, judging: bool = True
 ) -> ExaminedPage:
-    """Read one decoded picture as ``spec`` says, and examine it if ``judging``.
-
-    Raises:
-        PreprocError: the picture is no report page that ``spec`` accepts, or leads of it cannot be read.
-    """
+    """Read one decoded page, and examine it if ``judging``; raise `PreprocError` if that fails."""
     with clock.step("preprocess"):
         sheet = place(picture, spec.layout, judging=judging)
         page = sheet.page
@@ -137,11 +126,11 @@ def examine_picture(
 
 @dataclass(frozen=True, eq=False)
 class PreparedPage:
-    """One page or recording that may be classified."""
+    """One page or recording, ready for a model."""
 
     source: SourceFacts
     placement: Placement | None
-    """None for a recording, and for another cart's page, whose curves are read as one."""
+    """None for a recording or another cart's page."""
     image: ImageFacts | None
     """None for a recording."""
     doubts: tuple[Doubt, ...]
@@ -154,10 +143,10 @@ class PreparedPage:
 
 
 def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
-    """Decode, read, examine and measure one report page or recording, as for a model of ``spec``.
+    """Decode, read, examine and measure one report page or recording.
 
     Raises:
-        PreprocError: the bytes are nothing that ``spec`` accepts, or a page that cannot be read.
+        PreprocError: the bytes hold nothing that ``spec`` accepts, or an unreadable page.
     """
     clock = Clock()
     with clock.step("decode"):
@@ -197,7 +186,7 @@ def _measurements(reading: PageReading, spec: PreprocSpec) -> Measurements:
 
 
 def _digitized(picture: Picture, spec: PreprocSpec, refusal: PreprocError, clock: Clock) -> Digitized:
-    """Read the page of another cart; where it is no such page either, ``refusal`` stands."""
+    """Read another cart's page; raise ``refusal`` if it is none."""
     if not isinstance(spec.tensor, TraceTensor):
         raise refusal
     try:

@@ -1,6 +1,6 @@
-"""Find where on a page the evidence for a class lies, by occlusion (Zeiler and Fergus 2014, section 4.2) along time.
+"""Find the evidence for a class on a page by occlusion along time (Zeiler and Fergus 2014, section 4.2).
 
-docs/evidence/explanation.md explains the figures.
+docs/evidence/explanation.md gives the reasons for the numbers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from shared_preproc.tensor import Tensor
 __all__ = ["RATE_HZ", "LeadEvidence", "curve_lengths", "explain", "wiped"]
 
 RATE_HZ = 4.0
-"""Values a second of every curve; shorter windows would cut up a QRS complex (0.1 s)."""
+"""Values a second; shorter windows would cut up a QRS complex (0.1 s)."""
 
 _NEGLIGIBLE = 1e-3
 """Loss of log-odds, at most 0.00025 of a probability."""
@@ -30,17 +30,17 @@ _SMALLEST_PROBABILITY = 1e-7
 
 @dataclass(frozen=True)
 class LeadEvidence:
-    """The contribution of one lead to a class."""
+    """One lead's contribution to a class."""
 
     weight: float
-    """Share of the losses of all leads, each wiped alone: 0 to 1."""
+    """Share of all leads' losses, each wiped alone: 0 to 1."""
     rate_hz: float
     curve: tuple[float, ...]
     """Loss over time, as a share of the page's largest: 0 to 1."""
 
 
 class _Window(NamedTuple):
-    """A part of one lead, half open, in cells of 1 / `RATE_HZ` seconds."""
+    """A half-open part of one lead, in cells of 1 / `RATE_HZ` seconds."""
 
     place: int
     first: int
@@ -60,27 +60,16 @@ class _Scan:
 
 
 _TRACE_SCAN = _Scan(window_cells=1, pages_at_once=32)
-# A network on masks takes ten times as long, and 75 MB a page.
+# Ten times as slow, and 75 MB a page.
 _MASK_SCAN = _Scan(window_cells=3, pages_at_once=2)
 
 
 def explain(
     tensor: Tensor, spec: PreprocSpec, classifier: Classifier, class_place: int, leading: Leading = "fused"
 ) -> dict[Lead, LeadEvidence]:
-    """Find the evidence for one class on one page; leads in page order.
+    """Find the evidence for one class on one page, in the answers of ``leading``; leads in page order.
 
-    Args:
-        tensor: One page as ``spec`` makes it.
-        spec: The preprocessing of the model.
-        classifier: The model.
-        class_place: Index of the class.
-        leading: The reader to explain.
-
-    Returns:
-        Equal weights and curves of 0 if no part of the page matters.
-
-    Raises:
-        CancelledWorkError: the work was cancelled.
+    If no part of the page matters, weights are equal and curves 0. `CancelledWorkError` if cancelled.
     """
     scan = _MASK_SCAN if isinstance(spec.tensor, MaskTensor) else _TRACE_SCAN
     lengths = list(curve_lengths(spec).values())
@@ -102,7 +91,7 @@ def explain(
 
 
 def curve_lengths(spec: PreprocSpec) -> dict[Lead, int]:
-    """Return the length of each lead's curve, in page order."""
+    """Return the length of each lead's curve in cells, in page order."""
     return {
         lead: round(spec.trace.samples(box, spec.layout) / spec.trace.rate_hz * RATE_HZ)
         for lead, box in spec.layout.lead_boxes
@@ -110,9 +99,9 @@ def curve_lengths(spec: PreprocSpec) -> dict[Lead, int]:
 
 
 def wiped(tensor: Tensor, spec: PreprocSpec, marks: Mapping[Lead, NDArray[np.bool_]]) -> Tensor:
-    """Copy one page without its marked parts; each lead's marks are as long as its curve.
+    """Copy one page without its marked cells.
 
-    A mask loses its ink. A curve gets a straight line, or its median: a step could look like a wave.
+    A mask loses its ink. A curve becomes a straight line, or its median: a step could look like a wave.
     """
     windows = []
     for place, lead in enumerate(spec.layout.leads):
@@ -156,7 +145,7 @@ def _wipe(lead: Tensor, start: int, stop: int) -> None:
 
 
 def _log_odds(pages: NDArray[np.float32], class_place: int) -> NDArray[np.float64]:
-    """Return the log-odds of a class, (pages,); 1 - p would lose digits near p = 1."""
+    """Return log-odds, (pages,); 1 - p would lose digits near p = 1."""
     probabilities = np.maximum(pages.astype(np.float64), _SMALLEST_PROBABILITY)
     others = np.delete(probabilities, class_place, axis=1).sum(axis=1)
     odds: NDArray[np.float64] = np.log(probabilities[:, class_place] / others)
@@ -170,7 +159,7 @@ def _weights(lost: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _curves(windows: Sequence[_Window], lost: NDArray[np.float64], lengths: Sequence[int]) -> list[NDArray[np.float64]]:
-    """Return the mean loss in each cell as a share of the page's largest."""
+    """Return each cell's mean loss as a share of the largest."""
     sums = [np.zeros(length) for length in lengths]
     counts = [np.zeros(length) for length in lengths]
     for (place, first, end), loss in zip(windows, lost.tolist(), strict=True):

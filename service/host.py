@@ -1,4 +1,4 @@
-"""What the service needs from its machine: CPUs, allocator, loopback addresses, one ONNX Runtime."""
+"""The machine: CPUs, allocator, loopback addresses, one ONNX Runtime."""
 
 import ctypes
 import ipaddress
@@ -34,12 +34,12 @@ _KEPT_BYTES = 64 * 2**20  # at the end of the heap
 
 
 def available_cpus() -> int:
-    """Return the CPUs of this process: its affinity mask, lowered by the quota of its control groups."""
+    """Return the CPUs of this process: its affinity mask, limited by its control groups."""
     return usable_cpus(len(os.sched_getaffinity(0)), cgroup_cpus(Path("/sys/fs/cgroup"), _own_cgroups()))
 
 
 def usable_cpus(affinity: int, quota_cpus: float | None) -> int:
-    """Return the smaller of both, at least 1; half a CPU counts as one."""
+    """Return the smaller of both, rounded up."""
     return affinity if quota_cpus is None else max(1, min(affinity, math.ceil(quota_cpus)))
 
 
@@ -47,8 +47,8 @@ def cgroup_cpus(root: Path, membership: str) -> float | None:
     """Return the tightest CPU quota of control groups and their parents, or None.
 
     Args:
-        root: Where groups of version 2 are mounted, and those of version 1 in the folder ``cpu``.
-        membership: The text of ``/proc/self/cgroup`` (cgroups(7)).
+        root: Where version 2 is mounted, and version 1 in the folder ``cpu``.
+        membership: The text of ``/proc/self/cgroup``, see cgroups(7).
     """
     folders: list[Path] = []
     for line in membership.splitlines():
@@ -80,10 +80,7 @@ def _own_cgroups() -> str:
 
 
 def keep_freed_memory() -> bool:
-    """Let the next page reuse the memory of the last; return False without glibc.
-
-    By default glibc returns it to the kernel, which costs a thousand page faults a page.
-    """
+    """Let glibc keep freed memory for the next page, which saves a thousand page faults; False without glibc."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
@@ -104,7 +101,7 @@ def installed_runtime_packages() -> tuple[str, ...]:
 
 
 def check_runtime_packages(installed: Collection[str]) -> None:
-    """Raise `StartupError` unless one package is installed: two overwrite each other."""
+    """Raise `StartupError` unless exactly one package is installed."""
     if not installed:
         raise StartupError("No ONNX Runtime is installed. Install this package with the extra `cpu` or `gpu`.")
     if len(installed) > 1:

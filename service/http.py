@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 HEARING = "hearing"
-"""Key in ``scope["state"]``: after the response, the rest of the body is dropped."""
+"""Key in ``scope["state"]``: only the rest of the body is awaited."""
 
 BACKLOG = 256
 """Connections that wait in the kernel."""
@@ -39,9 +39,9 @@ _MAX_LINES = 102  # 100 fields, the request line, the empty line
 _MAX_CHUNKS = 4096  # of a body, and one more for each KiB
 _CHUNK_BYTES = 1024
 _READ_BYTES = 256 * 2**10
-_SEND_BUFFER_BYTES = 128 * 2**10  # the kernel would hold megabytes for a client that does not read
+_SEND_BUFFER_BYTES = 128 * 2**10  # by default megabytes, even for a client that does not read
 _UNREAD_S = 1.0
-"""A client that reads nothing for this long loses its connection if another needs room."""
+"""After this, a client that reads nothing makes room for another."""
 
 _FROM_UVICORN = {
     *("app_state", "conn", "cycle", "flow", "loop", "timeout_keep_alive", "timeout_keep_alive_task", "transport"),
@@ -51,7 +51,7 @@ _FROM_UVICORN = {
 
 
 def check_uvicorn() -> None:
-    """Raise `StartupError` if uvicorn lacks a private name that is used here."""
+    """Raise `StartupError` if uvicorn lacks a private name used here."""
     inits = (H11Protocol.__init__, RequestResponseCycle.__init__)
     known = {*dir(H11Protocol), *(name for init in inits for name in init.__code__.co_names)}
     if missing := _FROM_UVICORN - known:
@@ -62,10 +62,9 @@ def check_uvicorn() -> None:
 
 
 class TimeoutH11Protocol(H11Protocol):
-    """uvicorn's protocol with timeouts, besides its `timeout_keep_alive` between requests.
+    """uvicorn's protocol with more timeouts.
 
-    `header_timeout_s` is for each head, and for the rest of a body after its response; `body_timeout_s` for reading a
-    response.
+    `header_timeout_s` limits each head, and the rest of a body after its response; `body_timeout_s` limits reading it.
     """
 
     def __init__(self, **arguments: Any) -> None:  # noqa: ANN401
@@ -82,7 +81,7 @@ class TimeoutH11Protocol(H11Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it can make room for another."""
+        """Whether it may be closed for another."""
         if self._unread_since_s is not None:
             return self.loop.time() - self._unread_since_s > _UNREAD_S
         return self.cycle is None or self.cycle.response_complete or HEARING in self.cycle.scope["state"]
@@ -109,7 +108,7 @@ class TimeoutH11Protocol(H11Protocol):
         self._connections.leave(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what arrived."""
+        """Parse the bytes."""
         super().data_received(data)
         self._watch_head()
         self._wake_at(min(self.conn.body_bytes_left, _READ_BYTES) or 1)
@@ -122,19 +121,19 @@ class TimeoutH11Protocol(H11Protocol):
         self._watch_head()
 
     def pause_writing(self) -> None:
-        """Start the timeout of the reader."""
+        """Start the timeout for reading the response."""
         super().pause_writing()
         self._unread_since_s = self.loop.time()
         self._answer_timer = self.loop.call_later(self._answer_timeout_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Stop that timeout."""
+        """Stop it."""
         super().resume_writing()
         self._unread_since_s = None
         _cancel(self._answer_timer)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        """Reject malformed HTTP unless a response has begun."""
+        """Reject malformed HTTP, unless a response has begun."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             request_id = os.urandom(16).hex()
             response = refusal(MalformedHttpError(self.conn.rejection), request_id)
@@ -143,7 +142,7 @@ class TimeoutH11Protocol(H11Protocol):
             self._send(h11.Data(data=bytes(response.body)))
             self._send(h11.EndOfMessage())
         self.transport.close()
-        if self.cycle is not None:  # else its response would follow this one
+        if self.cycle is not None:  # its response must not follow this one
             self.cycle.disconnected = True
             self.cycle.message_event.set()
 
@@ -151,11 +150,11 @@ class TimeoutH11Protocol(H11Protocol):
         self.transport.write(self.conn.send(event))
 
     def _should_upgrade(self) -> bool:
-        """Ignore `Upgrade`, without uvicorn's advice in the log."""
+        """Ignore `Upgrade`; uvicorn would log advice."""
         return False
 
     def _watch_head(self) -> None:
-        """Run the timeout of a head (or the rest of a body), of an idle connection, or none."""
+        """Run the timeout that the connection is in, if any."""
         if not self.is_waiting:
             _cancel(self._head_timer)
         elif self.cycle is not None and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
@@ -163,7 +162,7 @@ class TimeoutH11Protocol(H11Protocol):
             if self.timeout_keep_alive_task is None and not self.transport.is_closing():
                 seconds, close = self.timeout_keep_alive, self.timeout_keep_alive_handler
                 self.timeout_keep_alive_task = self.loop.call_later(seconds, close)
-        elif self._head_timer is None or self._head_timer.cancelled():  # slow bytes do not restart it
+        elif self._head_timer is None or self._head_timer.cancelled():  # slow bytes must not restart it
             self._head_timer = self.loop.call_later(self._head_timeout_s, self.transport.close)
 
     def _wake_at(self, size_bytes: int) -> None:
@@ -179,7 +178,7 @@ def _cancel(timer: asyncio.TimerHandle | None) -> None:
 
 
 class BoundedConnection(h11.Connection):
-    """h11's parser, with limits on fields and small chunks: a million would block the event loop."""
+    """h11's parser with limits on fields and small chunks, which would block the event loop."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, _HEAD_BYTES)
@@ -226,7 +225,7 @@ class Connection(Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it can make room for another."""
+        """Whether it may be closed for another."""
 
     def close(self) -> None:
         """Close at once."""
@@ -248,7 +247,7 @@ class Connections:
         return len(self._open)
 
     def enter(self, connection: Connection) -> None:
-        """Count a new connection; without room, close the one that has waited longest, or the new one."""
+        """Count a new connection; without room, close the longest waiting one."""
         self._open[connection] = None
         if len(self._open) > self._places:
             longest = next(one for one in self._open if one.is_waiting)
@@ -267,10 +266,7 @@ class Connections:
 
 
 def connections_within(wanted: int) -> Connections:
-    """Return room for ``wanted`` connections, or for half the files that this process may open.
-
-    Raises the soft limit on open files if needed.
-    """
+    """Return room for ``wanted`` connections, at most half the limit on open files, raised if needed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = 2 * wanted
     if soft != resource.RLIM_INFINITY and soft < files:

@@ -14,12 +14,11 @@ _T = TypeVar("_T")
 
 
 class RepeatKey(NamedTuple):
-    """Identify a request; callers never share an answer."""
+    """An Idempotency-Key of one caller: callers never share an answer."""
 
     owner: str | None
-    """The caller's id; None on routes without authentication."""
+    """None without authentication."""
     key: str
-    """The value of Idempotency-Key."""
 
 
 @dataclass
@@ -27,7 +26,7 @@ class _Kept(Generic[_T]):
     fingerprint: str
     done: asyncio.Event = field(default_factory=asyncio.Event)
     answers: list[_T] = field(default_factory=list)
-    """Empty until the answer is there."""
+    """At most one."""
     expires_s: float = float("inf")
 
 
@@ -48,7 +47,7 @@ class KeptAnswers(Generic[_T]):
         If ``work`` raises, the next request with this key tries again.
 
         Raises:
-            IdempotencyConflictError: the key came with another ``fingerprint`` before.
+            IdempotencyConflictError: the key has another ``fingerprint``.
         """
         if not self._window_s:
             return await work(), False
@@ -80,7 +79,7 @@ class KeptAnswers(Generic[_T]):
         return answer
 
     def _forget_oldest(self) -> None:
-        # Keep unfinished ones: the work queue limits them.
+        # The work queue limits unfinished ones.
         done = [key for key, kept in self._kept.items() if kept.answers]
         expired = sum(self._kept[key].expires_s <= _now_s() for key in done)
         for key in done[: max(expired, len(done) - self._capacity)]:

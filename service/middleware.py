@@ -1,4 +1,4 @@
-"""ASGI middleware around every route: request id, log line, headers, trusted hosts, the rest of bodies."""
+"""ASGI middleware around every route: request id, log line, metrics, headers, trusted hosts."""
 
 import asyncio
 import logging
@@ -19,10 +19,10 @@ from service.http import HEARING
 from service.problems import refusal
 from service.settings import Settings
 from service.telemetry.metrics import NONE, Metrics, RequestFacts
-from service.telemetry.trace_context import TRACE_HEADER, TraceContext
+from service.telemetry.trace import TRACE_HEADER, TraceContext
 
 if TYPE_CHECKING:
-    from service.telemetry.tracing import Spans
+    from service.telemetry.spans import Spans
 
 __all__ = [
     "ANY_HOST",
@@ -51,7 +51,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
 _AS_SENT = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
 
 FRAMEWORK_TELEMETRY = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
-"""Off: it would send addresses, queries and texts of exceptions."""
+"""Off: it would send addresses, queries and exceptions."""
 
 _REQUEST_ID, _TRACE, _CACHE_CONTROL = (
     name.lower().encode() for name in (REQUEST_ID_HEADER, TRACE_HEADER, "Cache-Control")
@@ -69,7 +69,7 @@ logger = logging.getLogger(__name__)
 class HearOut:
     """Receive the rest of the body before a connection closes. Must be the outermost middleware.
 
-    uvicorn closes at once, so that a client that still sends loses the response (RFC 9112, 9.6).
+    uvicorn closes at once, and a client that still sends loses the response (RFC 9112, 9.6).
     """
 
     def __init__(self, app: ASGIApp, *, timeout_s: float) -> None:
@@ -109,7 +109,7 @@ class HearOut:
 class RequestContext:
     """Give each exchange an id (``request.state.request_id``), a log line, metrics, a span and headers.
 
-    If the route fails, answer with a problem document.
+    A route that fails answers with a problem document.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, spans: "Spans | None") -> None:
@@ -144,9 +144,9 @@ class RequestContext:
 
 
 class TrustedHosts:
-    """Reject requests to other host names (DNS rebinding), and posts from pages of other sites.
+    """Reject requests to other host names (DNS rebinding), and posts from other sites' pages.
 
-    The connection's own address is always trusted: rebinding needs a name, and probes use the address.
+    The connection's own address is trusted: rebinding needs a name, and probes use the address.
     """
 
     def __init__(self, app: ASGIApp, *, names: frozenset[str]) -> None:
@@ -169,7 +169,7 @@ class TrustedHosts:
         if ANY_HOST in self._names:
             return True
         given = [value for name, value in scope["headers"] if name == b"host"]
-        if not given and scope["http_version"] == "1.0":  # old probes send no Host; browsers do
+        if not given and scope["http_version"] == "1.0":  # an old probe; browsers send Host
             return True
         match = _HOST.fullmatch(given[0].decode("latin-1")) if len(given) == 1 else None
         if match is None:
@@ -179,7 +179,7 @@ class TrustedHosts:
 
 
 def trusted_hosts(settings: Settings, host: str) -> frozenset[str]:
-    """Return the names; by default ``localhost`` on loopback, else `ANY_HOST`."""
+    """Return the trusted names; by default ``localhost`` on loopback, else `ANY_HOST`."""
     if settings.trusted_hosts is not None:
         return frozenset(name.strip().lower() for name in settings.trusted_hosts.split(","))
     return frozenset({LOOPBACK_NAME if is_loopback(host) else ANY_HOST})
@@ -195,7 +195,7 @@ class _Exchange:
         self._method = method if method in _METHODS else "other"
         self.status: int | None = None
         """None until the response begins."""
-        given = dict(reversed(scope["headers"]))  # the first of equal names wins
+        given = dict(reversed(scope["headers"]))  # the first of a name wins
         self.request_id = _request_id(given.get(_REQUEST_ID))
         parent = TraceContext.parse(given[_TRACE].decode("latin-1")) if _TRACE in given else None
         self._span = None if spans is None else spans.begin(parent, self._started_s)
@@ -205,12 +205,12 @@ class _Exchange:
 
     @property
     def identity(self) -> dict[str, str]:
-        """The request id, and the trace id if any."""
+        """Request id, and trace id if any."""
         trace = {} if self._trace is None else {"trace_id": self._trace.trace_id}
         return {"request_id": self.request_id, **trace}
 
     def start_response(self, status: int, route_headers: Iterable[_Header]) -> list[_Header]:
-        """Note the status, and return all headers."""
+        """Note the status; return all headers."""
         self.status = status
         headers = [*route_headers, (_REQUEST_ID, self.request_id.encode())]
         if self._trace is not None:
@@ -248,7 +248,6 @@ class _Exchange:
 
 
 def _is_cross_site_post(scope: Scope) -> bool:
-    """Read Fetch Metadata (Sec-Fetch-Site)."""
     site = dict(scope["headers"]).get(b"sec-fetch-site", b"none")
     return scope["method"] not in _SAFE_METHODS and site in {b"cross-site", b"same-site"}
 
@@ -259,7 +258,7 @@ def _closes(scope: Scope) -> bool:
 
 
 def _read_absolute_form(scope: Scope) -> None:
-    """Take path and Host from a target like ``http://localhost/health`` (RFC 9112, 3.2.2)."""
+    """Split a target like ``http://localhost/health`` (RFC 9112, 3.2.2)."""
     if match := _ABSOLUTE_FORM.fullmatch(scope.get("raw_path", b"")):
         raw_path = match[2] or b"/"
         others = [(name, value) for name, value in scope["headers"] if name != b"host"]

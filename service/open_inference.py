@@ -1,7 +1,6 @@
 """The Open Inference Protocol, version 2: requests to pages, results to tensors.
 
-Sources: `inference_rest.md` of KServe's open-inference-protocol; Triton's `extension_binary_data.md` for bytes after
-the JSON.
+Sources: KServe's `inference_rest.md`; Triton's `extension_binary_data.md` for bytes after the JSON.
 """
 
 import base64
@@ -27,7 +26,7 @@ INPUT = "page"
 DECISION = "decision"
 _OUTPUTS = (PAGE_PROBABILITIES, LEAD_PROBABILITIES, DECISION)
 _MOST_PAGES = 16
-# Brackets and commas in the JSON; base64 has none. 12 MB of them would take seconds and half a gigabyte to parse.
+# Brackets and commas, none in base64. Parsing 12 MB of them would take seconds and half a gigabyte.
 _MOST_MARKS = 1000
 _LENGTH = struct.Struct("<I")  # before each element of a BYTES tensor
 
@@ -98,19 +97,19 @@ class Inference:
     id: str | None
     pages: tuple[bytes, ...]
     outputs: Mapping[str, bool]
-    """Each requested tensor, and whether its bytes follow the JSON."""
+    """By requested tensor: whether its bytes follow the JSON."""
 
 
 @dataclass(frozen=True)
 class InferenceAnswer:
-    """A body: JSON, or ``json_bytes`` of JSON and then the bytes of tensors."""
+    """A body: JSON, or ``json_bytes`` of JSON and then tensors."""
 
     body: bytes
     json_bytes: int | None
 
 
 def parse_request(body: bytes, json_bytes: int | None) -> Inference:
-    """Find the pages in a request, base64 in its JSON or bytes after it, or raise `InvalidInferenceError`."""
+    """Find the pages in the JSON or after it, or raise `InvalidInferenceError`."""
     if json_bytes is not None and json_bytes > len(body):
         raise InvalidInferenceError("an Inference-Header-Content-Length beyond the end of the body")
     head = body[:json_bytes]
@@ -120,7 +119,7 @@ def parse_request(body: bytes, json_bytes: int | None) -> Inference:
         request = _Request.model_validate_json(head)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        # Only the first step of the location: the client may have named the others.
+        # The client may have chosen the other steps of the location.
         raise InvalidInferenceError(f"{(*first['loc'], 'the JSON')[0]}: {first['msg']}") from error
     (one,) = request.inputs
     behind = b"" if json_bytes is None else body[json_bytes:]

@@ -1,11 +1,12 @@
-"""Send every refusal as a problem document (RFC 9457). `service.errors` has the words."""
+"""Send every refusal as a problem document (RFC 9457)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,18 +20,31 @@ from service.errors import (
     RefusedError,
     ServiceError,
 )
-from service.schemas.classification import Problem
 from shared_preproc.errors import PreprocError
 
-__all__ = ["handle_errors", "problem_responses", "refusal", "refusal_headers"]
+__all__ = ["Problem", "handle_errors", "problem_responses", "refusal", "refusal_headers"]
 
 MEDIA_TYPE = "application/problem+json"
 _MOST_ERRORS = 3
-"""Named in one refusal: a query can hold hundreds of parameters."""
+"""Of a query with hundreds of faults, in one refusal."""
+
+
+class Problem(BaseModel):
+    """Why there is no answer (RFC 9457). Programs look at `code`; the rest is for people."""
+
+    type: Annotated[str, Field(examples=["urn:ecg-report-classifier:problem:unsuitable_dimensions"])]
+    title: Annotated[str, Field(description="What the code means; always the same for a code.")]
+    status: int
+    detail: str
+    code: Annotated[str, Field(examples=["unsuitable_dimensions"])]
+    expected: Annotated[str, Field(description="What would have been accepted.")]
+    found: Annotated[str, Field(description="What came instead.")]
+    remedy: Annotated[str, Field(description="What to do about it.")]
+    request_id: str
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Let ``app`` answer every refusal, the framework's too, with a problem document."""
+    """Let ``app`` send every refusal, even the framework's, as a problem document."""
     app.add_exception_handler(PreprocError, _answer)
     app.add_exception_handler(ServiceError, _answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)

@@ -1,4 +1,4 @@
-"""A recording as the page that a cart would print of it."""
+"""Arrange a recording as the page that a cart would print."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +13,18 @@ from shared_preproc.traces import Trace
 __all__ = ["PRINTED_BAND_HZ", "recorded_page"]
 
 PRINTED_BAND_HZ = (0.67, 25.0)
-"""What the carts print whose pages the models were trained on."""
+"""The band of the pages on which the models were trained."""
 
-_LEAST_COVERAGE = 0.9  # of each lead's window; shorter gaps are bridged
+_LEAST_COVERAGE = 0.9  # of each lead's window
 
 
 def recorded_page(recording: Recording, spec: PreprocSpec) -> PageReading:
-    """Arrange a recording as ``spec.layout`` prints it: traces in millivolt; no masks.
+    """Arrange a recording as ``spec.layout`` prints it, without masks.
 
-    Short gaps are bridged. Where lead II was not recorded for ten seconds, the rhythm strip is NaN, with coverage 0.
+    Bridge short gaps. Without ten seconds of lead II, the rhythm strip is NaN, with coverage 0.
 
     Raises:
-        UnsupportedFormatError: the model takes pictures of leads, or a lead's window was not recorded.
+        UnsupportedFormatError: the model takes masks, or a lead's window was not recorded.
     """
     if not isinstance(spec.tensor, TraceTensor):
         raise UnsupportedFormatError(
@@ -54,7 +54,7 @@ def recorded_page(recording: Recording, spec: PreprocSpec) -> PageReading:
 
 
 def _printed(recording: Recording) -> Recording:
-    """Keep the band that is printed. Each lead is filtered over what was recorded of it, as its ends would ring."""
+    """Keep the printed band. Filter only the recorded part of each lead: its ends would ring."""
     signal_mv = np.full_like(recording.signal_mv, np.nan)
     spans = {_span(row) for row in recording.signal_mv}
     for first, end in spans:
@@ -66,13 +66,13 @@ def _printed(recording: Recording) -> Recording:
 
 
 def _span(row: NDArray[np.float64]) -> tuple[int, int]:
-    """First sample that was recorded, and the end of the last."""
+    """Return the recorded part, half open."""
     recorded = np.flatnonzero(~np.isnan(row))
     return (int(recorded[0]), int(recorded[-1]) + 1) if len(recorded) else (0, len(row))
 
 
 def _bridged(curve: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fill short gaps of (samples, 3) with straight lines."""
+    """Fill gaps of (samples, 3) with straight lines."""
     places, filled = np.arange(len(curve)), curve.copy()
     for column in filled.T:
         recorded = np.isfinite(column)

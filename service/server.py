@@ -19,7 +19,7 @@ __all__ = ["DrainingServer", "MetricsPort", "bind_metrics_port", "make_server"]
 
 _TICK_S = 0.1
 _LAST_BODIES_S = 2.0
-"""For arriving bodies when the service stops; the grace period is for work."""
+"""For arriving bodies at the end; the grace period is for work."""
 
 
 def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
@@ -40,14 +40,14 @@ def make_server(app: FastAPI, settings: Settings) -> "DrainingServer":
         server_header=False,
         proxy_headers=False,  # the service uses no client address
         timeout_keep_alive=settings.keep_alive_timeout_s,
-        # Unlimited by default: half a body would keep the process alive.
+        # By default, half a body would keep the process alive forever.
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
     return DrainingServer(config, drain_delay_s=settings.drain_delay_s, metrics_socket=bind_metrics_port(settings))
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that drains first: for `drain_delay_s`, /health tells that it stops."""
+    """A server that drains first: /health fails for `drain_delay_s`, while routes still answer."""
 
     def __init__(
         self, config: uvicorn.Config, *, drain_delay_s: float, metrics_socket: socket.socket | None = None
@@ -63,13 +63,13 @@ class DrainingServer(uvicorn.Server):
             loop = asyncio.get_running_loop()
             backlog = self.config.backlog
             self.servers.append(await loop.create_server(self._protocol, sock=self._metrics_socket, backlog=backlog))
-        # asyncio has one number for both.
+        # asyncio has one number for `ACCEPTED_AT_ONCE` and `BACKLOG`.
         for listening in (one for server in self.servers for one in server.sockets):
             with listening.dup() as same:
                 same.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain, answer admitted requests, and stop; a second interrupt ends the draining."""
+        """Drain, answer admitted requests, and stop; a second interrupt skips the draining."""
         service = self.lifespan.state["service"]
         service.draining = True
         loop = asyncio.get_running_loop()
@@ -90,7 +90,7 @@ class DrainingServer(uvicorn.Server):
 
 
 class MetricsPort:
-    """ASGI middleware: only the metrics on ``port``."""
+    """On ``port``, serve only the metrics."""
 
     def __init__(self, app: ASGIApp, *, port: int, names: frozenset[str]) -> None:
         self._app = app
@@ -116,7 +116,7 @@ def bind_metrics_port(settings: Settings) -> socket.socket | None:
 
 
 def _check_port(settings: Settings) -> None:
-    """Name the setting, which uvicorn would not."""
+    """Name the setting in the error; uvicorn would not."""
     try:
         _bound(settings.host, settings.port).close()
     except OSError as error:

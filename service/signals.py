@@ -1,4 +1,4 @@
-"""The ECG in one upload as signals: a recording as it is, or the curves of a page read off it."""
+"""Read the ECG in an upload as signals: a recording, or the curves of a page."""
 
 import zipfile
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from digitize import Digitized, UndigitizedPageError, digitize, to_csv, to_wfdb
 from service.examination import ExaminedPage, SourceFacts, decode_source, examine_picture, source_facts
-from service.telemetry.timing import Clock
+from service.telemetry.trace import Clock
 from shared_preproc.errors import NotAnEcgPageError, UnsuitableDimensionsError, UnsupportedFormatError
 from shared_preproc.layout import Box
 from shared_preproc.picture import Gray
@@ -24,17 +24,17 @@ from sources.source import RecordingSource
 __all__ = ["RECORD_NAME", "Signals", "read_signals"]
 
 RECORD_NAME = "ecg"
-"""Of WFDB files: a name of the sender's could hold a patient's."""
+"""Of WFDB files: the sender's name could hold a patient's."""
 
-_SPEC = TRACES_50_HZ  # whose page is our own cart's
+_SPEC = TRACES_50_HZ  # for our own cart's pages
 _CURVE_BGR = (40, 40, 220)
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 85)
-_LEAST_WIDTH_PX = 2  # of the drawn curve
-_PX_FOR_EACH_PX = 1000  # of the picture's width, for one more of the curve's
+_LEAST_WIDTH_PX = 2  # of a curve; one more for each _PX_FOR_EACH_PX of the picture
+_PX_FOR_EACH_PX = 1000
 
 
 class Curve(NamedTuple):
-    """Where a curve was read: columns and rows of the picture, float (samples,); NaN where it was not."""
+    """Columns and rows of the picture along a curve: float (samples,), NaN in gaps."""
 
     x_px: NDArray[np.floating]
     y_px: NDArray[np.floating]
@@ -42,26 +42,26 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """Twelve leads in millivolt, and where they come from."""
+    """Twelve leads in millivolt, and their source."""
 
     source: SourceFacts
     recording: Recording
     doubts: tuple[str, ...] = ()
-    """Sentences about what was not proven."""
+    """In sentences."""
     placement: Placement | None = None
     """Of our own cart's page."""
     other_page: Digitized | None = None
     """Another cart's page."""
     gray: Gray | None = None
-    """The picture that ``curves`` lie on; None where samples were sent."""
+    """The picture under ``curves``; None for a recording."""
     curves: tuple[Curve, ...] = ()
 
     def csv(self) -> bytes:
-        """A table: seconds and twelve leads."""
+        """Write a table: seconds and twelve leads."""
         return to_csv(self.recording).encode()
 
     def wfdb(self) -> bytes:
-        """A zip of a WFDB record, `RECORD_NAME`."""
+        """Zip a WFDB record, `RECORD_NAME`."""
         content = BytesIO()
         with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in to_wfdb(self.recording, RECORD_NAME).items():
@@ -69,11 +69,7 @@ class Signals:
         return content.getvalue()
 
     def overlay(self) -> bytes:
-        """A JPEG of the page with each curve drawn where it was read.
-
-        Raises:
-            UnsupportedFormatError: samples were sent, so there is no picture to draw on.
-        """
+        """Draw the curves on the page, as JPEG; raise `UnsupportedFormatError` for a recording."""
         if self.gray is None:
             raise UnsupportedFormatError(
                 found="a recording, which has no page to draw on",
@@ -93,11 +89,7 @@ class Signals:
 
 
 def read_signals(data: bytes) -> Signals:
-    """Read the ECG in an upload.
-
-    Raises:
-        PreprocError: the bytes hold no recording, and no page whose scale, names and timing are proven.
-    """
+    """Read a recording or a page; raise `PreprocError` unless scale, names and timing are proven."""
     source = read_source(data)
     if isinstance(source, RecordingSource):
         return Signals(source_facts(data, source), source.recording)
@@ -135,10 +127,8 @@ def _our_page(facts: SourceFacts, page: ExaminedPage) -> Signals:
 
 
 def _printed(columns_mv: NDArray[np.float32], box: Box) -> Curve:
-    """Where a lead of our own form is drawn."""
-    layout = _SPEC.layout
-    zero_px = next(row for row in _SPEC.trace.zero_rows_px if box.top <= row < box.bottom)
-    rows_px = zero_px - columns_mv * (layout.px_per_mm * layout.mm_per_mv)
+    """Find where our own cart prints a lead."""
+    rows_px = _SPEC.trace.zero_row_px(box) - columns_mv * _SPEC.layout.px_per_mv
     return Curve(np.arange(box.left, box.right, dtype=np.float64), rows_px)
 
 

@@ -1,4 +1,4 @@
-"""The running service: its parts, whether it is ready, and its gauges. Every request gets it."""
+"""The running service: its parts, its readiness and its gauges."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,10 +39,10 @@ class Service:
     audit: AuditLog | None
     answers: Answers
     draining: bool = False
-    """The process got SIGTERM; it still answers."""
+    """SIGTERM came; the service still answers."""
 
     def check_ready(self) -> None:
-        """Raise `NotReadyError` or `AuditUnavailableError` if the service should get no requests."""
+        """Raise `NotReadyError` or `AuditUnavailableError` if no request should come here."""
         if self.draining:
             raise NotReadyError("the service is draining before it stops")
         if failure := self.models.default.model.classifier.failure:
@@ -51,7 +51,7 @@ class Service:
 
     @property
     def degraded(self) -> list[str]:
-        """Parts that fail while requests are answered; `site_policy` is for another model."""
+        """Parts that fail although the service answers; `site_policy`: it is for another model."""
         audit_fails = self.audit is not None and self.audit.failing
         rules, default = self.loader.rules, self.models.default
         loaded = rules.policy is not None and default.state.model is not None
@@ -60,13 +60,13 @@ class Service:
 
 
 class LifespanState(TypedDict):
-    """What the lifespan puts into ``request.state``."""
+    """``request.state`` from the lifespan."""
 
     service: Service
 
 
 class ServiceGauges(Collector):
-    """Report the parts at each scrape, from memory: a scrape waits for nothing."""
+    """Gauges of the parts, read at each scrape."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

@@ -1,6 +1,6 @@
 """Read one page from a request body.
 
-python-multipart parses forms; Starlette's parser writes to disk, and ignores all but the last of several files.
+python-multipart parses forms: Starlette writes to disk, and ignores all but the last file.
 """
 
 import re
@@ -25,11 +25,11 @@ __all__ = ["FILE_PART", "read_raw", "read_upload"]
 
 FILE_PART = "file"
 
-_MAX_CONTENT_TYPE = 1000  # characters; the time to parse grows with their square
+_MAX_CONTENT_TYPE = 1000  # characters; parsing takes quadratic time
 _MAX_PREAMBLE_BYTES = 64 * 2**10
 _MAX_PARTS = 100
 _MAX_PART_HEADER_BYTES = 4096
-_MAX_BOUNDARIES = 1000  # the parser slows down after each, also where no part begins: many in a body cost seconds
+_MAX_BOUNDARIES = 1000  # each slows down the parser, even where no part begins
 _FIELD_NAME = re.compile(rb"[A-Za-z0-9_.\[\]-]{1,40}")
 
 
@@ -37,7 +37,7 @@ async def read_upload(request: Request, arrival: Upload, *, max_body_bytes: int)
     """Read one page: the part "file" of a multipart body, else the whole body.
 
     Raises:
-        UploadError: the body is too large, incomplete, malformed, or not one file.
+        UploadError: the body is not one complete file.
         OverloadedError: there is no room.
     """
     return await _read(request, arrival, _body_for(request.headers.get("content-type")), max_body_bytes)
@@ -109,10 +109,10 @@ class _FormBody:
         self._boundary_line = b"\r\n" + self._delimiter
         self._boundaries = 0
         self._chunk_end = b""
-        """Of the last chunk: a boundary may have begun there."""
+        """A boundary may begin here."""
         self._parts = 0
         self._files: list[bytes] = []
-        """Names of the fields with files."""
+        """Fields with files."""
         self._in_file = False
         self._complete = False
         self._header_name = b""

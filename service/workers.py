@@ -18,7 +18,7 @@ __all__ = ["CancelledWorkError", "Workers", "check_cancelled"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-_LAST_SHARE = 0.1  # of the last duration in the mean
+_LAST_SHARE = 0.1  # weight of the last duration in the mean
 _LONGEST_RETRY_S = 60
 
 _cancelled: ContextVar[Event | None] = ContextVar("cancelled", default=None)
@@ -36,14 +36,12 @@ def check_cancelled() -> None:
 
 
 class Workers:
-    """Threads, and a queue of ``max_waiting`` calls. Not thread-safe: for the event loop only.
-
-    The pool's own queue would keep the page of a cancelled call.
-    """
+    """Threads, and a queue of ``max_waiting`` calls. Not thread-safe: for the event loop only."""
 
     def __init__(self, threads: int, max_waiting: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="classify")
         self._threads = threads
+        # The pool's own queue would keep the pages of cancelled calls.
         self._free = asyncio.Semaphore(threads)
         self.places = threads + max_waiting
         self._mean_s = 0.0
@@ -51,11 +49,11 @@ class Workers:
         self.working = 0
         """Cancelled calls included."""
         self._running: set[Event] = set()
-        """One for each running call, set to cancel it."""
+        """Set one to cancel its call."""
 
     @property
     def retry_after_s(self) -> int:
-        """Seconds until all waiting calls have started, 1 to 60."""
+        """Estimated time until all waiting calls have started, 1 to 60 s."""
         return max(1, min(_LONGEST_RETRY_S, math.ceil(self._mean_s * (self.waiting + 1) / self._threads)))
 
     def check_room(self) -> None:
@@ -65,7 +63,7 @@ class Workers:
             raise OverloadedError(f"a full queue, with {taken} other requests", self.retry_after_s)
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call a function in the next free thread, or raise `OverloadedError`; pass a cancellation on."""
+        """Call a function in the next free thread, or raise `OverloadedError`."""
         self.check_room()
         self.waiting += 1
         try:
@@ -76,7 +74,7 @@ class Workers:
         started_s, loop, cancelled = perf_counter(), asyncio.get_running_loop(), Event()
         self._running.add(cancelled)
         answer: asyncio.Future[_T] = loop.create_future()
-        context = copy_context()  # where `service.telemetry.timing` finds the request's steps
+        context = copy_context()  # for `service.telemetry.trace`
         context.run(_cancelled.set, cancelled)
         call = self._pool.submit(context.run, partial(function, *args, **kwargs))
         # A cancelled call keeps its thread until it ends.
@@ -89,7 +87,7 @@ class Workers:
             raise
 
     def close(self) -> None:
-        """Cancel all calls; do not wait for their end."""
+        """Cancel all calls without waiting for them."""
         for cancelled in self._running:
             cancelled.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -108,5 +106,5 @@ class Workers:
 
 
 def _tell(loop: asyncio.AbstractEventLoop, function: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
-    with suppress(RuntimeError):  # the loop is closed: the process is about to end
+    with suppress(RuntimeError):  # the loop is closed: the process ends
         loop.call_soon_threadsafe(partial(function, *args, **kwargs))

@@ -1,7 +1,4 @@
-"""What ink there is in each column of a mask: how much, and where it begins.
-
-What is done is in `columns.c`.
-"""
+"""The ink in each column of a mask: how much, and where it begins. `columns.c` counts it."""
 
 import ctypes
 import math

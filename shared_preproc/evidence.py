@@ -146,7 +146,7 @@ def missing_parts(form: Form, evidence: EvidenceSpec = _SPEC, placement: Placeme
 
 
 def _limits(evidence: EvidenceSpec, placement: Placement) -> EvidenceSpec:
-    """What is asked of a form: less of one that was resampled, whose strokes are blurred."""
+    """Ask less of a resampled form, whose strokes are blurred."""
     if placement.kind in {"export", "shifted"}:
         return evidence
     return replace(evidence, pulse_share=evidence.blurred_share, name_share=evidence.blurred_share)

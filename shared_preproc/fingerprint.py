@@ -6,7 +6,7 @@ curves, divided by pi. Why: docs/decisions/0012-training-pages.md.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from shared_preproc.leads import Lead
 from shared_preproc.traces import Trace
 
-__all__ = ["FINGERPRINT_BITS", "MOST_BITS_APART", "curve_fingerprint", "same_curves"]
+__all__ = ["FINGERPRINT_BITS", "MOST_BITS_APART", "bits_apart", "curve_fingerprint", "pack_fingerprints", "same_curves"]
 
 FINGERPRINT_BITS = 256
 MOST_BITS_APART = 40
@@ -42,7 +42,18 @@ def curve_fingerprint(traces: Mapping[Lead, Trace]) -> str | None:
 
 def same_curves(one: str, other: str) -> bool:
     """Decide whether two fingerprints are of the same curves."""
-    return (int(one, 16) ^ int(other, 16)).bit_count() <= MOST_BITS_APART
+    return bool(bits_apart(pack_fingerprints([one]), other)[0] <= MOST_BITS_APART)
+
+
+def pack_fingerprints(fingerprints: Iterable[str]) -> NDArray[np.uint64]:
+    """Pack fingerprints for `bits_apart`: uint64 (fingerprints, 4)."""
+    return np.frombuffer(bytes.fromhex("".join(fingerprints)), np.uint64).reshape(-1, FINGERPRINT_BITS // 64)
+
+
+def bits_apart(packed: NDArray[np.uint64], fingerprint: str) -> NDArray[np.uint64]:
+    """Count the bits in which each of ``packed`` differs from one fingerprint: (fingerprints,)."""
+    differ: NDArray[np.uint64] = np.bitwise_count(packed ^ pack_fingerprints([fingerprint])).sum(axis=1)
+    return differ
 
 
 def _centred(signal_mv: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -182,7 +182,7 @@ class _Part(NamedTuple):
 
 @cache
 def _pulses(layout: Layout, spec: FormSpec) -> tuple[_Part, ...]:
-    height_px = round(layout.px_per_mm * layout.mm_per_mv)  # 1 mV
+    height_px = round(layout.px_per_mv)  # 1 mV
     foot, rise, fall, end = spec.pulse_columns_px
     clear, middle = spec.pulse_clear_px, (rise + fall) // 2
     parts = []

@@ -84,6 +84,16 @@ class Layout:
         return tuple(lead for lead, _ in self.lead_boxes)
 
     @property
+    def px_per_s(self) -> float:
+        """Columns a second."""
+        return self.px_per_mm * self.mm_per_s
+
+    @property
+    def px_per_mv(self) -> float:
+        """Rows a millivolt."""
+        return self.px_per_mm * self.mm_per_mv
+
+    @property
     def expected_size(self) -> str:
         """The accepted size in words, for messages to people."""
         return f"{self.width_px} x {self.height_px} px, each within {self.tolerance_px} px"

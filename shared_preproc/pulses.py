@@ -60,7 +60,7 @@ def find_pulses(view: Strength, homography: NDArray[np.float64], layout: Layout,
         window = strip[top : top + rows + 2 * reach, corner[0] :]
         likeness = cv2.matchTemplate(window, drawn, cv2.TM_CCOEFF_NORMED)
         row, column = np.unravel_index(int(likeness.argmax()), likeness.shape)
-        at.append(((foot + end) / 2, zero - layout.px_per_mm * layout.mm_per_mv / 2))
+        at.append(((foot + end) / 2, zero - layout.px_per_mv / 2))
         by.append((2.0 * (column - reach), 2.0 * (row - reach) - zero % 2))
         best.append(float(likeness[row, column]))
     return Pulses(np.array(at), np.array(by), np.array(best))
@@ -70,7 +70,7 @@ def find_pulses(view: Strength, homography: NDArray[np.float64], layout: Layout,
 def _drawn(layout: Layout, form: FormSpec) -> tuple[Strength, tuple[int, int]]:
     """A pulse at half size, and its left upper corner: column of the half page, row from the zero line's."""
     foot, rise, fall, end = form.pulse_columns_px
-    height_px = round(layout.px_per_mm * layout.mm_per_mv)
+    height_px = round(layout.px_per_mv)
     height_px += height_px % 2
     left = foot - _MARGIN_PX - foot % 2
     canvas = np.zeros((height_px + 2 * _MARGIN_PX, end - left + _MARGIN_PX), np.uint8)

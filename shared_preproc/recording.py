@@ -90,7 +90,7 @@ def page_recording(traces: Mapping[Lead, Trace], layout: Layout, spec: TraceSpec
         return None
     signal_mv[repeated] = strip_mv
     first = round(spec.start_px) - strip_box.left
-    return Recording(signal_mv[:, first:], layout.px_per_mm * layout.mm_per_s)
+    return Recording(signal_mv[:, first:], layout.px_per_s)
 
 
 def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
@@ -126,7 +126,7 @@ def _window(
     source = rhythm_lead if lead is Lead.RHYTHM_STRIP else lead
     if source is None:
         return np.full((samples, 3), np.nan, np.float32)
-    px_per_s = layout.px_per_mm * layout.mm_per_s
+    px_per_s = layout.px_per_s
     start_s = round((box.left - trace.start_px) / (trace.column_s * px_per_s)) * trace.column_s
     at_s = start_s + np.arange(samples) / trace.rate_hz
     around_s = np.arange(-_STEPS, _STEPS + 1) / (_STEPS * trace.rate_hz)

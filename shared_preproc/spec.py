@@ -12,7 +12,7 @@ __all__ = ["MASKS_150", "TRACES_50_HZ", "MaskTensor", "PreprocSpec", "TraceSpec"
 
 @dataclass(frozen=True)
 class TraceSpec:
-    """Every number a trace depends on beside its layout. Pixels are those of the page, counted at pixel centres.
+    """The numbers of a trace beside its layout. Pixels are the page's, counted at pixel centres.
 
     The defaults hold for `EDAN_3X4_R1`: the same in all 409 development pages, whose frame is pixel-aligned.
     """
@@ -37,7 +37,7 @@ class TraceSpec:
     """The same for aVR, aVL and aVF."""
 
     def __post_init__(self) -> None:
-        """Reject numbers by which no page can be read.
+        """Reject numbers that read no page.
 
         Raises:
             ValueError: a number is out of range.
@@ -51,8 +51,19 @@ class TraceSpec:
         for row_px in self.name_rows_px:
             check_range("name_rows_px", row_px, -LARGEST_PX, LARGEST_PX)
 
+    def zero_row_px(self, box: Box) -> float:
+        """Find the printed zero line of the lead in ``box``: a row of the page.
+
+        Raises:
+            ValueError: the box has none.
+        """
+        for row_px in self.zero_rows_px:
+            if box.top <= row_px < box.bottom:
+                return row_px
+        raise ValueError(f"the box of rows {box.top} to {box.bottom} has no zero line")
+
     def samples(self, box: Box, layout: Layout) -> int:
-        """How many samples a lead has whose box is as wide as one column of leads, or as several."""
+        """Return the samples of a lead; a box may be as wide as several columns of leads."""
         columns = round(box.width_px / (self.column_s * layout.mm_per_s * layout.px_per_mm))
         return round(columns * self.column_s * self.rate_hz)
 
@@ -100,7 +111,7 @@ class PreprocSpec:
     """What the graph takes, one page of it."""
 
     def __post_init__(self) -> None:
-        """Reject numbers by which no page can be read.
+        """Reject numbers that read no page.
 
         Raises:
             ValueError: a number is out of range.

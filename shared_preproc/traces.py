@@ -4,7 +4,7 @@ The pen turns a curve into a band: its upper edge is the curve's running maximum
 its lower edge the running minimum less half a pen. The opposite running extremes undo both (grayscale closing and
 opening; Serra 1982). Why so: docs/decisions/0004-traces.md.
 
-Here stands where a page's leads are looked for, in numbers; what is done with them is in `traces.c`.
+This file says where on a page to look for leads; `traces.c` reads them.
 """
 
 import ctypes
@@ -126,12 +126,12 @@ class _Plan(NamedTuple):
 
 @cache
 def _plan(layout: Layout, spec: TraceSpec) -> _Plan:
-    """What `traces.c` relies on is checked here, once.
+    """Check once what `traces.c` relies on.
 
     Raises:
         ValueError: a page cannot be traced by these numbers.
     """
-    px_per_s = layout.px_per_mm * layout.mm_per_s
+    px_per_s = layout.px_per_s
     leads = [_lead(lead, box, layout, spec) for lead, box in layout.lead_boxes]
     for name, lead in zip(layout.leads, leads, strict=True):
         if not (lead.left < lead.right and lead.first <= lead.top < lead.bottom <= lead.end and lead.samples >= 0):
@@ -146,7 +146,7 @@ def _plan(layout: Layout, spec: TraceSpec) -> _Plan:
         flank_px=spec.flank_px,
         around_px=math.ceil(px_per_s / spec.rate_hz),
         step_px=px_per_s / spec.rate_hz,
-        px_per_mv=layout.px_per_mm * layout.mm_per_mv,
+        px_per_mv=layout.px_per_mv,
     )
     samples, columns = (lead.samples for lead in leads), (box.width_px for _, box in layout.lead_boxes)
     return _Plan(
@@ -170,10 +170,8 @@ def _exactly(structure: type[_Structure], **numbers: float) -> _Structure:
 
 
 def _lead(lead: Lead, box: Box, layout: Layout, spec: TraceSpec) -> _Lead:
-    """Where a lead is looked for: up to the next leads' zero lines at most, in the boxes above and below it, too."""
-    zero_px = next((row for row in spec.zero_rows_px if box.top <= row < box.bottom), None)
-    if zero_px is None:
-        raise ValueError(f"{lead} has a box without a zero line")
+    """Say where to look for a lead: in the boxes above and below, too, up to their zero lines."""
+    zero_px = spec.zero_row_px(box)
     name_top, name_bottom = spec.name_rows_px
     column = [other for _, other in layout.lead_boxes if (other.left, other.right) == (box.left, box.right)]
     top, bottom = min(other.top for other in column), max(other.bottom for other in column)

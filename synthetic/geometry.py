@@ -29,12 +29,12 @@ class PageGeometry:
     @property
     def px_per_s(self) -> float:
         """Columns in a second."""
-        return self.layout.mm_per_s * self.layout.px_per_mm
+        return self.layout.px_per_s
 
     @property
     def px_per_mv(self) -> float:
         """Rows in a millivolt."""
-        return self.layout.mm_per_mv * self.layout.px_per_mm
+        return self.layout.px_per_mv
 
     @property
     def separators_px(self) -> tuple[float, ...]:

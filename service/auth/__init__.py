@@ -1,1 +1,1 @@
-"""Authentication by API keys and OpenID Connect tokens."""
+"""Authentication: API keys and OpenID Connect."""

@@ -29,7 +29,7 @@ class Access:
         self._limit = limit
 
     async def caller_id(self, authorization: Sequence[str]) -> str:
-        """Return the id of a caller from its Authorization headers, or raise a `ServiceError`."""
+        """Authenticate by the Authorization headers and return the caller's id, or raise a `ServiceError`."""
         if self._keys is None and self._tokens is None:
             return ANONYMOUS
         credentials = _credentials(authorization)
@@ -47,7 +47,7 @@ class Access:
 
 
 def make_access(settings: Settings) -> Access:
-    """Build the access control; raise `StartupError` if the settings contradict each other or admit everyone."""
+    """Build the access control; raise `StartupError` for settings that contradict each other or admit everyone."""
     keys = None if settings.keys_file is None else KeyFile(settings.keys_file)
     access = Access(
         keys,
@@ -103,7 +103,7 @@ _ROUNDING_S = 1e-6
 
 
 class RateLimit:
-    """A token bucket of one minute's requests for each caller, stored as the time when it is full again."""
+    """A token bucket of a minute's requests for each caller, kept as the time when it is full."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute = per_minute

@@ -19,7 +19,7 @@ from service.errors import StartupError
 
 __all__ = ["ApiKeys", "KeyFile", "KeysFormatError", "main", "new_key"]
 
-# Scanners for leaked secrets can find it.
+# For scanners for leaked secrets.
 KEY_PREFIX = "ecg_"
 KEY_BYTES = 32
 MAX_KEYS_OF_ONE_ID = 2
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class KeysFormatError(ValueError):
-    """The text is no list of keys; the message quotes nothing."""
+    """The text is no list of keys. The message quotes none of it."""
 
 
 class ApiKeys:
@@ -72,7 +72,7 @@ class ApiKeys:
 class KeyFile:
     """The keys of a file, read again at most every `REREAD_S`.
 
-    If the new file is invalid, keep the previous keys and log an error once. The first file must hold a key.
+    If the new file is invalid, keep the previous keys and log an error once.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -96,7 +96,7 @@ class KeyFile:
     def _reread(self) -> None:
         self._read_at = self._clock()
         now = self._read()
-        # Not the time of the file: two changes can have the same.
+        # Not by the file's time, which two changes can share.
         if now == self._seen:
             return
         self._seen = now

@@ -1,6 +1,6 @@
 """Check OpenID Connect tokens (RFC 7519, RFC 9068) with the issuer's public keys.
 
-PyJWT's own client would fetch keys for every unknown key id, so anyone could make the service call the issuer.
+PyJWT's client fetches keys for every unknown key id: anyone could make the service call the issuer.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ __all__ = ["SIGNATURE_ALGORITHMS", "IssuerKeys", "Tokens", "fetch_keys", "is_sec
 SIGNATURE_ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
-"""Asymmetric only: with HS256, who checks a token can make one."""
+"""Asymmetric only: whoever checks HS256 tokens can make them."""
 LEEWAY_S = 30.0
-"""Largest difference between the issuer's clock and ours."""
+"""Largest difference between the clocks."""
 SUBJECT_DIGITS = 16
 
 _FOUND: Mapping[type[Exception], str] = {
@@ -41,7 +41,7 @@ _UNVERIFIABLE = "a token that cannot be verified"
 
 
 def looks_like_token(credentials: str) -> bool:
-    """Return whether this is a JSON Web Token and no key."""
+    """Tell a JSON Web Token from a key."""
     return credentials.count(".") == 2  # noqa: PLR2004
 
 
@@ -55,13 +55,7 @@ class Tokens:
         self._required_scope = required_scope
 
     async def caller_id(self, token: str) -> str:
-        """Return ``oidc:`` and a hash of issuer and subject, which can be a name.
-
-        Raises:
-            UnauthorizedError: the token is not valid.
-            ForbiddenError: the token lacks the required scope.
-            IssuerUnavailableError: the keys cannot be fetched.
-        """
+        """Return ``oidc:`` and a hash, as the subject can be a name, or raise a `ServiceError`."""
         key = await self._keys.find(_key_id(token))
         if key is None:
             raise UnauthorizedError("a token signed with a key that its issuer does not publish")
@@ -134,7 +128,7 @@ class IssuerKeys:
         self._next_fetch: asyncio.TimerHandle | None = None
 
     async def find(self, key_id: str) -> PyJWK | None:
-        """Return the key of this id, or None if it is not published; raise `IssuerUnavailableError` without keys."""
+        """Return the key of this id, or None; raise `IssuerUnavailableError` without any keys."""
         if key_id not in self._keys or self._age_s() > KEEP_S:
             await self._refresh()
         if self._age_s() > KEEP_S:
@@ -172,12 +166,11 @@ class IssuerKeys:
 
 
 def fetch_keys(issuer: str, jwks_url: str | None = None) -> Keys:
-    """Fetch the keys from ``jwks_url``, or as in OpenID Connect Discovery 1.0, section 4.
+    """Fetch the keys from ``jwks_url``, or by OpenID Connect Discovery 1.0, section 4.
 
     Raises:
-        OSError: the answer is late, or not 200.
-        ValueError: the answer is malformed.
-        PyJWTError: the answer holds no usable key.
+        OSError: the answer is late or not 200.
+        ValueError, PyJWTError: it holds no usable key.
     """
     end_s = time.monotonic() + FETCH_S
     url = jwks_url or _discovered(issuer, end_s)

@@ -1,1 +1,1 @@
-"""Bundles, loaded and ready to answer."""
+"""Bundles as running models."""

@@ -1,7 +1,4 @@
-"""Share runs of a model on a GPU: pages that arrive within 2 ms go through the graph together.
-
-The thread of the first page runs them all.
-"""
+"""Share runs on a GPU: the thread of the first page runs all pages that arrive within 2 ms."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -26,20 +23,20 @@ class Batching:
     """Limits on shared runs."""
 
     pages: int | None
-    """Most in a run; None: 8 on CUDA, 1 on the CPU, which gains nothing."""
+    """Most in a run; None: 8 on CUDA, 1 on the CPU."""
     callers: int
     """Threads that call a model."""
     wait_s: float = 0.002
 
     def most_pages(self, provider: str) -> int:
-        """Return the most pages in a run; 1: runs are not shared."""
+        """Return the most pages in a run."""
         return min(self.pages or (_PAGES_ON_CUDA if provider == _CUDA else 1), self.callers)
 
 
 def batching_opener(
     open_classifier: Callable[[Bundle], Classifier], batching: Batching, count_run: Callable[[int], None]
 ) -> Callable[[Bundle], Classifier]:
-    """Return a function that opens bundles, with shared runs where they help."""
+    """Return a function that opens bundles, and shares their runs if that helps."""
 
     def open_batching(bundle: Bundle) -> Classifier:
         classifier = open_classifier(bundle)
@@ -86,7 +83,7 @@ class BatchingClassifier:
         return self._classifier.failure
 
     def run(self, tensor: Tensor) -> Probabilities:
-        """As `Classifier.run`; an error reaches every thread of the run."""
+        """As `Classifier.run`; every thread of the run gets its error."""
         if len(tensor) >= self._most_pages:
             return self._run([tensor])
         batch, first, leading = self._join(tensor)
@@ -95,12 +92,12 @@ class BatchingClassifier:
             self._shut(batch)
             try:
                 batch.answer.set_result(self._run(batch.tensors))
-            except BaseException as error:  # noqa: BLE001 - the other threads wait for it
+            except BaseException as error:  # noqa: BLE001 - for the waiting threads
                 batch.answer.set_exception(error)
         return batch.answer.result().rows(slice(first, first + len(tensor)))
 
     def _join(self, tensor: Tensor) -> tuple[_Batch, int, bool]:
-        """Return the batch for ``tensor``, its first row there, and whether to run it."""
+        """Return the batch of ``tensor``, its first row there, and whether to run it."""
         with self._lock:
             batch = self._open
             if batch is not None and batch.pages + len(tensor) > self._most_pages:

@@ -1,4 +1,4 @@
-"""List bundles of the registry, and load one: verify it, open it, and let it reproduce its recorded answer."""
+"""List the registry's bundles, and load one: verify it, open it, and let it reproduce its recorded answer."""
 
 import asyncio
 import logging
@@ -43,9 +43,9 @@ class Contents:
 
 
 class Catalog:
-    """A registry whose errors are refusals. It reads files: call it in a thread.
+    """A registry whose errors are `ModelError`. It reads files: call it in a thread.
 
-    A reference is an alias, a name or ``name/version``; methods that take one raise `ModelError`.
+    A reference is an alias, a name or ``name/version``.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -63,12 +63,12 @@ class Catalog:
             return self._registry.resolve(reference)
 
     def stamp(self, reference: str) -> Stamp:
-        """Find the bundle of a reference and its content; cheap."""
+        """Find the bundle of a reference, and identify its content cheaply."""
         with _refusing():
             return self._registry.stamp(reference)
 
     def model_bytes(self, ref: str) -> int:
-        """Return the size of a bundle's graph; 0 if it has none."""
+        """Return the size of a bundle's graph, or 0."""
         return self._registry.model_bytes(ref)
 
     def load(self, reference: str) -> Bundle:
@@ -79,7 +79,7 @@ class Catalog:
         return bundle
 
     def card(self, reference: str) -> Card:
-        """Read the card of a bundle, even of one that cannot be loaded."""
+        """Read a bundle's card, even if the bundle cannot be loaded."""
         with _refusing():
             return self._registry.card(reference)
 
@@ -114,7 +114,7 @@ class ModelLoader:
         facts = {
             "model": bundle.manifest.ref,
             "provider": classifier.provider,
-            "policy": model.in_force.source if model.in_force else "none",
+            "policy": model.in_force.source or "none",
             "duration_ms": (perf_counter() - started) * 1000,
         }
         logger.info("model_loaded", extra={"fields": facts})
@@ -132,7 +132,7 @@ def _check_revision(manifest: BundleManifest) -> None:
 
 
 def _check_preprocessing(manifest: BundleManifest) -> None:
-    """Read a blank page: with impossible numbers, every page would be an internal error."""
+    """Read a blank page: impossible numbers would make every page an internal error."""
     spec = manifest.preprocessing
     blank = Page(np.full((spec.layout.height_px, spec.layout.width_px), _PAPER, np.uint8), "PNG")
     try:

@@ -1,7 +1,4 @@
-"""Run a bundle's graph in ONNX Runtime, and check each answer.
-
-Scaling, calibration and aggregation are inside the graph.
-"""
+"""Run a bundle's graph in ONNX Runtime, and check each answer."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -45,25 +42,25 @@ _OPTIONAL = (READER_PROBABILITIES, FINDING_PROBABILITIES)
 
 @dataclass(frozen=True, eq=False)
 class Probabilities:
-    """The answer about a batch of pages; classes in the order of the manifest."""
+    """Answers about a batch of pages; classes and findings in the order of the manifest."""
 
     leads: NDArray[np.float32]
-    """(pages, leads, classes), leads in the order of the tensor."""
+    """(pages, leads, classes), leads in page order."""
     pages: NDArray[np.float32]
     """(pages, classes)."""
     readers: NDArray[np.float32] | None = None
     """(pages, 2, classes): the class network, then the findings network."""
     findings: NDArray[np.float32] | None = None
-    """(pages, findings), in the order of the manifest."""
+    """(pages, findings)."""
 
     def led_by(self, leading: Leading) -> NDArray[np.float32]:
-        """Return the answers of the leading reader: (pages, classes)."""
+        """Return the leading reader's answers: (pages, classes)."""
         if leading == "fused" or self.readers is None:
             return self.pages
         return self.readers[:, _READERS.index(leading)]
 
     def rows(self, rows: slice) -> "Probabilities":
-        """Return the answer about some pages."""
+        """Return the answers about some pages."""
         readers, findings = (None if part is None else part[rows] for part in (self.readers, self.findings))
         return Probabilities(self.leads[rows], self.pages[rows], readers, findings)
 
@@ -77,18 +74,18 @@ class Classifier(Protocol):
 
     @property
     def failure(self) -> str | None:
-        """Why the model can no longer run; None if it can."""
+        """Why the model can no longer run."""
 
     def run(self, tensor: Tensor) -> Probabilities:
-        """Classify a batch of tensors, (pages, …) as the bundle's preprocessing makes them.
+        """Classify a batch, (pages, …) of the bundle's tensor shape and dtype.
 
         Raises:
-            BrokenModelError: the graph gives no probabilities, or does not end in time.
+            BrokenModelError: the graph gives no probabilities, or exceeds its time.
         """
 
 
 def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier]:
-    """Return a function that opens bundles, or raise `StartupError` without the required CUDA."""
+    """Return a function that opens bundles, or raise `StartupError` without required CUDA."""
     choose_providers(wanted, ort.get_available_providers())
     if wanted == "cuda":
         _require_cuda()
@@ -96,7 +93,7 @@ def onnx_opener(wanted: Provider, threads: int) -> Callable[[Bundle], Classifier
 
 
 def choose_providers(wanted: Provider, available: Sequence[str]) -> list[str]:
-    """Choose execution providers, best first, or raise `StartupError` without the required CUDA."""
+    """Choose execution providers, best first, or raise `StartupError` without required CUDA."""
     if wanted == "cpu" or (wanted == "auto" and _CUDA not in available):
         return [_CPU]
     if _CUDA not in available:
@@ -140,7 +137,7 @@ class OnnxClassifier:
 
     @property
     def provider(self) -> str:
-        """As the session reports it."""
+        """As `Classifier.provider`."""
         first: str = self._session.get_providers()[0]
         return _SHORT_NAMES.get(first, first)
 
@@ -184,12 +181,12 @@ class _Watchdog:
         self._lock = Lock()
         self._numbers = count()
         self._runs: dict[int, tuple[float, Callable[[], None]]] = {}
-        """The deadline of each run (monotonic), and what stops it."""
+        """Each run's deadline (monotonic), and what stops it."""
         self._thread: Thread | None = None
 
     @contextmanager
     def limit(self, timeout_s: float, on_timeout: Callable[[], None]) -> Iterator[ort.RunOptions]:
-        """Give the options for one run; after ``timeout_s`` call ``on_timeout`` and terminate it."""
+        """Give one run its options; after ``timeout_s``, call ``on_timeout`` and terminate it."""
         options, number = ort.RunOptions(), next(self._numbers)
 
         def stop() -> None:
@@ -221,7 +218,7 @@ _WATCHDOG = _Watchdog()
 
 
 def _require_cuda() -> None:
-    # Without a GPU, the package still lists CUDA, and its sessions run on the CPU.
+    # Without a GPU, the package lists CUDA but runs on the CPU.
     session = ort.InferenceSession(_identity_graph(), _options(threads=1), providers=[_CUDA, _CPU])
     if _CUDA not in session.get_providers():
         raise StartupError(

@@ -18,26 +18,26 @@ _RETRY_S = 2.0
 _LOADING = "the default model is still being loaded"
 _NOT_LOADED = "the default model cannot be loaded"
 _RETRY_AFTER_S = 5
-"""A large model takes a few seconds to load."""
+"""Seconds that a large model takes to load."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class DefaultState:
-    """The default model now, and the next; each ``name/version`` or None."""
+    """The default model and the next one, each ``name/version`` or None."""
 
     model: str | None
     pending: str | None
-    """It is loading, or was rejected."""
+    """Loading, or rejected."""
     problem: str | None
-    """Why it was rejected, or why the registry cannot be read."""
+    """Why it was rejected, or the registry cannot be read."""
 
 
 class DefaultModel:
     """Follow a reference in the registry, and replace the model between two requests.
 
-    If a new bundle is rejected, the old one keeps serving.
+    After a rejected bundle, the old model keeps serving.
     """
 
     def __init__(self, catalog: Catalog, loader: ModelLoader, reference: str) -> None:
@@ -61,15 +61,15 @@ class DefaultModel:
 
     @property
     def state(self) -> DefaultState:
-        """The state that /health shows."""
+        """For /health and /models."""
         return DefaultState(None if self._model is None else self._model.manifest.ref, self._pending, self._problem)
 
     async def follow(self) -> None:
-        """Look for a new bundle every half second, retry a rejected one every two; never return."""
+        """Look for a new bundle every half second, and retry a rejected one every two seconds."""
         while True:
             try:
                 await self._look()
-            except Exception as error:  # noqa: BLE001 - /health shows whatever it is
+            except Exception as error:  # noqa: BLE001 - /health shows it
                 self._note_problem(error)
             await asyncio.sleep(_POLL_S)
 
@@ -106,7 +106,7 @@ class Budget:
 
     models: int
     model_bytes: int = 512 * 2**20
-    """Of their files; sessions take a small multiple."""
+    """Of their files; sessions take a few times as much."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +116,9 @@ class _Other:
 
 
 class ModelPool:
-    """Load each model once; keep the default, and those used last within the budget.
+    """Load each model once; keep the default, and within the budget those used last.
 
-    A model that is loading stays, or loads would pile up.
+    Loading models stay, or loads would pile up.
     """
 
     def __init__(self, catalog: Catalog, loader: ModelLoader, default: DefaultModel, budget: Budget) -> None:
@@ -133,8 +133,8 @@ class ModelPool:
 
         Raises:
             NotReadyError: the default is not loaded.
-            ModelError: the model is unknown, or cannot be served.
-            OverloadedError: other models are loading.
+            ModelError: the model cannot be served.
+            OverloadedError: too many models are loading.
         """
         if reference is None or reference == self.default.reference:
             return self.default.model

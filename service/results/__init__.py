@@ -1,1 +1,1 @@
-"""Answers in the forms that hospital records take: FHIR and HL7 version 2."""
+"""Answers as FHIR and HL7."""

@@ -1,4 +1,4 @@
-"""Codes of what an answer says: SNOMED CT, LOINC and UCUM, and the words of an impression."""
+"""What FHIR and HL7 share: codes of SNOMED CT and LOINC, the subject, and the impression in words."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,14 +17,14 @@ class Code(NamedTuple):
     display: str
 
 
-# SNOMED CT, each an ECG finding: a probability on a page is no diagnosis of a disease.
+# SNOMED CT's findings on ECGs, not diseases.
 CLASS_CODES = {
     "abnormal_heartbeat": Code("102594003", "Electrocardiogram abnormal"),
     "history_of_mi": Code("164867002", "Electrocardiographic old myocardial infarction"),
     "myocardial_infarction": Code("164865005", "Electrocardiographic myocardial infarction"),
     "normal": Code("164854000", "Normal electrocardiogram"),
 }
-"""By class name. A bundle with other classes has no codes for them."""
+"""By class name; other classes have no codes."""
 ECG_STUDY = Code("11524-6", "EKG study")
 ECG_IMPRESSION = Code("8601-7", "EKG impression")
 HEART_RATE = Code("8867-4", "Heart rate")
@@ -32,15 +32,15 @@ HEART_RATE = Code("8867-4", "Heart rate")
 
 @dataclass(frozen=True)
 class Subject:
-    """Whose ECG it is, as the request says; nothing of it is read off the page, logged or recorded."""
+    """Whose ECG it is, as the request says; never read off the page, logged or recorded."""
 
     patient_id: str | None = None
     order_number: str | None = None
-    """The placer's number of the order that the ECG belongs to."""
+    """The placer's."""
 
 
 def impression(answer: Classification) -> str:
-    """Say an answer in words, for the person who reads the record."""
+    """Put an answer into words."""
     top = answer.predicted_class
     words = f"{top.replace('_', ' ').capitalize()}, probability {answer.probabilities[top]:.2f}."
     if answer.decision == "referred":

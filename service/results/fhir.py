@@ -1,7 +1,7 @@
-"""An answer as a FHIR R4 transaction: Device, Observations, DiagnosticReport and Provenance.
+"""An answer as a FHIR R4 (4.0.1) transaction: Device, Observations, DiagnosticReport and Provenance.
 
-Every status is `preliminary`, and every resource carries the label for data made by software. No Condition is written:
-a probability is no diagnosis. Source: HL7 FHIR R4 (4.0.1), Bundle, DiagnosticReport, Observation, Provenance.
+Every status is `preliminary`, and every resource has the label for data made by software. There is no Condition: a
+probability is no diagnosis.
 """
 
 from datetime import datetime
@@ -33,16 +33,7 @@ _Resource = dict[str, Any]
 
 
 def fhir_transaction(answer: Classification, subject: Subject, made_at: datetime) -> _Resource:
-    """Give an answer as a transaction that a FHIR server takes once, however often it is sent.
-
-    Args:
-        answer: What ``/classify`` answers.
-        subject: Whose ECG it is; without a patient id, the resources have no subject.
-        made_at: When the answer was given, with its time zone.
-
-    Returns:
-        A Bundle as JSON. Each entry is created only if none with its identifier exists.
-    """
+    """Make a Bundle that creates each entry only if none with its identifier exists; ``made_at`` has a time zone."""
     device, observations = _device(answer), [_class_observation(answer)]
     if answer.quality.heart_rate_bpm is not None:
         observations.append(_rate_observation(answer.quality.heart_rate_bpm))

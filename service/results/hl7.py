@@ -1,6 +1,6 @@
-r"""An answer as an HL7 version 2.5.1 message, ORU^R01, in pipes and hats.
+r"""An answer as an HL7 version 2.5.1 message, ORU^R01: chapters 2.7 (escaping) and 7.3 (ORU).
 
-Results are preliminary (`P` in OBX-11 and OBR-25). Source: HL7 v2.5.1, chapters 2.7 (escaping) and 7.3 (ORU).
+Results are preliminary (`P` in OBX-11 and OBR-25).
 """
 
 from collections.abc import Iterator
@@ -23,16 +23,10 @@ _ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\
 
 
 def hl7_message(answer: Classification, subject: Subject, made_at: datetime) -> bytes:
-    """Give an answer as one message in UTF-8, its segments ended by CR.
-
-    Args:
-        answer: What ``/classify`` answers.
-        subject: Whose ECG it is; without a patient id, PID-3 is the null value.
-        made_at: When the answer was given, with its time zone.
-    """
+    """Make one message in UTF-8, its segments ended by CR; ``made_at`` has a time zone."""
     time = made_at.strftime("%Y%m%d%H%M%S%z")
     segments = [
-        # MSH-1 is the separator itself, so that MSH-2 comes first here.
+        # MSH-1 is the separator itself.
         ["MSH", "^~\\&", _APPLICATION, "", "", "", time, "", "ORU^R01^ORU_R01", _control_id(answer), "P", "2.5.1"]
         + [""] * 5
         + ["UNICODE UTF-8"],
@@ -69,6 +63,6 @@ def _control_id(answer: Classification) -> str:
 
 
 def _text(value: str | None) -> str:
-    """Escape what separates fields; control characters become spaces."""
+    """Escape separators; control characters become spaces."""
     printable = "".join(one if one.isprintable() else " " for one in value or "")
     return printable.translate(_ESCAPES)

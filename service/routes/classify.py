@@ -1,4 +1,4 @@
-"""POST /classify: JSON, or the form of a hospital record that the client accepts."""
+"""POST /classify."""
 
 import json
 from datetime import UTC, datetime
@@ -78,7 +78,7 @@ async def classify_page(
     message. `X-Patient-ID` and `X-Order-Number` go into either, and nowhere else.
     """
     service = service_of(request)
-    # Whatever can be refused without the body is refused before it is read.
+    # Refuse what needs no body before reading it.
     service.answers.check_recorded()
     model = await service.models.get(query.model)
     request.state.bundle = model.manifest.ref

@@ -1,7 +1,6 @@
-"""What routes share: early rejection, query, body, caller, and the description of problems.
+"""What routes share: early rejection, caller, query, body, and the description of problems.
 
-A dependency is ``async`` even where it waits for nothing: FastAPI calls any other in a thread, which waits for the
-interpreter lock that the workers hold.
+Every dependency is ``async``: FastAPI runs others in a thread, which waits for the workers' interpreter lock.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -18,16 +17,7 @@ from digitize.errors import UndigitizedPageError
 from service import errors
 from service.answers import Asked
 from service.auth.access import Access
-from service.errors import (
-    CrossSiteError,
-    ForbiddenError,
-    InternalError,
-    InvalidRequestError,
-    IssuerUnavailableError,
-    RateLimitedError,
-    UnauthorizedError,
-    UntrustedHostError,
-)
+from service.errors import InvalidRequestError
 from service.problems import problem_responses
 from service.state import Service
 from service.upload import FILE_PART
@@ -57,25 +47,25 @@ __all__ = [
 ]
 
 ACCESS_REFUSALS = (
-    UnauthorizedError,
-    ForbiddenError,
-    UntrustedHostError,
-    CrossSiteError,
-    RateLimitedError,
-    IssuerUnavailableError,
+    errors.UnauthorizedError,
+    errors.ForbiddenError,
+    errors.UntrustedHostError,
+    errors.CrossSiteError,
+    errors.RateLimitedError,
+    errors.IssuerUnavailableError,
     InvalidRequestError,
 )
-"""How a `PROTECTED` route can refuse before it does anything."""
+"""Refusals of a `PROTECTED` route before it does anything."""
 
 DEADLINE_HEADER = "X-Request-Deadline-Ms"
 _LONGEST_DEADLINE_MS = 24 * 3600 * 1000
 _LONGEST_QUERY_BYTES = 2048
-"""Far more than all parameters take. Parsing 60 KiB of them would take the event loop tenths of a second."""
+"""Parsing 60 KiB would block the event loop for tenths of a second."""
 _MOST_NAMES = 3
 _LONGEST_NAME = 40
-"""Of unknown parameters, in a refusal."""
+"""Limits on the unknown parameters that a refusal repeats."""
 _NotSent = SkipJsonSchema[None]
-"""A parameter or header can be left out, but none can be null: the description must not say so."""
+"""Left out, but never null."""
 IdempotencyKeyHeader = Annotated[
     str | _NotSent,
     Header(
@@ -98,12 +88,12 @@ DeadlineHeader = Annotated[
 
 
 def service_of(request: Request) -> Service:
-    """Give what the application serves with."""
+    """Return the running service."""
     return cast("Service", request.state.service)
 
 
 def asked_by(request: Request, idempotency_key: str | None = None) -> Asked:
-    """Return what identifies a request for an answer."""
+    """Return who asks, and how."""
     return Asked(
         request_id=request.state.request_id,
         key_id=getattr(request.state, "key_id", None),
@@ -115,10 +105,7 @@ def asked_by(request: Request, idempotency_key: str | None = None) -> Asked:
 
 class _KnownCaller(HTTPBearer):  # which describes it in OpenAPI
     async def __call__(self, request: HTTPConnection) -> None:
-        """Let only those on who may, with a query that is not far too long to be parsed.
-
-        Who it is, is in ``request.state.key_id``, for the log and the audit.
-        """
+        """Authenticate and count the caller (``request.state.key_id``)."""
         access: Access = request.state.service.access
         request.state.key_id = await access.caller_id(request.headers.getlist("authorization"))
         access.count(request.state.key_id)
@@ -133,7 +120,7 @@ _KNOWN_CALLER = _KnownCaller(
 
 
 async def _refuse_unknown_query(request: Request) -> None:
-    """Refuse a parameter that the route does not have, or has twice: the answer would not be what was asked for."""
+    """Reject unknown and repeated parameters: the answer would not be the one asked for."""
     known = {name for field in request.scope["route"].dependant.query_params for name in _names(field)}
     given = [name for name, _ in request.query_params.multi_items()]
     unknown = [name for name in given if name not in known]
@@ -155,14 +142,16 @@ def _shown(name: str) -> str:
 
 
 KNOWN_QUERY = Depends(_refuse_unknown_query)
-"""In every route but probes, scrapes and files: those must not fail for a parameter that changes nothing."""
+"""Not for probes, scrapes and files, which no parameter must make fail."""
 WITH_KEY = (Depends(_KNOWN_CALLER),)
 """``dependencies`` of /metrics."""
 PROTECTED = (*WITH_KEY, KNOWN_QUERY)
-"""``dependencies`` of every router whose routes hold data."""
+"""``dependencies`` of every route with data."""
 
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BINARY = {"type": "string", "format": "binary"}
+_PICTURES = ("image/jpeg", "image/png", "image/tiff", "image/webp", "image/bmp", "image/gif")
+_FILES = ("application/pdf", "application/dicom", "application/zip", "application/xml", "application/octet-stream")
 PAGE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -174,24 +163,14 @@ PAGE_BODY: dict[str, Any] = {
                     "type": "object",
                     "required": [FILE_PART],
                     "additionalProperties": False,
-                    "properties": {FILE_PART: {"type": "string", "format": "binary"}},
+                    "properties": {FILE_PART: _BINARY},
                 }
             },
-            "image/jpeg": _BINARY,
-            "image/png": _BINARY,
-            "image/tiff": _BINARY,
-            "image/webp": _BINARY,
-            "image/bmp": _BINARY,
-            "image/gif": _BINARY,
-            "application/pdf": _BINARY,
-            "application/dicom": _BINARY,
-            "application/zip": _BINARY,
-            "application/xml": _BINARY,
-            "application/octet-stream": _BINARY,
+            **{media_type: {"schema": _BINARY} for media_type in (*_PICTURES, *_FILES)},
         },
     }
 }
-"""``openapi_extra`` of such a route."""
+"""``openapi_extra`` of a route that takes a page."""
 
 _REFUSALS: tuple[type[Exception], ...] = (
     errors.BodyTooLargeError,
@@ -215,16 +194,16 @@ _REFUSALS: tuple[type[Exception], ...] = (
     errors.BrokenModelError,
     errors.ModelTooLargeError,
     errors.RegistryUnavailableError,
-    InternalError,
+    errors.InternalError,
     *ACCESS_REFUSALS,
 )
 
 
 class WorkRoute(APIRoute):
-    """A route that rejects requests while the queue is full, before it looks at their key, query or body."""
+    """A route that rejects requests while the queue is full, before it looks at key, query or body."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler, with a look at the queue in front."""
+        """Return FastAPI's handler behind that check."""
         handle = super().get_route_handler()
 
         async def handle_if_there_is_room(request: Request) -> Response:
@@ -244,11 +223,11 @@ class PageQuery(BaseModel):
 
 
 def accepted(request: Request, media_types: Sequence[str]) -> str:
-    """Choose the media type that the caller names first; the first of ours where it names none of them."""
+    """Choose the media type that Accept names first; by default the first of ours."""
     accept = request.headers.get("accept", "")
     return min((name for name in media_types if name in accept), key=accept.index, default=media_types[0])
 
 
 def page_problems(*beside: type[Exception]) -> dict[int | str, dict[str, Any]]:
-    """Describe how such a route refuses, and ``beside``: its ``responses``."""
+    """Describe the refusals of a route that takes a page, and ``beside``."""
     return problem_responses(*_REFUSALS, *beside)

@@ -1,13 +1,15 @@
 """GET /health: liveness and readiness. GET /metrics: counters for Prometheus."""
 
+from typing import Annotated, Literal
+
 from fastapi import APIRouter, Request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from pydantic import BaseModel, Field
 from starlette.responses import PlainTextResponse
 
 from service import __version__, errors
 from service.problems import problem_responses
 from service.routes.common import service_of
-from service.schemas.classification import Health, Liveness
 
 __all__ = ["metrics_router", "router"]
 
@@ -15,6 +17,28 @@ router = APIRouter(prefix="/health", tags=["health"])
 metrics_router = APIRouter(tags=["health"])
 
 _NOT_READY = problem_responses(errors.NotReadyError, errors.AuditUnavailableError)
+
+
+class Health(BaseModel):
+    """The service is ready."""
+
+    status: Literal["ok"] = "ok"
+    model: Annotated[str, Field(description="`name/version` of the default model.")]
+    provider: Annotated[str, Field(description="Where it runs: `cpu` or `cuda`.")]
+    version: Annotated[str, Field(description="Of the service.")]
+    pending: Annotated[
+        str | None, Field(description="`name/version` that was promoted and does not answer yet, or is refused.")
+    ]
+    problem: Annotated[str | None, Field(description="Why it is refused, or why the registry cannot be read.")]
+    degraded: Annotated[
+        list[str], Field(description="Parts that fail although the service answers, `audit` or `site_policy`.")
+    ]
+
+
+class Liveness(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
 
 
 @router.get("/ready", summary="The same, for orchestrators", responses=_NOT_READY)

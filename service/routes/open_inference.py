@@ -1,7 +1,4 @@
-"""The Open Inference Protocol, version 2, beside the service's own interface.
-
-Pages go the same way as those of POST /classify, and are counted and recorded alike; refusals have the protocol's form.
-"""
+"""The Open Inference Protocol, version 2: pages as in POST /classify, refusals in the protocol's form."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -66,7 +63,7 @@ class Server(BaseModel):
 
 
 class _ProtocolRoute(APIRoute):
-    """A route whose refusals have the protocol's form."""
+    """A route with the protocol's refusals."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -104,7 +101,7 @@ _REQUEST_BODY: dict[str, Any] = {
 }
 _TAGS: list[str | Enum] = ["open inference protocol v2"]
 open_router = APIRouter(tags=_TAGS, route_class=_ProtocolRoute, responses=_REFUSED)
-"""What orchestrators ask, who have no key."""
+"""For orchestrators, which have no key."""
 router = APIRouter(tags=_TAGS, route_class=_ProtocolRoute, responses=_REFUSED, dependencies=PROTECTED)
 infer_router = APIRouter(tags=_TAGS, route_class=_InferRoute, responses=_REFUSED, dependencies=PROTECTED)
 
@@ -158,7 +155,7 @@ async def version_ready(request: Request, model: str, version: str) -> ModelRead
 
 @dataclass(frozen=True)
 class _Asked:
-    """What stands outside the body."""
+    """A request without its body."""
 
     by: Asked
     model: LoadedModel
@@ -175,7 +172,7 @@ async def _loaded(request: Request, model: str) -> LoadedModel:
 
 async def _asked(
     request: Request,
-    loaded: Annotated[LoadedModel, Depends(_loaded)],  # first: that there is no such model is said before all else
+    loaded: Annotated[LoadedModel, Depends(_loaded)],  # first: an unknown model outranks other faults
     json_bytes: Annotated[int | None, Header(alias=JSON_LENGTH_HEADER, ge=0)] = None,
     deadline_ms: DeadlineHeader = None,
 ) -> _Asked:

@@ -12,9 +12,9 @@ __all__ = ["SAMPLE_FILE", "WEB_FOLDER", "WebFiles", "docs_router", "router"]
 
 WEB_FOLDER = Path(__file__).parent.parent / "web"
 SAMPLE_FILE = "sample.jpg"
-"""A synthetic page to try the service with: MI/SYN-MI-0004.jpg of `python -m trainer synth OUT --count 16`."""
+"""A synthetic page, MI/SYN-MI-0004.jpg of `python -m trainer synth OUT --count 16`."""
 
-# The files keep their names from one release to the next, so a browser has to ask each time.
+# A new release has the same file names.
 _REVALIDATE = {"Cache-Control": "no-cache"}
 _A_DAY = {"Cache-Control": "max-age=86400"}
 
@@ -35,7 +35,7 @@ def docs() -> HTMLResponse:
 
 
 class WebFiles(StaticFiles):
-    """What the pages load, with how long a browser may keep it."""
+    """The files that the pages load."""
 
     def __init__(self) -> None:
         super().__init__(directory=WEB_FOLDER)
@@ -43,7 +43,7 @@ class WebFiles(StaticFiles):
     def file_response(
         self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """Send a file, or say that the browser has it."""
+        """Tell the browser how long to keep a file."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers.update(_A_DAY if Path(full_path).name == SAMPLE_FILE else _REVALIDATE)
         return response

@@ -1,1 +1,1 @@
-"""The bodies of responses."""
+"""Responses."""

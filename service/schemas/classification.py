@@ -1,56 +1,34 @@
-"""Responses about pages, health, and problems."""
+"""The answer to POST /classify."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from model_registry.policy import DecisionPolicy
 from service.classify import ClassificationResult, ClassProbabilities, Finding
 from service.decide import PolicySource, Status
-from service.examination import PageFormat
 from service.explain import LeadEvidence
+from service.schemas.page import (
+    FromOurs,
+    Image,
+    Milliseconds,
+    PageMeasurements,
+    PageQuality,
+    Placement,
+    Positive,
+    Share,
+    SourceOfPage,
+)
 from shared_preproc.leads import LEADS, Lead
-from shared_preproc.measurements import Measurements
-from shared_preproc.placement import PlacementKind
-from shared_preproc.quality import RateBand
 from shared_preproc.recording import RECORDED_LEADS
-from sources.source import SourceKind
 
-__all__ = [
-    "Classification",
-    "Health",
-    "Image",
-    "Liveness",
-    "Milliseconds",
-    "Placement",
-    "Positive",
-    "Problem",
-    "most_probable",
-]
+__all__ = ["Classification", "most_probable"]
 
-
-def _rounded(digits: int) -> AfterValidator:
-    """Round to what a number means: more digits would claim a precision that nothing here has."""
-    to_digits: Callable[[float], float] = partial(round, ndigits=digits)
-    return AfterValidator(to_digits)
-
-
-# Not a number would be sent as null; so it is an error here.
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), _rounded(4)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probabilities = dict[str, Share]
-Milliseconds = Annotated[float, Field(ge=0), _rounded(2)]
 
 
-class _FromOurs(BaseModel):
-    """Filled from the attributes of what the service computes."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class Explanation(_FromOurs):
+class Explanation(FromOurs):
     """What in one lead speaks for the most probable class of the page."""
 
     weight: Annotated[Share, Field(description="The lead's share of the evidence; all leads' sum to 1.")]
@@ -67,14 +45,14 @@ class LeadClassification(BaseModel):
     explanation: Annotated[Explanation | None, Field(description="Null unless `explain` was asked for.")]
 
 
-class Reason(_FromOurs):
+class Reason(FromOurs):
     """Why a person has to look at the page."""
 
     code: str
     message: str
 
 
-class ReaderAnswers(_FromOurs):
+class ReaderAnswers(FromOurs):
     """What the model's two networks say about the page, each by itself."""
 
     class_network: Annotated[Probabilities, Field(description="Trained on this data set's classes.")]
@@ -107,65 +85,6 @@ class UsedOperatingPoint(BaseModel):
     flagged: Annotated[Share, Field(description="Share of the other classes' pages that were flagged, there.")]
 
 
-class PageQuality(BaseModel):
-    """What was measured on the page, whatever the model says."""
-
-    heart_rate_bpm: Annotated[
-        Annotated[Positive, _rounded(1)] | None,
-        Field(description="From the rhythm strip; null: fewer than three beats found."),
-    ]
-    rate: Annotated[
-        RateBand | None,
-        Field(description="`slow`: below 60 a minute; `fast`: above 100, tachycardia; null: no heart rate."),
-    ]
-    regular: Annotated[
-        bool | None, Field(description="Whether the intervals between beats are even; null: fewer than four beats.")
-    ]
-    einthoven_residual_mv: Annotated[
-        float, Field(ge=0, allow_inf_nan=False, description="RMS of II - I - III, 0 but for noise."), _rounded(3)
-    ]
-    coverage: Annotated[dict[Lead, Share], Field(description="Share of each lead's width with a trace.")]
-
-
-class WaveTimesMs(BaseModel):
-    """Where the waves of the median beat begin and end: milliseconds from the R peak, negative before it."""
-
-    p_onset: int | None
-    qrs_onset: int | None
-    qrs_end: int | None
-    t_end: Annotated[int | None, Field(description="By the tangent at the steepest place of the falling T wave.")]
-
-
-class MeasuredBeat(BaseModel):
-    """One QRS complex."""
-
-    r_s: Annotated[
-        float, Field(ge=0, allow_inf_nan=False, description="Seconds from the first instant shown."), _rounded(3)
-    ]
-    measured: Annotated[bool, Field(description="Is part of the median beat; false: of another shape, or cut off.")]
-
-
-class PageMeasurements(BaseModel):
-    """Rate, intervals, axis and ST levels, measured on the median beat without the model; unsure ones are null."""
-
-    heart_rate_bpm: Annotated[
-        Annotated[Positive, _rounded(1)] | None, Field(description="From all leads; null: fewer than three beats.")
-    ]
-    regular: Annotated[bool | None, Field(description="Whether intervals between beats vary by 8 % at most.")]
-    pr_ms: Annotated[int | None, Field(description="Null: no P wave stands before most beats, as in fibrillation.")]
-    qrs_ms: int | None
-    qt_ms: int | None
-    qtc_fridericia_ms: Annotated[int | None, Field(description="Null also where beats are irregular.")]
-    qtc_bazett_ms: Annotated[int | None, Field(description="Null also where beats are irregular.")]
-    axis_deg: Annotated[int | None, Field(description="Of the QRS, frontal: 0 is lead I, 90 is aVF.")]
-    st_mv: Annotated[
-        dict[Lead, Annotated[float, Field(allow_inf_nan=False), _rounded(2)] | None],
-        Field(description="By lead, 60 ms after the end of the QRS, against the level before it."),
-    ]
-    waves_ms: WaveTimesMs
-    beats: list[MeasuredBeat]
-
-
 class ModelIdentity(BaseModel):
     """Which bundle answered."""
 
@@ -175,37 +94,7 @@ class ModelIdentity(BaseModel):
     preprocessing: Annotated[str, Field(description="Fingerprint of the preprocessing numbers.")]
 
 
-class Image(_FromOurs):
-    """The page's picture."""
-
-    sha256: Annotated[str, Field(description="Of the picture's own bytes; of the file where it was rendered.")]
-    format: Annotated[PageFormat, Field(description="`pixels`: it was not stored as an encoded picture.")]
-    width_px: int
-    height_px: int
-
-
-class SourceOfPage(_FromOurs):
-    """What was sent."""
-
-    kind: Annotated[SourceKind, Field(description="By content, and for a PDF by what was taken from it.")]
-    how: Annotated[str, Field(description="How it was read, in one sentence.")]
-    sha256: Annotated[str, Field(description="Of the bytes of the file as received.")]
-
-
-class Placement(_FromOurs):
-    """How the page was brought to the printed form."""
-
-    kind: Annotated[PlacementKind, Field(description="The simplest map from the picture to the page that fits.")]
-    scale: Annotated[Positive, _rounded(4), Field(description="Picture pixels for each pixel of an export.")]
-    turned_deg: Annotated[int, Field(description="Clockwise: 0, 90, 180 or 270.")]
-    tilt_deg: Annotated[float, _rounded(2), Field(description="Clockwise beside that.")]
-    residual_mm: Annotated[
-        Annotated[float, Field(ge=0), _rounded(3)] | None,
-        Field(description="RMS distance of the printed grid from its place; null: the picture shows no grid."),
-    ]
-
-
-class TimingsMs(_FromOurs):
+class TimingsMs(FromOurs):
     """Wall time of each step, in milliseconds, from the complete upload on."""
 
     decode: Milliseconds
@@ -255,9 +144,9 @@ class Classification(BaseModel):
 
     @classmethod
     def of(cls, result: ClassificationResult, request_id: str) -> "Classification":
-        """Give a result the form in which it is sent, leads in clinical order."""
-        manifest, quality, in_force = result.manifest, result.quality, result.in_force
-        # One nested dictionary, validated at once: a model for each part costs a request as much as its routing.
+        """Describe a result, leads in clinical order."""
+        manifest, quality, measured = result.manifest, result.quality, result.measurements
+        # Validated at once: a model for each part would take as long as routing.
         return cls.model_validate(
             {
                 "request_id": request_id,
@@ -265,13 +154,17 @@ class Classification(BaseModel):
                 "probabilities": result.page,
                 "decision": result.decision.status,
                 "reasons": result.decision.reasons,
-                "operating_point": None if in_force is None else _operating_point(in_force.policy),
-                "policy": None if in_force is None else in_force.source,
+                "operating_point": _operating_point(result.in_force.policy),
+                "policy": result.in_force.source,
                 "readers": result.readers,
                 "findings": [_finding(finding) for finding in result.findings],
                 "seen_in_training": result.seen_in_training,
                 "quality": {**vars(quality), "coverage": {lead: quality.coverage[lead] for lead in LEADS}},
-                "measurements": _measurements(result.measurements),
+                "measurements": {
+                    **vars(measured),
+                    "st_mv": dict(zip(RECORDED_LEADS, measured.st_mv, strict=True)),
+                    "waves_ms": measured.waves,
+                },
                 "leads": [_lead(lead, by_class, result.explanation) for lead, by_class in result.leads.items()],
                 "model": {
                     "name": manifest.name,
@@ -287,77 +180,20 @@ class Classification(BaseModel):
         )
 
 
-class Health(BaseModel):
-    """The service is ready."""
-
-    status: Literal["ok"] = "ok"
-    model: Annotated[str, Field(description="`name/version` of the default model.")]
-    provider: Annotated[str, Field(description="Where it runs: `cpu` or `cuda`.")]
-    version: Annotated[str, Field(description="Of the service.")]
-    pending: Annotated[
-        str | None, Field(description="`name/version` that was promoted and does not answer yet, or is refused.")
-    ]
-    problem: Annotated[str | None, Field(description="Why it is refused, or why the registry cannot be read.")]
-    degraded: Annotated[
-        list[str], Field(description="Parts that fail although the service answers, `audit` or `site_policy`.")
-    ]
-
-
-class Liveness(BaseModel):
-    """The process answers."""
-
-    status: Literal["alive"] = "alive"
-
-
-class Problem(BaseModel):
-    """Why there is no answer (RFC 9457). Programs look at `code`; the rest is for people."""
-
-    type: Annotated[str, Field(examples=["urn:ecg-report-classifier:problem:unsuitable_dimensions"])]
-    title: Annotated[str, Field(description="What the code means; always the same for a code.")]
-    status: int
-    detail: str
-    code: Annotated[str, Field(examples=["unsuitable_dimensions"])]
-    expected: Annotated[str, Field(description="What would have been accepted.")]
-    found: Annotated[str, Field(description="What came instead.")]
-    remedy: Annotated[str, Field(description="What to do about it.")]
-    request_id: str
-
-
 def most_probable(probabilities: ClassProbabilities) -> str:
-    """The class of the highest probability."""
+    """Return the class of the highest probability."""
     return max(probabilities, key=probabilities.__getitem__)
 
 
-def _operating_point(policy: DecisionPolicy) -> dict[str, object]:
+def _operating_point(policy: DecisionPolicy | None) -> dict[str, object] | None:
+    if policy is None:
+        return None
     target = policy.default_sensitivity
     return {"critical_class": policy.critical_class, "target": target, **vars(policy.operating_point(target))}
 
 
 def _finding(finding: Finding) -> dict[str, object]:
-    spec = finding.spec
-    return {
-        "code": spec.code,
-        "name": spec.name,
-        "probability": finding.probability,
-        "threshold": spec.threshold,
-        "present": finding.present,
-    }
-
-
-def _measurements(measured: Measurements) -> dict[str, object]:
-    whole = ("pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qtc_bazett_ms", "axis_deg")
-    return {
-        "heart_rate_bpm": measured.heart_rate_bpm,
-        "regular": measured.regular,
-        **{name: _whole(getattr(measured, name)) for name in whole},
-        "st_mv": dict(zip(RECORDED_LEADS, measured.st_mv, strict=True)),
-        "waves_ms": {name: _whole(value) for name, value in measured.waves._asdict().items()},
-        "beats": [beat._asdict() for beat in measured.beats],
-    }
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else round(value)
+    return {**dict(finding.spec), "probability": finding.probability, "present": finding.present}
 
 
 def _lead(

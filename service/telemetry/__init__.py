@@ -1,1 +1,1 @@
-"""Logs, metrics, traces and timings."""
+"""Logs, metrics, traces."""

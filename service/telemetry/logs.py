@@ -1,4 +1,4 @@
-"""Log to stderr, one line a record: a fixed word as the message, values in ``extra={"fields": {...}}``."""
+"""Log one line a record to stderr: a fixed word as the message, values in ``extra={"fields": {...}}``."""
 
 import json
 import logging
@@ -17,19 +17,19 @@ _BARE = re.compile(r"[A-Za-z0-9_./:+{}-]+")
 
 
 class LineFormatter(logging.Formatter):
-    """Write ``time=… level=… event=… key=value …``; quote values like JSON unless they are plain words."""
+    """Write ``time=… level=… event=… key=value …``; values other than plain words are JSON strings."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
         facts = _facts(self, record)
         words = [f"{value:.2f}" if isinstance(value, float) else str(value) for value in facts.values()]
-        if not (all(words) and _BARE.fullmatch("".join(words))):  # one match for all: hardly a line needs quotes
+        if not (all(words) and _BARE.fullmatch("".join(words))):  # one match: few lines need quotes
             words = [word if _BARE.fullmatch(word) else json.dumps(word) for word in words]
         return " ".join(map("=".join, zip(facts, words, strict=True)))
 
 
 class JsonFormatter(logging.Formatter):
-    """Write the same as one JSON object."""
+    """Write one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
@@ -42,9 +42,9 @@ _FORMATTERS: Mapping[LogFormat, type[logging.Formatter]] = {"line": LineFormatte
 
 def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
     """Send every logger of the process to stderr."""
-    # Unused here, and slow (https://docs.python.org/3/howto/logging.html#optimization).
+    # Slow and unused: https://docs.python.org/3/howto/logging.html#optimization
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # noqa: SLF001 - as that page says
+    logging._srcfile = None  # noqa: SLF001
     logging.config.dictConfig(
         {
             "version": 1,
@@ -55,7 +55,7 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
             "loggers": {
                 # Quotes bytes of bodies.
                 "python_multipart": {"level": "CRITICAL"},
-                # Repeats for each batch what `service.telemetry.tracing` logs once.
+                # Repeats for each batch a failure that `service.telemetry.spans` logs once.
                 "opentelemetry": {"level": "CRITICAL"},
                 # Quotes EXIF tags.
                 "PIL": {"level": "CRITICAL"},

@@ -18,7 +18,7 @@ from service.classify import ClassificationResult, Timings
 __all__ = ["NONE", "Metrics", "RequestFacts"]
 
 NONE = "none"
-"""The label for an unknown path, and where a label does not apply."""
+"""The label of an unknown path, and of what does not apply."""
 
 _STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -40,7 +40,7 @@ class RequestFacts(NamedTuple):
 
 
 class Metrics:
-    """The counters and histograms of one application."""
+    """The metrics of one application."""
 
     def __init__(self) -> None:
         self.registry = _Registry()
@@ -87,7 +87,7 @@ class Metrics:
         self._runs.observe(pages)
 
     def watch(self, collector: Collector) -> None:
-        """Ask ``collector`` at each scrape."""
+        """Collect from ``collector`` at each scrape, too."""
         self.registry.register(collector)
 
     def text(self) -> bytes:
@@ -111,7 +111,7 @@ class Metrics:
 
 
 class _Registry(CollectorRegistry):
-    """Omit the ``_created`` series, which Prometheus ignores."""
+    """Omit ``_created`` series, which Prometheus ignores."""
 
     def collect(self) -> Iterator[Metric]:
         for metric in super().collect():

@@ -65,7 +65,7 @@ def gray_of(image: Image.Image) -> Gray:
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """Lay what is transparent in a picture on white, as paper is; an opaque picture is returned as it is."""
+    """Lay a transparent picture on white paper; return an opaque one unchanged."""
     if not image.has_transparency_data:
         return image
     rgba = image.convert("RGBA")

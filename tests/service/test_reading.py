@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model_registry.registry import Registry
-from service.reading import read_leads
+from service.routes.reading import read_leads
 from shared_preproc.leads import LEADS
 from shared_preproc.page import decode_page
 from shared_preproc.pipeline import read_page
@@ -111,7 +111,7 @@ def test_the_model_that_is_asked_for_says_how_the_page_is_read(models_dir: Path)
     manifest = Registry(models_dir).load("tiny/2").manifest
     with serving(settings_for(models_dir)) as client:
         assert read(client, page_jpeg(), model="tiny/2")["preprocessing"] == manifest.preprocessing_fingerprint
-    assert read_leads(page_jpeg(), TRACES_50_HZ).preprocessing == TRACES_50_HZ.fingerprint
+    assert read_leads(page_jpeg(), TRACES_50_HZ, "id").preprocessing == TRACES_50_HZ.fingerprint
 
 
 REFUSED = [

@@ -5,7 +5,7 @@ import logging
 import httpx
 import pytest
 
-from service.telemetry.trace_context import TraceContext
+from service.telemetry.trace import TraceContext
 from tests.service.serving import problem
 from tests.service.test_request_context import request_logged
 

@@ -153,7 +153,7 @@ def test_numbers_that_no_page_can_be_traced_by_are_refused() -> None:
         replace(SPEC, name_width_px=2**32 + 1)
     with pytest.raises(ValueError, match="without room"):
         page_traces(blank_masks(0), LAYOUT, replace(SPEC, name_rows_px=(-300, -200)))
-    with pytest.raises(ValueError, match="I has a box without a zero line"):
+    with pytest.raises(ValueError, match="rows 300 to 600 has no zero line"):
         page_traces(blank_masks(0), LAYOUT, replace(SPEC, zero_rows_px=SPEC.zero_rows_px[1:]))
 
 

@@ -1,6 +1,6 @@
 """Send spans of requests to an OpenTelemetry collector.
 
-A span holds what the log holds; instrumentation of frameworks would send addresses and headers.
+They hold what the log holds; instrumentation of frameworks would send addresses and headers.
 """
 
 import logging
@@ -21,8 +21,7 @@ from opentelemetry.trace.propagation import set_span_in_context
 from service import __version__
 from service.errors import StartupError
 from service.telemetry.metrics import NONE, RequestFacts
-from service.telemetry.timing import watch_steps
-from service.telemetry.trace_context import TraceContext
+from service.telemetry.trace import TraceContext, watch_steps
 
 __all__ = ["Spans"]
 
@@ -32,10 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 class Spans:
-    """Send spans from a thread to the OTLP/HTTP address ``endpoint``.
-
-    The SDK's environment variables set the rest. If they switch it off, the constructor raises `StartupError`.
-    """
+    """Send spans from a thread by OTLP/HTTP; raise `StartupError` if OTEL_SDK_DISABLED is set."""
 
     def __init__(self, endpoint: str) -> None:
         ours = {SERVICE_NAME: "ecg-report-classifier", SERVICE_VERSION: __version__}
@@ -48,11 +44,11 @@ class Spans:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
 
     def begin(self, parent: TraceContext | None, started_s: float) -> "RequestSpan":
-        """Begin the span of a request that came at ``started_s`` of `time.perf_counter`."""
+        """Begin a request's span at ``started_s`` of `time.perf_counter`."""
         return RequestSpan(self._tracer, parent, started_s)
 
     def close(self) -> None:
-        """Send the last spans within 2 s, not the 30 s of the SDK."""
+        """Send the last spans within 2 s; the SDK would take 30."""
         flushing = Thread(target=self._provider.shutdown, name="spans", daemon=True)
         flushing.start()
         flushing.join(_FLUSH_S)
@@ -61,11 +57,11 @@ class Spans:
 
 
 class RequestSpan:
-    """The span of a request, with a child for each step."""
+    """A request's span, with a child for each step."""
 
     def __init__(self, tracer: Tracer, parent: TraceContext | None, started_s: float) -> None:
         self._tracer = tracer
-        # Read once: a clock jump must not tear the spans apart.
+        # Once: a clock jump must not tear the spans apart.
         self._epoch_ns = time_ns() - _ns(perf_counter())
         self._span = tracer.start_span(
             "HTTP", Context() if parent is None else _remote(parent), SpanKind.SERVER, start_time=self._at(started_s)
@@ -79,7 +75,7 @@ class RequestSpan:
         return TraceContext(f"{own.trace_id:032x}", f"{own.span_id:016x}", f"{own.trace_flags:02x}")
 
     def end(self, facts: RequestFacts, request_id: str, ended_s: float) -> None:
-        """Hand over the span and those of its steps."""
+        """End the span, and send it with those of its steps."""
         inside = set_span_in_context(self._span, Context())
         for step in self._steps:
             span = self._tracer.start_span(step.name, inside, start_time=self._at(step.started_s))
@@ -97,7 +93,7 @@ class RequestSpan:
 
 
 class _Session(requests.Session):
-    """Log once that the collector fails, and once that it recovered."""
+    """Log once when the collector fails, and when it recovers."""
 
     _problem: str | None = None
 
@@ -119,7 +115,7 @@ class _Session(requests.Session):
 
 
 def _attributes(facts: RequestFacts, request_id: str) -> dict[str, Any]:
-    """Name the facts as in https://opentelemetry.io/docs/specs/semconv/http/http-spans/."""
+    """Follow https://opentelemetry.io/docs/specs/semconv/http/http-spans/."""
     named = {"http.route": facts.route, "ecg.bundle": facts.bundle, "ecg.code": facts.code}
     attributes: dict[str, Any] = {name: value for name, value in named.items() if value != NONE}
     attributes["http.request.method"] = "_OTHER" if facts.method == "other" else facts.method
