@@ -76,7 +76,7 @@ def _tokens(settings: Settings) -> Tokens | None:
     if not any((issuer, audience, settings.oidc_jwks_url, settings.oidc_required_scope)):
         return None
     if issuer is None or audience is None:
-        raise StartupError("Every ECG_OIDC_… setting needs ECG_OIDC_ISSUER and ECG_OIDC_AUDIENCE: set both or unset all.")
+        raise StartupError("ECG_OIDC_… settings need ECG_OIDC_ISSUER and ECG_OIDC_AUDIENCE: set both, or unset all.")
     for name, url in (("ECG_OIDC_ISSUER", issuer), ("ECG_OIDC_JWKS_URL", settings.oidc_jwks_url)):
         if url is not None and not is_secure_url(url):
             raise StartupError(f"{name}: not an https address.")
