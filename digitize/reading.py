@@ -15,7 +15,7 @@ from digitize.flat import PX_PER_MM, FlatPage, flatten
 from digitize.grid import find_grid
 from digitize.gridmap import Floats
 from digitize.names import NAMES, Token, find_tokens
-from digitize.rows import erase_tokens, find_rows
+from digitize.rows import erase_rules, erase_tokens, find_rows
 from digitize.scale import printed_value, prove_gain, prove_speed
 from shared_preproc.recording import RECORDED_LEADS
 
@@ -58,7 +58,7 @@ def digitize(gray: NDArray[np.uint8]) -> Digitized:
     page = flatten(gray, grid)
     tokens = find_tokens(page)
     arrangement = _arrangement(tokens)
-    ink = erase_tokens(np.rint(page.ink * 255).astype(np.uint8), tokens)
+    ink = erase_rules(erase_tokens(np.rint(page.ink * 255).astype(np.uint8), tokens))
     ink = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((_LINE_PX, 1), np.uint8)), np.uint8)
     return _in_pixels_of_the_picture(_read(page, ink, arrangement, tokens), scale)
 
@@ -130,7 +130,7 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
     speed, speed_source = prove_speed(printed_speed, pulses, proven=speed_alone)
     gain, gain_source, pulse_mm = prove_gain(printed_gain, pulses, proven=gain_alone)
     px_per_s = speed * PX_PER_MM
-    start, column_s = find_timing(followed, layout, px_per_s)
+    start, column_s = find_timing(followed, arrangement, px_per_s)
     axes = _Axes(start, px_per_s, gain * PX_PER_MM)
     strips = [each for each in followed if each.row.strip]
     samples = round(column_s * layout.columns * RATE_HZ)
