@@ -82,9 +82,9 @@ def erase_tokens(ink: Ink, tokens: list[Token]) -> Ink:
 def erase_rules(ink: Ink) -> Ink:
     """Take ruled level lines, as those of a frame, out of the ink: a curve is nowhere straight for so long."""
     mask = (ink > _PEN).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, _RULE_GAP_PX), np.uint8))
-    wide = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, int(_RULE_MM * PX_PER_MM)), np.uint8))
-    return np.where(cv2.dilate(wide, np.ones((5, 1), np.uint8)) > 0, 0, ink).astype(np.uint8)
+    whole = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, _RULE_GAP_PX), np.uint8))
+    rules = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, int(_RULE_MM * PX_PER_MM)), np.uint8))
+    return np.where(cv2.dilate(rules, np.ones((5, 1), np.uint8)) > 0, np.uint8(0), ink)
 
 
 def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[Row]:
