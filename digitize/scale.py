@@ -22,7 +22,7 @@ _PULSE_AGREES = 0.06
 def printed_value(tokens: list[Token], unit: str) -> tuple[float | None, bool]:
     """The number that stands before a unit, ``None`` where none was read; whether it proves the scale alone.
 
-    Alone it does where speed and gain stand beside each other, both read surely, and nothing reads otherwise.
+    Alone it does where speed and gain stand beside each other, both read surely, and nothing near them reads otherwise.
 
     Raises:
         UndigitizedPageError: two were read that differ.
@@ -55,7 +55,8 @@ def printed_value(tokens: list[Token], unit: str) -> tuple[float | None, bool]:
         for token in tokens
         if "mm/" in token.text
     )
-    alone = best.score >= _PROVEN and beside and all(token.text == text for token in read if token.score >= _DOUBTFUL)
+    near = [token for token in read if abs(token.y - best.y) < _BLOCK_MM * PX_PER_MM]
+    alone = best.score >= _PROVEN and beside and all(token.text == text for token in near if token.score >= _DOUBTFUL)
     return float(text.removesuffix(unit)), alone
 
 

@@ -75,6 +75,12 @@ def test_weak_gain_in_the_header_refuses_no_page() -> None:
     assert printed_value([gain("10mm/mV", 0.99, 1700.0), gain("5mm/mV", 0.61, 240.0)], "mm/mV") == (10.0, False)
 
 
+@pytest.mark.parametrize(("y", "proof"), [(240.0, True), (1720.0, False)])
+def test_weak_gain_is_doubt_only_near_the_read_one(y: float, proof: bool) -> None:
+    pair = [gain("10mm/mV", 0.99, 1700.0), Token("25mm/s", 0.99, 100.0, 1700.0, 140.0, 1720.0)]
+    assert printed_value([*pair, gain("5mm/mV", 0.55, y)], "mm/mV") == (10.0, proof)
+
+
 def test_weak_gain_alone_is_not_read() -> None:
     assert printed_value([gain("5mm/mV", 0.61, 240.0)], "mm/mV") == (None, False)
 
