@@ -40,6 +40,16 @@ class Arrangement:
     score: float
     runner_up: tuple[str, float] = field(default=("", 0.0))
 
+    @property
+    def unread(self) -> list[tuple[float, float]]:
+        """Where the names that were not read should stand: left edge and middle, flat pixels."""
+        return [
+            (self.first_x + column * self.column_px, self.first_y + row * self.row_px)
+            for row, leads in enumerate(self.layout.rows)
+            for column, lead in enumerate(leads)
+            if lead not in self.read
+        ]
+
 
 def arrange(tokens: list[Token]) -> Arrangement | None:
     """Fit every layout to the names; the best one, ``None`` where none has two names in place."""

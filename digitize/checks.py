@@ -16,8 +16,8 @@ Signal = NDArray[np.float32]
 
 _KEPT_SHARE = 0.9  # beats that run through another lead's are read wrongly for a few samples
 _LEAST_MV = 0.04
-_BROKEN = 0.2  # relative residual of leads that do not belong together; of unrelated curves it is about 0.6
-_DOUBTED = 0.1
+_BROKEN = 0.12  # relative residual of leads that do not belong together; of unrelated curves it is about 0.6
+_DOUBTED = 0.08
 _LEAST_SHARED_S = 1.0
 _BEAT_S = 0.06
 _LATEST_S = 0.12

@@ -9,7 +9,6 @@ from digitize.arrangement import Arrangement
 from digitize.curves import Curve, follow
 from digitize.errors import WHOLE_PAGE, UndigitizedPageError
 from digitize.flat import PX_PER_MM
-from digitize.layouts import Layout
 from digitize.rows import Pulse, Row, find_pulse
 
 __all__ = ["FollowedRow", "find_timing", "follow_row"]
@@ -19,6 +18,8 @@ _LENGTH_MM = 4.0  # by which a row may be shorter or longer than the layout says
 _LEAST_GAP_PX = 5  # wider than a grid line's trace in the ink
 _GAP_REACH_MM = 6.0  # from a pulse
 _GAP_PX = 20  # a wider one ends a row
+_PITCH_OFF = 0.015  # by which columns of names may be wider or narrower than those of leads
+_NAME_OFF_MM = (-2.0, 4.5)  # of a name's left edge from its lead's start
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +85,13 @@ def _gap(inked: NDArray[np.bool_]) -> tuple[int, int] | None:
     return None
 
 
-def find_timing(followed: list[FollowedRow], layout: Layout, px_per_s: float) -> tuple[float, float]:
+def find_timing(followed: list[FollowedRow], arrangement: Arrangement, px_per_s: float) -> tuple[float, float]:
     """Column of t = 0 and seconds in a column: rows must be as long as the layout says.
 
     Raises:
         UndigitizedPageError: they are not.
     """
+    layout = arrangement.layout
     start, end = (_median([getattr(each, side) for each in followed]) for side in ("start", "end"))
     known = end - start if np.isfinite(end - start) else np.inf
     column_s = min(layout.columns_s, key=lambda each: abs(known - each * layout.columns * px_per_s))
@@ -106,6 +108,10 @@ def find_timing(followed: list[FollowedRow], layout: Layout, px_per_s: float) ->
         for each_s in layout.columns_s:
             if abs(start + each_s * layout.columns * px_per_s - _median(strokes)) < _LENGTH_MM * PX_PER_MM:
                 return start, each_s
+    if known - length_px > _LENGTH_MM * PX_PER_MM:
+        at_names = _start_at_names((start, end - length_px), arrangement, column_s * px_per_s)
+        if at_names is not None:
+            return at_names, column_s
     if not abs(known - length_px) <= _LENGTH_MM * PX_PER_MM:
         raise UndigitizedPageError(
             "timing",
@@ -114,6 +120,19 @@ def find_timing(followed: list[FollowedRow], layout: Layout, px_per_s: float) ->
             remedy="Send the whole page, not cropped at the sides. " + WHOLE_PAGE,
         )
     return start, column_s
+
+
+def _start_at_names(starts: tuple[float, float], arrangement: Arrangement, column_px: float) -> float | None:
+    """Which end of rows that look too long is the leads' own, where names tell; ``None`` where they do not.
+
+    What looks like more curve beside a row is a pulse, a frame or a shadow at one end of it. Columns of names must be
+    as far apart as the layout and the speed say, and begin where the leads do.
+    """
+    if arrangement.layout.columns == 1 or abs(arrangement.column_px / column_px - 1) > _PITCH_OFF:
+        return None
+    least, most = (off_mm * PX_PER_MM for off_mm in _NAME_OFF_MM)
+    fitting = [start for start in starts if least <= arrangement.first_x - start <= most]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _median(values: list[float]) -> float:

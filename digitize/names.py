@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from digitize.flat import PX_PER_MM, FlatPage
 
-__all__ = ["CELL_PX", "CROP_PX", "NAMES", "SCALE_PX_PER_MM", "TOKENS", "Token", "crop", "find_tokens"]
+__all__ = ["CELL_PX", "CROP_PX", "NAMES", "SCALE_PX_PER_MM", "TOKENS", "Token", "crop", "find_tokens", "read_places"]
 
 NAMES = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 TOKENS = (*NAMES, "25mm/s", "50mm/s", "5mm/mV", "10mm/mV", "20mm/mV")
@@ -29,6 +30,12 @@ _FINDER, _READER = (Path(__file__).parent / name for name in ("name-finder.onnx"
 _LEAST = 0.15
 _READ_MOST = 160
 _LEAST_READ = 0.3
+_SMALL_PX_PER_MM = 6.0  # at which print of 1.2 mm looks as 1.8 mm does
+_INKED, _LETTER_GAP = 0.35, 0.3  # ink of a letter; heights of the text between letters of a word
+_IN_PLACE = 0.08  # heights of the text by which a box may be off
+_SQUEEZE = 0.7
+_NAME_REACH, _SCALE_REACH = 0.8, 3.2  # heights of the text by which a box may start too far right
+_NEAR_MM = tuple((right, down) for right in (-1.0, 0.0, 1.0) for down in (-0.6, 0.0, 0.6))
 
 
 @dataclass(frozen=True)
@@ -59,14 +66,49 @@ class Token:
         return (self.top + self.bottom) / 2
 
 
-def find_tokens(page: FlatPage) -> list[Token]:
-    """Find lead names, speed and gain, best first; where two overlap, the better one is kept."""
-    factor = int(PX_PER_MM / SCALE_PX_PER_MM)
-    rows, columns = (extent // factor // 16 * 16 for extent in page.ink.shape)
-    small = cv2.resize(page.ink[: rows * factor, : columns * factor], (columns, rows), interpolation=cv2.INTER_AREA)
-    answer = _run(_FINDER, np.asarray(small, np.float32)[np.newaxis, np.newaxis])[0]
+def find_tokens(page: FlatPage, *, small: bool = False) -> list[Token]:
+    """Find lead names, speed and gain, best first; where two overlap, the better one is kept.
+
+    Args:
+        page: the flat page.
+        small: whether to look for small print also, which takes more than twice as long.
+    """
+    found = _find(page.ink, SCALE_PX_PER_MM)
+    if small:
+        found += _find(page.ink, _SMALL_PX_PER_MM)
+    found.sort(key=lambda token: -token.score)
+    return _apart(_read_again(page.ink, found[:_READ_MOST]))
+
+
+def read_places(page: FlatPage, places: list[tuple[float, float]], height: float) -> list[Token]:
+    """Read the names at places where the layout leads one to expect them, whatever stands there.
+
+    Args:
+        page: the flat page.
+        places: left edges and middles of the names, flat pixels.
+        height: of a name, flat pixels.
+    """
+    boxes = [
+        Token("", 0.0, left + right * PX_PER_MM, y + down * PX_PER_MM - height / 2, 0.0, 0.0)
+        for left, y in places
+        for right, down in _NEAR_MM
+    ]
+    boxes = [replace(box, right=box.left + height, bottom=box.top + height) for box in boxes]
+    boxes = [_at_ink(page.ink, box, _NAME_REACH) or box for box in boxes]
+    best = _answers(page.ink, boxes)[:, 1 : len(NAMES) + 1].max(axis=1).reshape(len(places), -1).argmax(axis=1)
+    chosen = [boxes[place * len(_NEAR_MM) + int(near)] for place, near in enumerate(best)]
+    return _apart([token for token in _read_again(page.ink, chosen) if token.text in NAMES])
+
+
+def _find(ink: NDArray[np.float32], px_per_mm: float) -> list[Token]:
+    """Places where the first network sees a text."""
+    factor = px_per_mm / PX_PER_MM
+    rows, columns = (int(extent * factor) // 16 * 16 for extent in ink.shape)
+    part = ink[: round(rows / factor), : round(columns / factor)]
+    scaled = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
+    answer = _run(_FINDER, np.asarray(scaled, np.float32)[np.newaxis, np.newaxis])[0]
     probability, box = answer[: len(TOKENS) + 1], answer[len(TOKENS) + 1 :]
-    cell = CELL_PX * factor
+    cell = CELL_PX / factor
     best = probability[1:].max(axis=0)
     peaks = (best > _LEAST) & (best >= cv2.dilate(best, np.ones((3, 3), np.uint8)))
     found = []
@@ -74,37 +116,77 @@ def find_tokens(page: FlatPage) -> list[Token]:
         kind = int(probability[1:, row, column].argmax())
         at_x, at_y = (column + 0.5) * cell, (row + 0.5) * cell
         left, top, right, bottom = box[:, row, column] * cell
-        found.append(
-            Token(
-                TOKENS[kind],
-                float(best[row, column]),
-                *map(float, (at_x + left, at_y + top, at_x + right, at_y + bottom)),
-            )
-        )
-    found.sort(key=lambda token: -token.score)
+        sides = at_x + left, at_y + top, at_x + right, at_y + bottom
+        found.append(Token(TOKENS[kind], float(best[row, column]), *map(float, sides)))
+    return found
+
+
+def _apart(tokens: list[Token]) -> list[Token]:
+    """Of tokens that overlap, the first one."""
     kept: list[Token] = []
-    for token in _read_again(page.ink, found[:_READ_MOST]):
+    for token in tokens:
         if all(not _overlap(token, other) for other in kept):
             kept.append(token)
     return kept
 
 
 def _read_again(ink: NDArray[np.float32], found: list[Token]) -> list[Token]:
-    """What the second network reads at each place, best first; what it reads there is looked at from several crops."""
-    first = [pair for pair in zip(found, _answers(ink, found), strict=True) if pair[1][1:].max() > _LEAST_READ]
-    tokens = [token for token, _ in first]
-    looks = [_answers(ink, [_shifted(token, *shift) for token in tokens]) for shift in _SHIFTS]
+    """What the second network reads at each place, best first.
+
+    A box is also tried with its left edge where the ink of the word starts, and a speed or gain narrower, because its
+    unit must fit into the crop. What is read at a glance is looked at from several crops.
+    """
+    tries = []
+    for token in found:
+        scale = "mm/" in token.text
+        moved = _at_ink(ink, token, _SCALE_REACH if scale else _NAME_REACH)
+        boxes = [token] if moved is None else [token, moved]
+        tries += [_Try(box, squeeze) for box in boxes for squeeze in ((1.0, _SQUEEZE) if scale else (1.0,))]
+    glances = _answers(ink, [each.token for each in tries], [each.squeeze for each in tries])
+    first = [pair for pair in zip(tries, glances, strict=True) if pair[1][1:].max() > _LEAST_READ]
+    looks = [
+        _answers(ink, [_shifted(each.token, *shift) for each, _ in first], [each.squeeze for each, _ in first])
+        for shift in _SHIFTS
+    ]
     read = []
-    for place, (token, answer) in enumerate(first):
-        mean = np.mean([answer, *(look[place] for look in looks)], axis=0)
+    for place, (each, glance) in enumerate(first):
+        mean = np.mean([glance, *(look[place] for look in looks)], axis=0)
         kind = int(mean[1:].argmax())
         if mean[1 + kind] > _LEAST_READ:
-            read.append(Token(TOKENS[kind], float(mean[1 + kind]), token.left, token.top, token.right, token.bottom))
+            read.append(replace(each.token, text=TOKENS[kind], score=float(mean[1 + kind])))
     return sorted(read, key=lambda token: -token.score)
+
+
+class _Try(NamedTuple):
+    """A place to read at, and how much narrower its print is made."""
+
+    token: Token
+    squeeze: float = 1.0
 
 
 _SHIFTS = ((0.0, 0.0, 1.12), (0.0, 0.0, 0.9), (0.1, 0.08, 1.0), (-0.1, -0.08, 1.0), (0.06, -0.06, 1.06))
 """Right, down and larger, in heights of the text."""
+
+
+def _at_ink(ink: NDArray[np.float32], token: Token, reach: float) -> Token | None:
+    """The box moved to where its word starts; ``None`` if it stands there, or ink goes on for ``reach`` heights."""
+    height = token.bottom - token.top
+    first, end = max(0, int(token.left - reach * height)), int(token.left + height)
+    band = ink[max(0, int(token.top)) : max(0, int(token.bottom)), first:end]
+    if not band.size:
+        return None
+    inked = np.flatnonzero(band.max(axis=0) > _INKED)
+    if not len(inked):
+        return None
+    words = np.split(inked, np.flatnonzero(np.diff(inked) > _LETTER_GAP * height) + 1)
+    inside = token.left - first + 0.3 * height
+    word = next((each for each in words if each[-1] >= inside), words[-1])
+    if word[0] == 0 and first > 0:
+        return None
+    moved = first + float(word[0]) - token.left
+    if abs(moved) < _IN_PLACE * height:
+        return None
+    return replace(token, left=token.left + moved, right=max(token.right, token.left + moved + 1))
 
 
 def _shifted(token: Token, right: float, down: float, larger: float) -> Token:
@@ -118,20 +200,32 @@ def _shifted(token: Token, right: float, down: float, larger: float) -> Token:
     )
 
 
-def _answers(ink: NDArray[np.float32], found: list[Token]) -> NDArray[np.float32]:
+def _answers(ink: NDArray[np.float32], found: list[Token], squeezes: list[float] | None = None) -> NDArray[np.float32]:
     """Probabilities of the second network, float32 (places, tokens + 1)."""
     if not found:
         return np.zeros((0, len(TOKENS) + 1), np.float32)
-    crops = np.stack([crop(ink, token.left, token.top, token.bottom) for token in found])
+    narrow = squeezes or [1.0] * len(found)
+    crops = np.stack(
+        [crop(ink, token.left, token.top, token.bottom, squeeze) for token, squeeze in zip(found, narrow, strict=True)]
+    )
     return _run(_READER, crops[:, np.newaxis]).reshape(len(found), -1)
 
 
-def crop(ink: NDArray[np.float32], left: float, top: float, bottom: float) -> NDArray[np.float32]:
-    """Cut a text and what follows it out of the ink, its height brought to 20 of 32 rows: float32 `CROP_PX`."""
+def crop(ink: NDArray[np.float32], left: float, top: float, bottom: float, squeeze: float = 1.0) -> NDArray[np.float32]:
+    """Cut a text and what follows it out of the ink, its height brought to 20 of 32 rows: float32 `CROP_PX`.
+
+    Args:
+        ink: float32 (rows, columns).
+        left: of the text, in pixels of the ink.
+        top: of the text.
+        bottom: of the text.
+        squeeze: factor of its width.
+    """
     rows, columns = CROP_PX
     scale = _TEXT_PX / max(bottom - top, _LEAST_TEXT_PX)
     middle = (top + bottom) / 2
-    matrix = np.array([[scale, 0, _INDENT_PX - left * scale], [0, scale, rows / 2 - middle * scale]])
+    across = scale * squeeze
+    matrix = np.array([[across, 0, _INDENT_PX - left * across], [0, scale, rows / 2 - middle * scale]])
     return np.asarray(cv2.warpAffine(ink, matrix, (columns, rows), flags=cv2.INTER_LINEAR), np.float32)
 
 

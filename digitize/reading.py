@@ -14,8 +14,8 @@ from digitize.extent import FollowedRow, find_timing, follow_row
 from digitize.flat import PX_PER_MM, FlatPage, flatten
 from digitize.grid import find_grid
 from digitize.gridmap import Floats
-from digitize.names import NAMES, Token, find_tokens
-from digitize.rows import erase_tokens, find_rows
+from digitize.names import NAMES, Token, find_tokens, read_places
+from digitize.rows import erase_rules, erase_tokens, find_rows
 from digitize.scale import printed_value, prove_gain, prove_speed
 from shared_preproc.recording import RECORDED_LEADS
 
@@ -56,9 +56,8 @@ def digitize(gray: NDArray[np.uint8]) -> Digitized:
             "grid", found=found, expected=f"a millimetre grid, its lines within {_RESIDUAL_MM} mm", remedy=WHOLE_PAGE
         )
     page = flatten(gray, grid)
-    tokens = find_tokens(page)
-    arrangement = _arrangement(tokens)
-    ink = erase_tokens(np.rint(page.ink * 255).astype(np.uint8), tokens)
+    tokens, arrangement = _find_names(page)
+    ink = erase_rules(erase_tokens(np.rint(page.ink * 255).astype(np.uint8), tokens))
     ink = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((_LINE_PX, 1), np.uint8)), np.uint8)
     return _in_pixels_of_the_picture(_read(page, ink, arrangement, tokens), scale)
 
@@ -81,8 +80,26 @@ def _in_pixels_of_the_picture(page: Digitized, scale: float) -> Digitized:
     )
 
 
-def _arrangement(tokens: list[Token]) -> Arrangement:
+def _find_names(page: FlatPage) -> tuple[list[Token], Arrangement]:
+    """Read the names; small print where few agree; and once more at the places of names that were not read."""
+    tokens = find_tokens(page)
     found = arrange(tokens)
+    if found is None or len(found.read) < _LEAST_NAMES:
+        tokens = find_tokens(page, small=True)
+        found = arrange(tokens)
+    if found is not None and _LEAST_NAMES <= len(found.read) < len(NAMES):
+        height = float(np.median([token.bottom - token.top for token in found.read.values()]))
+        tokens = tokens + read_places(page, found.unread, height)
+        found = arrange(tokens)
+    return tokens, _proven(found)
+
+
+def _proven(found: Arrangement | None) -> Arrangement:
+    """Refuse a layout that too few names prove.
+
+    Raises:
+        UndigitizedPageError: fewer than six names, a row or column without one, or names that contradict.
+    """
     read = len(found.read) if found else 0
     if found is None or read < _LEAST_NAMES:
         raise UndigitizedPageError(
@@ -130,7 +147,7 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
     speed, speed_source = prove_speed(printed_speed, pulses, proven=speed_alone)
     gain, gain_source, pulse_mm = prove_gain(printed_gain, pulses, proven=gain_alone)
     px_per_s = speed * PX_PER_MM
-    start, column_s = find_timing(followed, layout, px_per_s)
+    start, column_s = find_timing(followed, arrangement, px_per_s)
     axes = _Axes(start, px_per_s, gain * PX_PER_MM)
     strips = [each for each in followed if each.row.strip]
     samples = round(column_s * layout.columns * RATE_HZ)

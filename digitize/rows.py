@@ -11,12 +11,13 @@ from digitize.flat import PX_PER_MM
 from digitize.gridmap import Floats
 from digitize.names import NAMES, Token
 
-__all__ = ["Pulse", "Row", "erase_tokens", "find_pulse", "find_rows"]
+__all__ = ["Pulse", "Row", "erase_rules", "erase_tokens", "find_pulse", "find_rows"]
 
 Ink = NDArray[np.uint8]
 
 _PEN = 80  # ink from here on is the pen's
 _MOST_STRIPS = 3
+_RULE_MM, _RULE_GAP_PX = 60.0, 9
 _LEAST_FILLED = 0.4  # fourth power of the share of columns with ink
 _PULSE_MV_MM = (5.0, 10.0, 20.0)
 _STROKE_MM = 4.3
@@ -76,6 +77,14 @@ def erase_tokens(ink: Ink, tokens: list[Token]) -> Ink:
             if x > 0 and y > 0 and x + w < width and y + h < height:
                 patch[cv2.dilate((labels == number).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0] = 0
     return rest
+
+
+def erase_rules(ink: Ink) -> Ink:
+    """Take ruled level lines, as those of a frame, out of the ink: a curve is nowhere straight for so long."""
+    mask = (ink > _PEN).astype(np.uint8)
+    whole = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, _RULE_GAP_PX), np.uint8))
+    rules = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, int(_RULE_MM * PX_PER_MM)), np.uint8))
+    return np.where(cv2.dilate(rules, np.ones((5, 1), np.uint8)) > 0, np.uint8(0), ink)
 
 
 def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[Row]:

@@ -10,10 +10,11 @@ from digitize.rows import Pulse
 
 __all__ = ["printed_value", "prove_gain", "prove_speed"]
 
-_SURE = 0.6  # score from which a speed or gain counts as read
-_PROVEN = 0.75  # and from which it needs no pulse
+_PROVEN = 0.75  # score from which a speed or gain counts as read
+_SURE = 0.6  # and near such a one
 _DOUBTFUL = 0.5  # from which another reading speaks against it
 _LINE_MM = 2.5  # down, between texts of one line
+_BLOCK_MM = 10.0  # down, between texts that belong together
 _WIDTH_AGREES = 0.12
 _PULSE_AGREES = 0.06
 
@@ -21,13 +22,19 @@ _PULSE_AGREES = 0.06
 def printed_value(tokens: list[Token], unit: str) -> tuple[float | None, bool]:
     """The number that stands before a unit, ``None`` where none was read; whether it proves the scale alone.
 
-    Alone it does where speed and gain stand beside each other, both read surely, and nothing reads otherwise.
+    Alone it does where speed and gain stand beside each other, both read surely, and nothing near them reads otherwise.
 
     Raises:
         UndigitizedPageError: two were read that differ.
     """
     read = [token for token in tokens if token.text.endswith(unit)]
-    sure = {token.text for token in read if token.score >= _SURE}
+    proven = [token for token in read if token.score >= _PROVEN]
+    beside_them = [
+        token
+        for token in read
+        if token.score >= _SURE and any(abs(token.y - other.y) < _BLOCK_MM * PX_PER_MM for other in proven)
+    ]
+    sure = {token.text for token in beside_them}
     if len(sure) > 1:
         kind = "speed" if unit == "mm/s" else "gain"
         raise UndigitizedPageError(
@@ -48,7 +55,8 @@ def printed_value(tokens: list[Token], unit: str) -> tuple[float | None, bool]:
         for token in tokens
         if "mm/" in token.text
     )
-    alone = best.score >= _PROVEN and beside and all(token.text == text for token in read if token.score >= _DOUBTFUL)
+    near = [token for token in read if abs(token.y - best.y) < _BLOCK_MM * PX_PER_MM]
+    alone = best.score >= _PROVEN and beside and all(token.text == text for token in near if token.score >= _DOUBTFUL)
     return float(text.removesuffix(unit)), alone
 
 

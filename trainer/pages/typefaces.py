@@ -1,5 +1,6 @@
 """The typefaces that drawn pages use: those of the machine, Pillow's own, and a pen's strokes."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 __all__ = ["HELD_OUT", "draw_text", "typefaces"]
 
-_FOLDERS = (Path("/usr/share/fonts"), Path(mpl.get_data_path(), "fonts", "ttf"))
+_USER = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+_FOLDERS = (Path("/usr/share/fonts"), _USER / "fonts", Path(mpl.get_data_path(), "fonts", "ttf"))
 _WANTED = (
     *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSerif", "DejaVuSansCondensed"),
     *("LiberationSans-Regular", "LiberationSans-Bold", "LiberationSerif-Regular", "LiberationSerif-Bold"),

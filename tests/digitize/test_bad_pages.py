@@ -1,0 +1,44 @@
+"""Pictures that are no page of one ECG are refused by what they lack."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digitize import UndigitizedPageError, digitize
+from trainer.pages.renderer import DrawnPage
+
+Gray = NDArray[np.uint8]
+
+
+def missing(gray: Gray) -> str:
+    """What the reader says that a picture lacks."""
+    with pytest.raises(UndigitizedPageError) as refused:
+        digitize(np.ascontiguousarray(gray))
+    assert refused.value.remedy
+    return refused.value.missing
+
+
+def test_chart_with_axes_is_refused() -> None:
+    chart = np.full((900, 1400), 255, np.uint8)
+    for y in range(100, 900, 160):
+        cv2.line(chart, (100, y), (1350, y), 200, 1)
+    x = np.arange(100, 1350)
+    for level in (250, 450, 650):
+        line = np.stack([x, level + 80 * np.sin(x / 90)], 1).astype(np.int32)
+        cv2.polylines(chart, [line], isClosed=False, color=0, thickness=2)
+    assert missing(chart) in ("grid", "names")
+
+
+def test_lower_half_of_a_page_is_refused(plain_page: DrawnPage) -> None:
+    assert missing(plain_page.gray[plain_page.gray.shape[0] // 2 :]) in ("names", "layout")
+
+
+def test_two_pages_side_by_side_are_refused(plain_page: DrawnPage) -> None:
+    small = cv2.resize(plain_page.gray, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    assert missing(np.hstack([small, small]).astype(np.uint8)) in ("layout", "timing")
+
+
+def test_two_pages_one_below_the_other_are_refused(plain_page: DrawnPage) -> None:
+    small = cv2.resize(plain_page.gray, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    assert missing(np.vstack([small, small]).astype(np.uint8)) in ("layout", "timing", "relations")

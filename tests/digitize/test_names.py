@@ -1,0 +1,91 @@
+"""Names, speed and gain on drawn ink."""
+
+import numpy as np
+import pytest
+
+from digitize import UndigitizedPageError
+from digitize.flat import PX_PER_MM, FlatPage
+from digitize.gridmap import GridMap, Phase
+from digitize.names import NAMES, Token, find_tokens, read_places
+from digitize.scale import printed_value
+from trainer.pages.typefaces import draw_text
+
+_SIZE = 800, 1600
+
+
+def page_of(texts: list[tuple[str, int, int]], capital_mm: float, typeface: str = "DejaVuSans") -> FlatPage:
+    """A flat page on which texts stand, each with its left and upper edge."""
+    ink = np.zeros(_SIZE, np.float32)
+    for text, left, top in texts:
+        word = draw_text(text, typeface, capital_mm * PX_PER_MM)
+        ink[top : top + word.shape[0], left : left + word.shape[1]] = word / np.float32(255)
+    width, height = _SIZE[1], _SIZE[0]
+    phase = Phase(np.zeros(10), (width, height), None)
+    return FlatPage(ink, (0.0, 0.0), GridMap((40.0, 40.0), 0.0, 0.0, 1.0, (width, height), phase, phase))
+
+
+def names_in_place(capital_mm: float) -> FlatPage:
+    """Twelve names, three rows of four."""
+    return page_of(
+        [(name, 100 + 380 * (place // 3), 100 + 240 * (place % 3)) for place, name in enumerate(NAMES)], capital_mm
+    )
+
+
+def read_in_place(tokens: list[Token]) -> set[str]:
+    """Names that stand where `names_in_place` printed them."""
+    return {
+        token.text
+        for token in tokens
+        if token.text in NAMES
+        and abs(token.left - 100 - 380 * (NAMES.index(token.text) // 3)) < 8
+        and abs(token.top - 100 - 240 * (NAMES.index(token.text) % 3)) < 8
+    }
+
+
+def test_small_names_are_read_at_a_second_scale() -> None:
+    page = names_in_place(capital_mm=1.4)
+    assert len(read_in_place(find_tokens(page, small=True))) > len(read_in_place(find_tokens(page)))
+    assert len(read_in_place(find_tokens(page, small=True))) >= 8
+
+
+def test_name_is_read_at_its_place() -> None:
+    page = page_of([("V2", 500, 300)], 2.8)
+    assert [token.text for token in read_places(page, [(508.0, 305.0), (900.0, 600.0)], 22.0)] == ["V2"]
+
+
+@pytest.mark.parametrize("typeface", ["DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif-Bold"])
+def test_decimal_speed_and_gain_are_proof(typeface: str) -> None:
+    page = page_of([("25.0 mm/s", 200, 700), ("10.0 mm/mV", 420, 700)], 2.4, typeface)
+    tokens = find_tokens(page)
+    assert printed_value(tokens, "mm/s") == (25.0, True)
+    assert printed_value(tokens, "mm/mV") == (10.0, True)
+
+
+def test_gain_without_its_unit_is_no_proof() -> None:
+    tokens = find_tokens(page_of([("25.0 mm/s", 200, 700), ("10.0", 420, 700)], 2.4))
+    assert printed_value(tokens, "mm/mV")[1] is False
+
+
+def gain(text: str, score: float, y: float) -> Token:
+    """A gain that was read at a height of the page."""
+    return Token(text, score, 300.0, y, 340.0, y + 20.0)
+
+
+def test_weak_gain_in_the_header_refuses_no_page() -> None:
+    assert printed_value([gain("10mm/mV", 0.99, 1700.0), gain("5mm/mV", 0.61, 240.0)], "mm/mV") == (10.0, False)
+
+
+@pytest.mark.parametrize(("y", "proof"), [(240.0, True), (1720.0, False)])
+def test_weak_gain_is_doubt_only_near_the_read_one(y: float, proof: bool) -> None:
+    pair = [gain("10mm/mV", 0.99, 1700.0), Token("25mm/s", 0.99, 100.0, 1700.0, 140.0, 1720.0)]
+    assert printed_value([*pair, gain("5mm/mV", 0.55, y)], "mm/mV") == (10.0, proof)
+
+
+def test_weak_gain_alone_is_not_read() -> None:
+    assert printed_value([gain("5mm/mV", 0.61, 240.0)], "mm/mV") == (None, False)
+
+
+@pytest.mark.parametrize(("score", "y"), [(0.61, 1720.0), (0.8, 240.0)])
+def test_two_gains_on_one_page_are_refused(score: float, y: float) -> None:
+    with pytest.raises(UndigitizedPageError):
+        printed_value([gain("10mm/mV", 0.99, 1700.0), gain("5mm/mV", score, y)], "mm/mV")

@@ -1,0 +1,59 @@
+"""Rows on the flat page: ruled lines are none, and names tell where rows begin."""
+
+import cv2
+import numpy as np
+import pytest
+
+from digitize.arrangement import Arrangement
+from digitize.curves import Curve
+from digitize.errors import UndigitizedPageError
+from digitize.extent import FollowedRow, find_timing
+from digitize.flat import PX_PER_MM
+from digitize.layouts import LAYOUTS
+from digitize.rows import Row, erase_rules
+
+_PX_PER_S = 25.0 * PX_PER_MM
+
+
+def test_frame_line_is_erased_and_a_curve_is_kept() -> None:
+    ink = np.zeros((200, 1200), np.uint8)
+    x = np.arange(1200)
+    cv2.polylines(ink, [np.stack([x, 60 + 10 * np.sin(x / 40)], 1).astype(np.int32)], isClosed=False, color=255)
+    curve = ink.copy()
+    cv2.line(ink, (0, 150), (1199, 150), 255, 2)
+    ink[:, ::40] = 0  # where upright lines of the grid were taken out
+    curve[:, ::40] = 0
+    np.testing.assert_array_equal(erase_rules(ink), curve)
+
+
+def followed(start: float, end: float) -> list[FollowedRow]:
+    """Three rows whose ink reaches from one column to another."""
+    nothing = np.zeros(0)
+    curve = Curve(0, nothing, nothing, nothing, np.zeros(0, np.bool_), 3.0)
+    return [FollowedRow(Row(100.0, leads), curve, None, start, end) for leads in LAYOUTS[0].rows]
+
+
+def arrangement(first_x: float, column_mm: float = 62.5) -> Arrangement:
+    """Three rows of four, whose names begin at a column and are ``column_mm`` apart."""
+    return Arrangement(LAYOUTS[0], first_x, column_mm * PX_PER_MM, 100.0, 200.0, {}, (), 12.0)
+
+
+@pytest.mark.parametrize(("start", "end"), [(100.0, 2100.0 + 10 * PX_PER_MM), (100.0 - 10 * PX_PER_MM, 2100.0)])
+def test_row_with_ink_beside_it_begins_at_its_names(start: float, end: float) -> None:
+    timing = find_timing(followed(start, end), arrangement(110.0), _PX_PER_S)
+    assert timing[0] == pytest.approx(100.0)
+    assert timing[1] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "names"),
+    [
+        (60.0, 2160.0, arrangement(110.0)),  # ink at both ends
+        (100.0, 2180.0, arrangement(110.0, column_mm=60.0)),  # columns of another speed or length
+        (100.0, 1900.0, arrangement(110.0)),  # cut
+    ],
+)
+def test_row_of_unproven_length_is_refused(start: float, end: float, names: Arrangement) -> None:
+    with pytest.raises(UndigitizedPageError) as refused:
+        find_timing(followed(start, end), names, _PX_PER_S)
+    assert refused.value.missing == "timing"
