@@ -25,11 +25,11 @@ _Floats = NDArray[np.float64]
 class Fusion:
     """How two answers become one; chosen as docs/evidence/experiments.md says."""
 
-    cap: float = 3.0
+    cap: float = 2.5
     """The class network's log probabilities count as no lower than minus this."""
-    normal_weight: float = 0.25
+    normal_weight: float = 0.35
     """Of the findings network's log odds of normal."""
-    infarction_weight: float = 0.35
+    infarction_weight: float = 0.3
     """Of its log odds of infarction."""
 
     def logits(self, by_class_network: _Floats, by_findings_network: _Floats) -> _Floats:

@@ -27,7 +27,7 @@ __all__ = ["Choice", "choose", "cross_fitted"]
 _Floats = NDArray[np.float64]
 _Bools = NDArray[np.bool_]
 
-_INSIDE_SHARE = 0.25
+_INSIDE_SHARE = 0.1
 """Weight of the data set's pages, all together, against all other recordings in the fused calibration."""
 
 

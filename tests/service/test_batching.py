@@ -61,7 +61,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="module")
 def fusion() -> Bundle:
-    return Registry(MODELS).load("fusion/3")
+    return Registry(MODELS).load("fusion/4")
 
 
 def opened(bundle: Bundle) -> Recorder:
