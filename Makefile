@@ -1,6 +1,7 @@
 # The front door. Each target installs what it needs into .venv once, then says what it does.
 #   make serve     the service on http://127.0.0.1:8000, with the models that are shipped in models/
-#   make test      every behaviour, in some minutes      make test-all   the long campaigns and the lowest versions too
+#   make test      every behaviour, in some minutes      make test-slow  what trains, or takes a minute by itself
+#   make test-all  these two, the long campaigns and the lowest versions
 #   make check     linters of code, images, compose and k8s; mypy --strict
 #   make train     DATA=folder of class folders SIGNALS=PTB-XL [GROUPS_CSV=records.csv] [ARCH=fusion] [FORCE=--force]
 #   make train-findings  DATA=PTB-XL: the findings network alone, which make train takes up
@@ -48,10 +49,10 @@ FORCE ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help native zig wheel serve test test-all test-floors test-batch test-gateway check install train train-findings evaluate lock clean test-deploy release-check
+.PHONY: help native zig wheel serve test test-slow test-all test-floors test-batch test-gateway check install train train-findings evaluate lock clean test-deploy release-check
 
 help:
-	@sed -n '2,14p' Makefile
+	@sed -n '2,15p' Makefile
 
 serve: $(SERVE) $(NATIVE)
 	@echo "serve: http://127.0.0.1:$${ECG_PORT:-8000} (Ctrl-C stops it)"
@@ -76,6 +77,10 @@ wheel: | $(BIN)/python
 test: $(DEV) $(NATIVE)
 	@echo "test: pytest"
 	@$(PYTEST) $(PYTEST_ARGS)
+
+test-slow: $(DEV) $(NATIVE)
+	@echo "test-slow: pytest -m slow; trainings, promotions under load, axe in every state"
+	@$(PYTEST) -m slow $(PYTEST_ARGS)
 
 test-all: $(DEV) $(NATIVE) test-floors
 	@echo "test-all: pytest, campaigns too"

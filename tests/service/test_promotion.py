@@ -24,6 +24,8 @@ from tests.service.scrape import Scrape
 from tests.service.senders import sending
 from tests.service.serving import serving, settings_for, wait_until
 
+pytestmark = pytest.mark.slow
+
 PROMOTIONS = 50
 POLL_S = 0.5
 

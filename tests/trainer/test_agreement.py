@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from model_registry.registry import Registry
 from shared_preproc.layout import EDAN_3X4_R1
@@ -13,6 +14,8 @@ from trainer.dataset import read_pages
 from trainer.export import export
 from trainer.members import mean_page_logits
 from trainer.run import Run
+
+pytestmark = pytest.mark.slow
 
 TOLERANCE = 1e-4  # of rounded answers
 PAGES_ASKED = 8

@@ -12,6 +12,8 @@ from trainer.errors import DatasetError, RunError
 from trainer.evaluate import Evaluation, report_text
 from trainer.splits import fold_numbers
 
+pytestmark = pytest.mark.slow
+
 
 def test_no_record_is_in_two_folds_and_every_class_is_in_each(synthetic_pages: Path) -> None:
     pages = read_pages(synthetic_pages, synthetic_pages / "records.csv")

@@ -17,6 +17,8 @@ from trainer.findings_training import PRINTS, finding_targets, printed
 from trainer.members import Weights
 from trainer.signals import SignalSet
 
+pytestmark = pytest.mark.slow
+
 DESIGN = FindingsDesign(folds=2, seeds=1)
 CONFIG = FindingsConfig(epochs=1.0)
 

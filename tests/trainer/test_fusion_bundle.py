@@ -26,6 +26,8 @@ from trainer.fusion_evidence import FusionEvidence
 from trainer.known_answers import KnownAnswers
 from trainer.signals import recording_sha256
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bundle(fusion_run: FusionRun) -> Bundle:

@@ -16,6 +16,8 @@ from trainer.errors import DatasetError
 from trainer.prepare import load_lead_images, prepare, read_prepared
 from trainer.splits import SPLITS
 
+pytestmark = pytest.mark.slow
+
 GOLDEN_LIMIT = 0.0002
 
 

@@ -22,6 +22,8 @@ from trainer.prepare import load_lead_images, prepare
 from trainer.run import Run
 from trainer.train import _seed_dropout, train
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_cnn_has_the_published_size() -> None:
     assert build("cnn", 150, 150, 4).count_params() == pytest.approx(18.9e6, rel=0.01)

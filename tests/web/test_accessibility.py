@@ -6,6 +6,8 @@ from tests.factories import blank_png, heic, page_jpeg
 from tests.web.browser import SECTIONS, Visit
 from tests.web.conftest import Visiting
 
+pytestmark = pytest.mark.slow
+
 campaign = pytest.mark.campaign
 both_schemes = pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=campaign)])
 

@@ -16,6 +16,8 @@ from tests.factories import page_array, page_jpeg, page_png, page_without_leads_
 from tests.service.serving import file_form
 from tests.web.browser import Visit
 
+pytestmark = pytest.mark.slow
+
 BOXES = dict(EDAN_3X4_R1.lead_boxes)
 NAMES = [str(lead).replace("rhythm_strip", "Rhythm strip") for lead in LEADS]
 
