@@ -7,7 +7,6 @@ what the service would have answered.
 import asyncio
 import hashlib
 import logging
-import re
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,7 @@ from model_registry.manifest import BundleManifest
 from model_registry.registry import Registry
 from service.classify import ClassificationResult, LoadedModel, classify
 from service.decide import SiteRules, read_site_rules
-from service.errors import ModelError, StartupError
+from service.errors import KINDS, ModelError, StartupError
 from service.host import available_cpus, check_runtime_packages, installed_runtime_packages, keep_freed_memory
 from service.models.batching import Batching, batching_opener
 from service.models.loader import Catalog, ModelLoader
@@ -109,7 +108,7 @@ class PageReader:
         try:
             return _answer(classify(data, self._loaded))
         except PreprocError as error:
-            return refused(_code(type(error)), self.model.ref, hashlib.sha256(data).hexdigest())
+            return refused(KINDS[type(error)].code, self.model.ref, hashlib.sha256(data).hexdigest())
         except ModelError as error:  # the GPU failed, and would in every page
             raise WorkerError(str(error)) from error
         except MemoryError:
@@ -141,11 +140,6 @@ def _answer(result: ClassificationResult) -> Answer:
 def _rounded(probabilities: dict[str, float]) -> dict[str, float]:
     """Round as the service does in its answers."""
     return {name: round(probability, _DIGITS) for name, probability in probabilities.items()}
-
-
-def _code(refusal: type[PreprocError]) -> str:
-    """The service's code of a refusal: ``UndecodableImageError`` is ``undecodable_image``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", refusal.__name__.removesuffix("Error")).lower()
 
 
 def _load(settings: Settings, ref: str) -> LoadedModel:

@@ -18,6 +18,7 @@ _REFUSED_PAGE = frozenset(
         "body_too_large",
         "not_an_ecg_page",
         "undecodable_image",
+        "undigitized_page",
         "unreadable_leads",
         "unsuitable_dimensions",
         "unsupported_format",

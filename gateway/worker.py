@@ -1,4 +1,4 @@
-"""Does the spool's jobs, a thread for each kind, so that a peer that is down holds up nothing else."""
+"""Runs the spool's jobs, one thread for each kind, so that a failed peer delays only its own."""
 
 import logging
 import sqlite3

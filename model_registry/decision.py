@@ -42,7 +42,7 @@ class PageAnswer:
     """The class network's own answer and the findings network's; ``None`` where the graph has one reader."""
     heart_rate_bpm: float | None = None
     at_reference_rate: Probabilities | None = None
-    """The answer to the same curves at the policy's reference rate; ``None`` where nobody asked."""
+    """The answer to the same curves at the policy's reference rate; ``None`` if it was not computed."""
 
     @property
     def top(self) -> str:

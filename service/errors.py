@@ -1,4 +1,4 @@
-"""Every refusal: its status, its code and its words.
+"""Status and code of every refusal, and the words of those about requests, models and callers.
 
 A refusal says what was found, what was expected, and what to do. None repeats a file name, header, path, key, token or
 claim of the client.

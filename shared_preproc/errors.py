@@ -3,8 +3,8 @@
     PreprocError
     +-- UnsupportedFormatError        no supported picture, or a kind of one that cannot be read faithfully
     +-- UndecodableImageError         a picture whose data is damaged or cut short
-    +-- UnsuitableDimensionsError     a readable image that is not the size of a report page
-    +-- NotAnEcgPageError             a picture of that size which is no ECG report page of the layout
+    +-- UnsuitableDimensionsError     a picture without the report's form, or with too many pixels
+    +-- NotAnEcgPageError             a picture of the export's size that does not show the form
     +-- UnreadableLeadsError          a report page some of whose leads cannot be read
 
 Each carries what was found, what was expected and what to do, as text for the person who sent the page.

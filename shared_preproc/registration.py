@@ -61,7 +61,8 @@ def register(gray: Gray, layout: Layout) -> Registered:
     strength = line_strength(searched)
     poses = list(_poses(strength, layout))
     if not poses:
-        raise UnsuitableDimensionsError(gray.shape[1], gray.shape[0], expected=layout.expected_size)
+        form_or_export = f"a picture that shows the report's form, or an export of {layout.expected_size}"
+        raise UnsuitableDimensionsError(gray.shape[1], gray.shape[0], expected=form_or_export)
     clearest = max(pose.likeness for pose in poses)
     poses = sorted((pose for pose in poses if pose.likeness > clearest - _AS_LIKE), key=lambda pose: pose.off_px)
     best, located = _located(strength, poses, layout)

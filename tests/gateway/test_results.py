@@ -4,17 +4,22 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+import uvicorn
 from hl7apy.core import Message
 from hl7apy.mllp import AbstractHandler, MLLPServer
 from hl7apy.parser import parse_message
 from pydicom import dcmread
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
-from gateway.answer import Answer
+from gateway.answer import Answer, Refusal
 from gateway.errors import UnreachableError, UnusableInstanceError
 from gateway.instance import read_instance
 from gateway.mllp import send_hl7
@@ -22,12 +27,15 @@ from gateway.results import results_of
 from gateway.service_client import ServiceClient
 from model_registry.registry import Registry
 from service.auth.keys import new_key
+from service.errors import KINDS, Kind
+from shared_preproc.errors import PreprocError
 from tests.bundles import publish_readers
 from tests.conftest import REPOSITORY
 from tests.factories import page_jpeg
 from tests.gateway.receivers import listening
 from tests.gateway.servers import CANARY_ID, CANARY_NAME, HEAD_BYTES, LIMIT_S, answer_of, damaged, in_a_study
 from tests.service.process import Process, environment, running
+from tests.service.serving import wait_until
 
 
 @pytest.fixture
@@ -83,6 +91,31 @@ def test_result_without_patient_goes_to_dicom_only(client: ServiceClient, captur
     instance = read_instance(in_a_study(capture, PatientID=patient_id))
     results = results_of(instance, client, fhir=True, hl7=True)
     assert [kind for kind, _ in results] == ["dicom", "dicom"]
+
+
+@pytest.mark.parametrize("kind", [kind for error, kind in KINDS.items() if issubclass(error, PreprocError)])
+def test_refusal_of_the_ecg_is_a_result(capture: bytes, kind: Kind) -> None:
+    with refusing(kind) as url, ServiceClient(url, None) as client:
+        assert isinstance(client.classify(read_instance(in_a_study(capture))), Refusal)
+
+
+@contextmanager
+def refusing(kind: Kind) -> Iterator[str]:
+    """Serve this refusal to every request."""
+    problem = {"code": kind.code, "title": kind.title, "detail": "found", "remedy": "do"}
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await JSONResponse(problem, kind.status)(scope, receive, send)
+
+    server = uvicorn.Server(uvicorn.Config(answer, port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def test_service_that_is_away_is_waited_for(capture: bytes) -> None:
