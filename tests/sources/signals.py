@@ -29,12 +29,12 @@ def stored(samples: int = 5000) -> Samples:
     return np.round(np.stack([*limb, *chest])).astype(np.int16)
 
 
-def wfdb_files(raw: Samples) -> dict[str, bytes]:
+def wfdb_files(raw: Samples, rate_hz: int = RATE_HZ) -> dict[str, bytes]:
     """The two files of a record of ``raw`` microvolts, in millivolt."""
     with tempfile.TemporaryDirectory() as folder:
         wfdb.wrsamp(
             "record",
-            fs=RATE_HZ,
+            fs=rate_hz,
             units=["mV"] * 12,
             sig_name=[lead.upper() for lead in RECORDED_LEADS],
             p_signal=raw.T / 1000,
