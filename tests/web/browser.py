@@ -16,7 +16,7 @@ __all__ = ["CHROMIUM", "SECTIONS", "Visit", "chromium", "visit"]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SECTIONS = ("page", "gray", "divided", "preprocessed", "leads", "explanation", "raw")
-TIMEOUT_MS = 20_000
+TIMEOUT_MS = 60_000
 _ATTEMPTS = 5
 
 # Containers give a browser neither its sandbox nor a large /dev/shm.

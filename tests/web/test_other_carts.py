@@ -49,9 +49,9 @@ def test_a_recording_is_drawn_without_pictures(visited: Visit) -> None:
 def test_another_carts_leads_stand_as_printed(visited: Visit) -> None:
     visited.start(other_page())
     at = rows(visited)
-    assert set(at) == set(RECORDED_LEADS)
+    assert set(at) == {*RECORDED_LEADS, "rhythm_strip"}
     assert at["I"][0] < at["aVR"][0] < at["V1"][0] < at["V4"][0]
-    assert at["I"][1] < at["II"][1] < at["III"][1]
+    assert at["I"][1] < at["II"][1] < at["III"][1] < at["rhythm_strip"][1]
     assert "Not sure" in visited.page.locator("#cards").inner_text()
     assert visited.violations() == []
 
