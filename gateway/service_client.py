@@ -13,18 +13,15 @@ __all__ = ["ServiceClient"]
 
 _FHIR, _HL7 = "application/fhir+json", "application/hl7-v2"
 _TIMEOUT_S = 90.0  # the service answers within 60 s
-_REFUSED_PAGE = frozenset(
+_REFUSED_ECG = frozenset(
     [
-        "body_too_large",
-        "not_an_ecg_page",
-        "undecodable_image",
-        "undigitized_page",
-        "unreadable_leads",
-        "unsuitable_dimensions",
-        "unsupported_format",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
     ]
 )
-"""Codes of problems that are the ECG's own. All others may pass: the ECG is sent again."""
+"""The ECG's own faults, but for `_OUR_FAULTS`. All other statuses may pass: the ECG is sent again."""
+_OUR_FAULTS = frozenset(["idempotency_conflict", "invalid_request", "missing_file", "unexpected_parts"])
 
 
 class ServiceClient:
@@ -58,8 +55,9 @@ class ServiceClient:
             except (KeyError, IndexError, StopIteration, TypeError, ValueError) as error:
                 raise RejectedError("the service answers in an unknown form: update gateway and service") from error
         problem = _problem(response)
-        if problem.get("code") not in _REFUSED_PAGE:
-            raise _failure(response, problem.get("code", "no problem document"))
+        code = problem.get("code", "no problem document")
+        if not problem or response.status_code not in _REFUSED_ECG or code in _OUR_FAULTS:
+            raise _failure(response, code)
         return Refusal(problem["title"], problem["detail"], problem["remedy"])
 
     def hl7(self, instance: Instance) -> bytes:
@@ -96,7 +94,7 @@ def _problem(response: httpx.Response) -> dict[str, str]:
 def _failure(response: httpx.Response, code: str) -> UnreachableError | RejectedError:
     status = response.status_code
     what = f"the service answers {status} {code}"
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR or code in {"idempotency_conflict", "invalid_request"}:
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR or code in _OUR_FAULTS:
         return RejectedError(what)
     after = response.headers.get("Retry-After", "")
     return UnreachableError(what, float(after) if after.isdigit() else None)
