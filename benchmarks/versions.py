@@ -23,6 +23,8 @@ from benchmarks.open_loop import Load, open_loop
 from benchmarks.server_process import ServerProcess
 from benchmarks.service_process import service_process
 
+__all__ = ["report"]
+
 CLIENTS = 8
 HEALTH_HZ = 20.0
 
@@ -60,25 +62,29 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=24, help="different pages, sent in turn")
     options = parser.parse_args()
     bodies = [as_raw(page) for page in synthetic_pages(options.pages)]
+    print(report(options.checkout.resolve(), options.model, bodies, options.rounds, options.seconds))
+
+
+def report(checkout: Path, model: str, bodies: Sequence[Body], rounds: int, seconds: float) -> str:
+    """Measure both versions in so many rounds, each load for ``seconds``; gives the table, in Markdown."""
     statuses: tuple[set[int], set[int]] = (set(), set())
-    rounds = []
-    for _ in range(options.rounds):
+    measured = []
+    for _ in range(rounds):
         both = []
-        for folder, seen in zip((None, options.checkout.resolve()), statuses, strict=True):
-            models = (folder or Path()) / "models"
-            with service_process(models, options.model, checkout=folder) as service:
-                both.append(_measured(service, bodies, options.seconds, seen))
-        rounds.append(both)
+        for folder, seen in zip((None, checkout), statuses, strict=True):
+            with service_process((folder or Path()) / "models", model, checkout=folder) as service:
+                both.append(_measured(service, bodies, seconds, seen))
+        measured.append(both)
     rows = [
         (
             name,
-            *(Spread.of([both[version][place] for both in rounds]) for version in (0, 1)),
-            Spread.of([both[0][place] / both[1][place] for both in rounds]),
+            *(Spread.of([both[version][place] for both in measured]) for version in (0, 1)),
+            Spread.of([both[0][place] / both[1][place] for both in measured]),
         )
         for place, name in enumerate(NAMES)
     ]
-    print(table(("", "this version", "the other", "ratio"), rows))
-    print("Statuses at 200 %: {}; {}".format(*map(sorted, statuses)))
+    seen_statuses = "Statuses at 200 %: {}; {}".format(*map(sorted, statuses))
+    return f"{table(('', 'this version', 'the other', 'ratio'), rows)}\n\n{seen_statuses}"
 
 
 def _measured(service: ServerProcess, bodies: Sequence[Body], seconds: float, statuses: set[int]) -> Figures:

@@ -2,10 +2,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from math import isfinite
 
 import pytest
 
-from benchmarks import batching, cores, preprocessing, serving_cost, thread_scaling
+from benchmarks import batching, cores, preprocessing, serving_cost, thread_scaling, versions
 from benchmarks.closed_loop import closed_loop
 from benchmarks.exchange import HEALTH, Body, as_form, as_raw
 from benchmarks.measuring import Spread, busy_cpu_s, synthetic_pages, table
@@ -69,7 +70,7 @@ def test_work_shows_in_the_cpu_time_of_the_service(service: ServerProcess, pages
 def test_open_loop_sends_on_time_whatever_the_answers(service: ServerProcess, pages: list[bytes]) -> None:
     load = open_loop(service.port, [as_raw(page) for page in pages], rate_hz=300, duration_s=0.5)
     assert [round(one.due_s * 300) for one in load.arrivals] == list(range(150))
-    assert load.statuses.keys() <= {200, 503}
+    assert load.statuses.keys() == {200, 503}
     assert load.statuses.total() == 150
     assert all(one.due_s <= one.sent_s <= one.answered_s for one in load.arrivals)
     assert load.latency_ms(50) > load.latency_ms(50, 503)
@@ -102,12 +103,12 @@ def test_a_server_ends_with_all_that_it_started() -> None:
     assert not family(server.pid)
 
 
-def test_double_load_gets_answers_refusals_and_health(service: ServerProcess, pages: list[bytes]) -> None:
-    done = overload(service, [as_raw(page) for page in pages], times=2, seconds=4, requests=24)
-    assert 200 in done.load.statuses
-    assert done.load.statuses.keys() <= {200, 503}
+def test_overload_gets_answers_refusals_and_health(service: ServerProcess, pages: list[bytes]) -> None:
+    # Thrice, as a busy machine may have seemed half as fast as it is.
+    done = overload(service, [as_raw(page) for page in pages], times=3, seconds=4, requests=24)
+    assert done.load.statuses.keys() == {200, 503}
     assert done.health.statuses == {200: 80}
-    assert done.goodput > 0.2  # what it is on a quiet machine, the benchmark says
+    assert done.goodput > 0.1  # what it is on a quiet machine, the benchmark says
     rows = {name: value for name, value, _ in done.rows()}
     assert rows["answers"].endswith("x 503")
     assert done.memory_mib[1] < done.memory_mib[0] + 64
@@ -156,6 +157,15 @@ def test_what_a_second_core_gives_is_said_of_every_way(pages: list[bytes]) -> No
     ]
 
 
+@pytest.mark.slow
+def test_two_versions_are_measured_in_every_figure(pages: list[bytes]) -> None:
+    lines = versions.report(REPOSITORY, "crnn", [as_raw(page) for page in pages], 1, 1.0).splitlines()
+    assert [line.split(" | ")[0].strip("| ") for line in lines[2:-2]] == list(versions.NAMES)
+    ratios = [float(line.split(" | ")[3].split()[0]) for line in lines[2:-2]]
+    assert 0.5 < ratios[versions.NAMES.index("memory at the end, MiB")] < 2  # of the same version
+    assert re.fullmatch(r"Statuses at 200 %: \[200(, 503)?\]; \[200(, 503)?\]", lines[-1])
+
+
 def test_threads_are_held_against_one_for_every_step(pages: list[bytes]) -> None:
     bundle = Catalog(Registry(MODELS)).load("production")
     model = LoadedModel(bundle.manifest, OnnxClassifier(bundle, wanted="cpu", threads=1))
@@ -170,7 +180,7 @@ def test_threads_are_held_against_one_for_every_step(pages: list[bytes]) -> None
         "hash",
         "all: classify()",
     ]
-    assert all(float(ratio) >= 0 for _, ratio in scaling)
+    assert all(isfinite(float(ratio)) for _, ratio in scaling)
 
 
 def test_every_batch_size_is_held_against_one_page() -> None:
