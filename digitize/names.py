@@ -88,12 +88,10 @@ def read_places(page: FlatPage, places: list[tuple[float, float]], height: float
         places: left edges and middles of the names, flat pixels.
         height: of a name, flat pixels.
     """
-    boxes = [
-        Token("", 0.0, left + right * PX_PER_MM, y + down * PX_PER_MM - height / 2, 0.0, 0.0)
-        for left, y in places
-        for right, down in _NEAR_MM
+    corners = [
+        (left + right * PX_PER_MM, y + down * PX_PER_MM - height / 2) for left, y in places for right, down in _NEAR_MM
     ]
-    boxes = [replace(box, right=box.left + height, bottom=box.top + height) for box in boxes]
+    boxes = [Token("", 0.0, left, top, left + height, top + height) for left, top in corners]
     boxes = [_at_ink(page.ink, box, _NAME_REACH) or box for box in boxes]
     best = _answers(page.ink, boxes)[:, 1 : len(NAMES) + 1].max(axis=1).reshape(len(places), -1).argmax(axis=1)
     chosen = [boxes[place * len(_NEAR_MM) + int(near)] for place, near in enumerate(best)]

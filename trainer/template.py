@@ -53,7 +53,7 @@ def read_template(page: Page, reading: PageReading, spec: PreprocSpec) -> Templa
 def _name_box(lead: Lead, box: Box, spec: PreprocSpec) -> Box:
     """Where the lead's name stands, from the corner of its box."""
     trace = spec.trace
-    zero = int(next(row for row in trace.zero_rows_px if box.top <= row < box.bottom)) - box.top
+    zero = int(trace.zero_row_px(box)) - box.top
     top, bottom = trace.name_rows_px
     width_px = trace.augmented_name_width_px if lead.startswith("aV") else trace.name_width_px
     return Box(zero + top, zero + bottom, 0, width_px)
