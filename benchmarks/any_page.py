@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--others", type=Path, nargs="*", default=[])
     parser.add_argument("--registry", type=Path, default=Path("models"))
-    parser.add_argument("--model", default="fusion/4")
+    parser.add_argument("--model", default="fusion/5")
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)

@@ -12,7 +12,7 @@ ROUTES = [
     "/metrics",
     "/models",
     "/models/tiny/1/card",
-    "/models/fusion/4/card",
+    "/models/fusion/5/card",
     "/openapi.json",
     "/v2",
     "/v2/health/live",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import lt
 
 from model_registry.policy import DecisionPolicy, ReaderRules
 
@@ -73,11 +74,12 @@ def decide(answer: PageAnswer, policy: DecisionPolicy | None, sensitivity: float
 
 def _reasons(answer: PageAnswer, policy: DecisionPolicy, sensitivity: float) -> Iterator[Reason]:
     top, probabilities = answer.top, answer.probabilities
-    if not probabilities[top] >= policy.report_from:  # NaN is uncertain
+    report_from = policy.reported_from(top)
+    if not probabilities[top] >= report_from:  # NaN is uncertain
         yield Reason(
             "uncertain",
             f"The most probable class, {_words(top)}, has the probability {probabilities[top]:.4f}; "
-            f"answers are reported from {policy.report_from:.4f} on.",
+            f"it is reported from {report_from:.4f} on.",
         )
     critical, threshold = policy.critical_class, policy.operating_point(sensitivity).threshold
     if top != critical and not probabilities[critical] < threshold:
@@ -104,12 +106,12 @@ def _reader_reasons(answer: PageAnswer, readers: Sequence[Probabilities], rules:
             f"the findings network {kind} {of_kind:.2f} (asked: {kind_from:.2f}).",
         )
     signs = [sum(reader[name] for name in rules.infarction_classes) for reader in readers]
-    sign_from = rules.infarction_sign_from.get(top)
-    if sign_from is not None and not all(sign < sign_from for sign in signs):  # NaN is a sign
+    sign_from = rules.sign_from(top)
+    if sign_from is not None and not all(map(lt, signs, sign_from)):  # NaN is a sign
         yield Reason(
             "possible_infarction",
             f"The class network gives infarction the probability {signs[0]:.4f}, the findings network {signs[1]:.4f}; "
-            f"from {sign_from:.4f} on in either, {_words(top)} is not reported.",
+            f"from {sign_from[0]:.4f} or {sign_from[1]:.4f} on, {_words(top)} is not reported.",
         )
     if answer.at_reference_rate is not None:
         yield from _rate_reasons(kind, answer.at_reference_rate, rules)

@@ -20,6 +20,7 @@ __all__ = [
     "MANIFEST_SEAL",
     "METRICS_FILE",
     "MODEL_FILE",
+    "OTHER_HOSPITALS_FILE",
     "OUT_OF_FOLD_FILE",
     "PAGE_PROBABILITIES",
     "READER_PROBABILITIES",
@@ -44,6 +45,8 @@ TRAINING_PAGES_FILE = "training-pages.sha256"
 """SHA-256 (hex) of every file that was trained on, one a line: `model_registry.training_record`."""
 FINGERPRINTS_FILE = "training-pages.fingerprints"
 """Fingerprints of the curves of the pages among them."""
+OTHER_HOSPITALS_FILE = "other-hospitals.json"
+"""A site policy for hospitals that are not the data set's."""
 OUT_OF_FOLD_FILE = "out-of-fold.npz"
 """Its networks' answers about what they were later trained on, by networks that had not seen it."""
 LEAD_PROBABILITIES = "lead_probabilities"

@@ -48,10 +48,17 @@ class ReaderRules(BaseModel):
     """By class: the findings network gives the answer's kind at least this probability."""
     infarction_sign_from: dict[str, Share]
     """By class: from this probability of infarction on, in either reader, the answer is not reported."""
+    class_network_sign_from: dict[str, Share] = Field(default_factory=dict)
+    """The same for the class network alone, where it takes more: it sees too many elsewhere."""
     rate_band_bpm: tuple[Rate, Rate] = (60.0, 100.0)
     """Heart rates that are normal by themselves: an answer that rests on such a rate alone is not reported."""
     reference_rate_bpm: Rate = 75.0
     """The rate at which the same curves are read again to find out."""
+
+    def sign_from(self, class_name: str) -> tuple[float, float] | None:
+        """By reader, class network first: the probability of infarction that forbids the answer; None: no rule."""
+        either = self.infarction_sign_from.get(class_name)
+        return None if either is None else (self.class_network_sign_from.get(class_name, either), either)
 
 
 class DecisionPolicy(BaseModel):
@@ -65,7 +72,8 @@ class DecisionPolicy(BaseModel):
 
     target_accuracy: Share
     """Accuracy of reported pages that the thresholds were chosen for."""
-    report_from: Share
+    report_from: Share | dict[str, Share]
+    """For all classes, or by class."""
     accuracy: Share
     """Of the pages reported under this policy with its default sensitivity, out of fold."""
     accuracy_ci95: tuple[Share, Share]
@@ -79,6 +87,10 @@ class DecisionPolicy(BaseModel):
     leading: Leading = "fused"
     readers: ReaderRules | None = None
     """None where the graph has one reader only."""
+
+    def reported_from(self, class_name: str) -> float:
+        """The probability from which on an answer of this class is reported."""
+        return self.report_from.get(class_name, 1.0) if isinstance(self.report_from, dict) else self.report_from
 
     def operating_point(self, sensitivity: float) -> OperatingPoint:
         """The point of fewest flags that reached ``sensitivity`` (0 to 1)."""

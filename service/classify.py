@@ -117,7 +117,8 @@ def classify(data: bytes, model: LoadedModel, *, explaining: bool = False) -> Cl
     """
     manifest, spec, clock = model.manifest, model.manifest.preprocessing, Clock()
     page = prepare(data, spec)
-    policy = model.in_force.policy
+    in_force = _in_force(model, page)
+    policy = in_force.policy
     leading = "fused" if policy is None else policy.leading
     with clock.step("inference"):
         said = model.classifier.run(page.tensor[np.newaxis])
@@ -140,7 +141,7 @@ def classify(data: bytes, model: LoadedModel, *, explaining: bool = False) -> Cl
         findings=_findings(manifest, said),
         explanation=explanation,
         decision=decide(answer, policy, (*page.doubts, *_source_doubts(page, manifest))),
-        in_force=model.in_force,
+        in_force=in_force,
         quality=page.quality,
         measurements=page.measurements,
         seen_in_training=_seen(page, model),
@@ -150,6 +151,14 @@ def classify(data: bytes, model: LoadedModel, *, explaining: bool = False) -> Cl
         image=page.image,
         timings_ms=Timings(**page.timings_ms | clock.timings_ms()),
     )
+
+
+def _in_force(model: LoadedModel, page: PreparedPage) -> PolicyInForce:
+    """Let the findings network lead on another cart's page: the class network knows its own cart only."""
+    policy = model.in_force.policy
+    if policy is None or policy.readers is None or page.placement is not None or page.image is None:
+        return model.in_force
+    return replace(model.in_force, policy=policy.model_copy(update={"leading": "findings_network"}))
 
 
 def _source_doubts(page: PreparedPage, manifest: BundleManifest) -> tuple[Doubt, ...]:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model_registry.policy import DecisionPolicy
+from model_registry.policy import DecisionPolicy, SitePolicy
 from trainer.classes import CLASS_NAMES
 from trainer.out_of_fold import OutOfFold
 from trainer.tables import class_table, confusion_table, figure_cell, figures_table, table, words
-from trainer.validation.report import figures_parts, policy_rules
+from trainer.validation.report import figures_parts, policy_parts, policy_rules
 
 __all__ = ["CardFacts", "build_card", "card_text", "failure_gallery"]
 
@@ -67,6 +67,8 @@ class CardFacts:
     """`external_figures` of the data set's pages."""
     external: Mapping[str, Any]
     """The same of recordings of other patients."""
+    other_hospitals: SitePolicy | None
+    """The policy that the bundle brings for hospitals that are not the data set's, chosen on these recordings."""
     external_wide: Mapping[str, Any]
     """The same, printed in another band and arrangement."""
     failures: Sequence[Mapping[str, Any]]
@@ -98,6 +100,7 @@ def build_card(facts: CardFacts) -> dict[str, Any]:
         "decision_figures": None if facts.decision_figures is None else dict(facts.decision_figures),
         "inside": dict(facts.inside),
         "external": dict(facts.external),
+        "other_hospitals": None if facts.other_hospitals is None else facts.other_hospitals.model_dump(mode="json"),
         "external_wide": dict(facts.external_wide),
         "failures": [dict(failure) for failure in facts.failures],
         "limits": [*_LIMITS, *facts.limits],
@@ -143,6 +146,7 @@ def card_text(card: Mapping[str, Any]) -> str:
         "## Other patients",
         _external_words(card),
         *_deeper(figures_parts(card["external"])),
+        *_deeper(policy_parts(card["other_hospitals"], "## With the policy for other hospitals")),
         "## The data set's own pages",
         _FIGURES_WORDS,
         figures_table(card["figures"]),

@@ -13,10 +13,17 @@ from scipy.special import log_softmax, logsumexp
 
 from trainer.classes import CLASS_NAMES
 
-__all__ = ["INFARCTIONS", "NORMAL", "Fusion"]
+__all__ = ["INFARCTIONS", "NORMAL", "WITHOUT_AGE", "Fusion"]
 
 NORMAL = CLASS_NAMES.index("normal")
 INFARCTIONS = (CLASS_NAMES.index("history_of_mi"), CLASS_NAMES.index("myocardial_infarction"))
+
+WITHOUT_AGE = np.eye(len(CLASS_NAMES))
+"""(classes, classes) moves what an old infarction is given to the other class, which holds those of unknown age.
+
+Few recordings tell the findings network how old an infarction is, so its answer does not say.
+"""
+WITHOUT_AGE[INFARCTIONS[0]] = WITHOUT_AGE[INFARCTIONS[1]]
 
 _Floats = NDArray[np.float64]
 

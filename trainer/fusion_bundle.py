@@ -17,6 +17,7 @@ from model_registry.manifest import (
     HISTORY_FILE,
     LEAD_PROBABILITIES,
     MODEL_FILE,
+    OTHER_HOSPITALS_FILE,
     OUT_OF_FOLD_FILE,
     PAGE_PROBABILITIES,
     READER_PROBABILITIES,
@@ -25,6 +26,7 @@ from model_registry.manifest import (
     FindingSpec,
     TensorSpec,
 )
+from model_registry.policy import SitePolicy
 from model_registry.registry import Registry
 from model_registry.training_record import TrainingRecord
 from shared_preproc.spec import TRACES_50_HZ
@@ -47,6 +49,8 @@ from trainer.signals import recording_sha256
 
 __all__ = ["publish_fusion"]
 
+_VALIDATED_SOURCES = ("wfdb",)
+"""What PTB-XL ships as."""
 _PROTOCOL = (
     "Distinct pages only, five folds dealt anew in each repeat, every class evenly, no record in two folds.",
     "Recordings of PTB-XL in five folds, no patient in two.",
@@ -82,7 +86,8 @@ def publish_fusion(evidence: FusionEvidence, registry: Registry, name: str) -> s
     graph = fusion_graph(evidence.class_members, evidence.findings.members(), choice, evidence.lead_temperature)
     parity = _parity(graph, evidence)
     row = evidence.row()
-    card = _card(name, evidence, row)
+    other_hospitals = evidence.other_hospitals(hashlib.sha256(graph).hexdigest())
+    card = _card(name, evidence, row, other_hospitals)
     files = {
         MODEL_FILE: graph,
         GOLDEN_FILE: record_golden(TRACES_50_HZ, lambda tensor: run_graph(graph, tensor)[1]),
@@ -90,6 +95,8 @@ def publish_fusion(evidence: FusionEvidence, registry: Registry, name: str) -> s
         "card.md": card_text(card).encode(),
         OUT_OF_FOLD_FILE: evidence.known_answers().pack(),
     }
+    if other_hospitals is not None:
+        files[OTHER_HOSPITALS_FILE] = (other_hospitals.model_dump_json(indent=1) + "\n").encode()
     files |= _trained_on(evidence).pack()
     files |= _history(pages)
     files |= {path.name: path.read_bytes() for path in draw_card(row["figures"], pages.folder)}
@@ -131,7 +138,9 @@ def _parity(graph: bytes, evidence: FusionEvidence) -> dict[str, Any]:
     return {"pages": len(shown), "largest_difference": largest, "limit": PARITY_LIMIT}
 
 
-def _card(name: str, evidence: FusionEvidence, row: dict[str, Any]) -> dict[str, Any]:
+def _card(
+    name: str, evidence: FusionEvidence, row: dict[str, Any], other_hospitals: SitePolicy | None
+) -> dict[str, Any]:
     report = evidence.evaluation.report()
     inside = evidence.answers.inside
     published = {"words": _PUBLISHED_WORDS, "rows": [_without_curves(row) for row in report["published_rows"]]}
@@ -148,6 +157,7 @@ def _card(name: str, evidence: FusionEvidence, row: dict[str, Any]) -> dict[str,
         decision_figures=None if evidence.choice.policy is None else evidence.decision_figures(),
         inside=evidence.figures(inside=True),
         external=evidence.figures(inside=False),
+        other_hospitals=other_hospitals,
         external_wide=evidence.wide_figures(),
         failures=failure_gallery(
             evidence.out_of_fold, crossed.probabilities[inside].astype(np.float64), crossed.reported[inside]
@@ -204,6 +214,7 @@ def _draft(
         metrics=_headline(figures, external),
         calibration=_calibration(evidence),
         findings=tuple(FindingSpec(**finding._asdict(), threshold=threshold) for finding, threshold in thresholds),
+        validated_sources=_VALIDATED_SOURCES,
         decision=evidence.choice.policy,
         origin=_plain(
             {

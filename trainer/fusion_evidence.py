@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model_registry.policy import SitePolicy
+from shared_preproc.spec import TRACES_50_HZ
 from trainer.calibrate import fit_temperature
 from trainer.classes import CLASS_NAMES
 from trainer.config import CLASS_NETWORK
@@ -26,9 +28,16 @@ from trainer.rates import at_reference_rate, heart_rates
 from trainer.readers import ReaderAnswers
 from trainer.signals import recording_sha256
 from trainer.statements import CLASS_STATEMENTS
+from trainer.thresholds import PolicyGoals
+from trainer.validation.decisions import GraphAnswers, by_leading
 from trainer.validation.figures import Answers, Labels, external_figures
+from trainer.validation.inputs import CART_BAND_HZ, signal_inputs
+from trainer.validation.site_policy import policy_of_site
 
-__all__ = ["FusionEvidence"]
+__all__ = ["OTHER_HOSPITALS", "FusionEvidence"]
+
+OTHER_HOSPITALS = "other hospitals"
+"""The site of the policy that a bundle brings."""
 
 
 class FusionEvidence:
@@ -126,6 +135,25 @@ class FusionEvidence:
         crossed = self._cross_fitted(ReaderAnswers.joined(pages, wide))
         elsewhere = np.arange(len(crossed.probabilities)) >= len(pages)
         return external_figures(_rows(crossed, elsewhere), wide.labels, self.choice.policy)
+
+    def other_hospitals(self, model_sha256: str) -> SitePolicy | None:
+        """Choose the policy for hospitals that are not the data set's; None: no thresholds keep its goals."""
+        policy, rows = self.choice.policy, ~self.answers.inside
+        if policy is None:
+            return None
+        crossed, answers = _rows(self.crossed, rows), self.answers.chosen(rows)
+        asked = GraphAnswers(
+            by_leading(crossed.probabilities, crossed.readers),
+            by_leading(*self.choice.probabilities(answers.class_logits_again, answers.findings_again)),
+            None,
+            signal_inputs(self.findings.signals, TRACES_50_HZ, CART_BAND_HZ),
+        )
+        asks = policy.model_copy(update={"target_accuracy": PolicyGoals.outside_accuracy})
+        try:
+            return policy_of_site(asked, asks, OTHER_HOSPITALS, model_sha256)
+        except RunError as error:
+            print(f"no policy for other hospitals: {error}", flush=True)
+            return None
 
     def known_answers(self) -> KnownAnswers:
         """Give the answers that the bundle keeps, by what they are about."""

@@ -22,7 +22,7 @@ from trainer.calibrate import Calibration
 from trainer.classes import CLASS_NAMES
 from trainer.export import convert
 from trainer.findings import FINDINGS
-from trainer.fuse import INFARCTIONS, NORMAL, Fusion
+from trainer.fuse import INFARCTIONS, NORMAL, WITHOUT_AGE, Fusion
 from trainer.members import Weights
 from trainer.models.class_network import LEAD_LOGITS, PAGE_LOGITS, build_class_network
 from trainer.models.findings_network import CLASS_LOGITS, FINDING_LOGITS, build_findings_network
@@ -55,11 +55,11 @@ def fusion_graph(
         by_class_network = _calibrated(class_logits, choice.class_network)
         by_findings_network = _calibrated(findings_logits, choice.findings_network)
         fused = _fused(by_class_network, findings_logits, choice.fusion)
-        readers = tf.stack([by_class_network, by_findings_network], axis=1)
+        of_findings_network = tf.nn.softmax(by_findings_network) @ WITHOUT_AGE.astype(np.float32)
         return {
             PAGE_PROBABILITIES: tf.nn.softmax(_calibrated(fused, choice.fused)),
             LEAD_PROBABILITIES: tf.nn.softmax(tf.reshape(lead_logits, (-1, *lead_logits.shape[1:])) / lead_temperature),
-            READER_PROBABILITIES: tf.nn.softmax(readers),
+            READER_PROBABILITIES: tf.stack([tf.nn.softmax(by_class_network), of_findings_network], axis=1),
             FINDING_PROBABILITIES: tf.sigmoid(
                 slopes * _mean([answer[FINDING_LOGITS] for answer in by_finding]) + offsets
             ),

@@ -12,9 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from model_registry.policy import Leading
 from trainer.errors import RunError
-from trainer.validation.decisions import GraphAnswers
+from trainer.validation.decisions import GraphAnswers, by_leading
 from trainer.validation.figures import Answers
 
 __all__ = ["KnownAnswers"]
@@ -93,13 +92,9 @@ class KnownAnswers:
         places, rows = self._known(sha256)
         if not places or asked.readers is None or self.answers.readers is None:
             return asked, 0
-        known: dict[Leading, NDArray[np.floating]] = {
-            "fused": self.answers.probabilities,
-            "class_network": self.answers.readers[:, 0],
-            "findings_network": self.answers.readers[:, 1],
-        }
-        by_leading = {name: _replaced(asked.by_leading[name], places, answers[rows]) for name, answers in known.items()}
-        return replace(asked, by_leading=by_leading), len(places)
+        known = by_leading(self.answers.probabilities[rows], self.answers.readers[rows])
+        changed = {name: _replaced(asked.by_leading[name], places, answers) for name, answers in known.items()}
+        return replace(asked, by_leading=changed), len(places)
 
     def _known(self, sha256: Sequence[str | None]) -> tuple[list[int], list[int]]:
         """Places in ``sha256`` of known data, and their rows here."""

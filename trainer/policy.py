@@ -17,7 +17,7 @@ from trainer.calibrate import Calibration, fit_calibration
 from trainer.classes import CLASS_NAMES
 from trainer.findings import CODES
 from trainer.findings_run import FindingsAnswers
-from trainer.fuse import NORMAL, Fusion
+from trainer.fuse import NORMAL, WITHOUT_AGE, Fusion
 from trainer.readers import ReaderAnswers
 from trainer.thresholds import NoThresholdsError, PolicyGoals, Said, choose_policy
 from trainer.validation.figures import Answers
@@ -54,7 +54,7 @@ class Choice:
         fused = self.fused.probabilities(self.fusion.logits(by_class_network, findings.classes))
         readers = (
             self.class_network.probabilities(class_logits),
-            self.findings_network.probabilities(findings.classes),
+            self.findings_network.probabilities(findings.classes) @ WITHOUT_AGE,
         )
         return fused, np.stack(readers, axis=1)
 

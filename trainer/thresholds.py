@@ -1,5 +1,6 @@
 """Thresholds of a decision policy: those that report most answers and keep every goal."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress, product
@@ -17,6 +18,7 @@ from trainer.rates import REFERENCE_RATE_BPM
 from trainer.readers import ReaderAnswers
 
 __all__ = [
+    "KIND_OF",
     "NoThresholdsError",
     "PolicyGoals",
     "Said",
@@ -82,7 +84,7 @@ class View(NamedTuple):
     """What the rules look at, (pages,) each."""
 
     kind: NDArray[np.intp]
-    """Of the answer; see `_KIND_OF`."""
+    """Of the answer; see `KIND_OF`."""
     by_class_network: _Floats
     """What the class network gives the answer."""
     by_findings_network: _Floats
@@ -142,7 +144,7 @@ def choose_policy(answers: ReaderAnswers, said: Said, goals: PolicyGoals) -> Dec
     view = view_of(answers, said, stopped)
     chosen = _best(view, answers, goals)
     reported = reported_pages(view, chosen) & inside
-    by_class = {name: chosen[_KIND_OF[place]] for place, name in enumerate(CLASS_NAMES)}
+    by_class = {name: chosen[KIND_OF[place]] for place, name in enumerate(CLASS_NAMES)}
     return DecisionPolicy(
         target_accuracy=goals.accuracy,
         report_from=_HALF,
@@ -169,9 +171,9 @@ def view_of(answers: ReaderAnswers, said: Said, stopped: _Bools) -> View:
     fused, readers = said.fused, said.readers
     rows, top = np.arange(len(fused)), fused.argmax(axis=1)
     return View(
-        kind=_KIND_OF[top],
+        kind=KIND_OF[top],
         by_class_network=readers[rows, 0, top],
-        by_findings_network=_kinds(readers[:, 1])[rows, _KIND_OF[top]],
+        by_findings_network=_kinds(readers[:, 1])[rows, KIND_OF[top]],
         sign=readers[:, :, INFARCTIONS].sum(axis=2).max(axis=1),
         stopped=stopped,
         right=answers.labels.classes[rows, top],
@@ -188,7 +190,7 @@ def rest_on_rate(answers: ReaderAnswers, said: Said, rules: ReaderRules) -> _Boo
     """Give pages (pages,) whose answer is of another kind at the reference rate."""
     top, (low, high) = said.fused.argmax(axis=1), rules.rate_band_bpm
     in_band = (answers.heart_rates_bpm >= low) & (answers.heart_rates_bpm <= high) & (top != NORMAL)
-    return np.asarray(in_band & (_KIND_OF[said.again.argmax(axis=1)] != _KIND_OF[top]))
+    return np.asarray(in_band & (KIND_OF[said.again.argmax(axis=1)] != KIND_OF[top]))
 
 
 def reported_pages(view: View, chosen: Sequence[Thresholds]) -> _Bools:
@@ -261,18 +263,18 @@ def _count(answers: ReaderAnswers, view: View, choices: Sequence[_Bools]) -> _Co
 
 
 _OTHER_KIND, _INFARCTION_KIND, _NORMAL_KIND = range(3)
-_KIND_OF = np.array(
+KIND_OF = np.array(
     [
         _INFARCTION_KIND if place in INFARCTIONS else _NORMAL_KIND if place == NORMAL else _OTHER_KIND
         for place in range(len(CLASS_NAMES))
     ]
 )
-"""Kind of each class."""
+"""Kind of each class: other abnormality, infarction, normal."""
 
 
 def _kinds(probabilities: _Floats) -> _Floats:
     """Sum probabilities (..., classes) by kind: (..., 3)."""
-    return np.stack([probabilities[..., kind == _KIND_OF].sum(axis=-1) for kind in range(3)], axis=-1)
+    return np.stack([probabilities[..., kind == KIND_OF].sum(axis=-1) for kind in range(3)], axis=-1)
 
 
 def operating_points(critical: _Bools, probability: _Floats) -> tuple[OperatingPoint, ...]:
@@ -298,7 +300,13 @@ def operating_points(critical: _Bools, probability: _Floats) -> tuple[OperatingP
                 threshold=threshold, sensitivity=hits / own.size, sensitivity_ci95=(lowest, highest), flagged=flagged
             )
         )
-    return tuple(points)
+    return tuple(_thinned(points))
+
+
+def _thinned(points: Sequence[OperatingPoint]) -> Sequence[OperatingPoint]:
+    """Keep one point for each percent of sensitivity, the first that reaches it, and the last."""
+    first = {math.floor(round(point.sensitivity * 100, 6)): point for point in reversed(points)}
+    return list(first.values())[::-1]
 
 
 def default_point(points: Sequence[OperatingPoint], goals: PolicyGoals) -> OperatingPoint:

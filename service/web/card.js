@@ -94,11 +94,11 @@ function figures({ figures: found, class_names }) {
 }
 
 const FAILURES = [
-  ["Infarctions reported as normal", (external) => external.failures.infarction_reported_as_normal],
-  ["Infarctions answered normal, reported or referred", (external) => external.failures.infarction_answered_normal],
-  ["Healthy reported as abnormal heartbeat", (external) => external.failures.healthy_reported_as_abnormal],
-  ["Reported answers that are wrong", (external) => external.failures.reported_wrong],
-  ["Answers reported", (external) => external.reported.coverage],
+  ["Infarctions reported as normal", (figures) => figures.failures.infarction_reported_as_normal],
+  ["Infarctions answered normal, reported or referred", (figures) => figures.failures.infarction_answered_normal],
+  ["Healthy reported as abnormal heartbeat", (figures) => figures.failures.healthy_reported_as_abnormal],
+  ["Reported answers that are wrong", (figures) => figures.failures.reported_wrong],
+  ["Answers reported", (figures) => figures.reported.coverage],
 ];
 const COMPARISONS = [
   ["Normal told from the rest (AUROC)", "normal_against_rest"],
@@ -109,16 +109,26 @@ const COMPARISONS = [
 function otherPatients({ card }) {
   const external = card?.external;
   if (!external) return [element("p", "It was not judged on patients of other hospitals.", { class: "quiet" })];
-  const shares = FAILURES.map(([name, of]) => [name, of(external)])
-    .filter(([, cell]) => cell.share != null)
-    .map(([name, cell]) => [name, `${cell.count} of ${cell.of}`, `${share(cell.share)} (${interval(cell.share_ci95)})`]);
   const told = COMPARISONS.filter(([, key]) => external.auroc[key]).map(([name, key]) => {
     const { auroc, auroc_ci95, positive, negative } = external.auroc[key].answer;
     return [name, `${positive} and ${negative}`, `${number(auroc, 3)} (${auroc_ci95.map((edge) => number(edge, 3)).join(" to ")})`];
   });
   const { all, patients } = external.recordings;
   const caption = `On ${all} ECGs of ${patients} patients of other hospitals, with 95% intervals`;
-  return [table(caption, ["", "ECGs", ""], [...shares, ...told])];
+  return [table(caption, ["", "ECGs", ""], [...shares(external), ...told]), ...withTheirPolicy(card)];
+}
+
+// The same patients by the policy that the model brings for other hospitals.
+function withTheirPolicy({ other_hospitals: policy }) {
+  if (!policy) return [];
+  const cells = shares(policy.figures.cross_fitted);
+  return [table("The same with the policy for other hospitals, which an operator can choose", ["", "ECGs", ""], cells)];
+}
+
+function shares(figures) {
+  return FAILURES.map(([name, of]) => [name, of(figures)])
+    .filter(([, cell]) => cell.share != null)
+    .map(([name, cell]) => [name, `${cell.count} of ${cell.of}`, `${share(cell.share)} (${interval(cell.share_ci95)})`]);
 }
 
 function decision(content) {

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.engine
 
 LIMIT_S = 600
 SIGNS = {
-    "README.md": (r"\(healthy\)", "event=default_model model=fusion/4"),
+    "README.md": (r"\(healthy\)", "event=default_model model=fusion/5"),
     "docs/deployment/machine.md": ('"status":"ok"', r"^ecg_\S+$"),
 }
 """By document, what its commands have to print: the last is a key."""

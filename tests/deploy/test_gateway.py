@@ -54,7 +54,7 @@ def test_ecg_in_the_archive_gets_report_and_page(hospital: Stack) -> None:
     probabilities = {name: value for name, value in said["numbers"].items() if name != "Heart rate"}
     assert len(probabilities) == 4
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-3)
-    assert "fusion/4" in results["SR"].SoftwareVersions
+    assert "fusion/5" in results["SR"].SoftwareVersions
     assert results["OT"].pixel_array.min() == 0
     log = hospital.compose("logs", "service", "gateway")
     assert "event=answered" in log

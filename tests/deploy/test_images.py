@@ -77,6 +77,6 @@ def test_scanners_find_the_debian_packages(image: str) -> None:
 def test_it_runs_as_nobody_special(image: str) -> None:
     assert docker("image", "inspect", "-f", "{{.Config.User}}", image).strip() == "10001:10001"
     owners = inside(
-        image, "import os; print({os.stat(p).st_uid for p in ('/registry', '/registry/fusion/4/model.onnx')})"
+        image, "import os; print({os.stat(p).st_uid for p in ('/registry', '/registry/fusion/5/model.onnx')})"
     )
     assert owners.strip() == "{10001}"

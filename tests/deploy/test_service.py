@@ -40,7 +40,7 @@ def of_process_1(stack: Stack) -> dict[str, str]:
 def test_it_is_healthy_with_the_shipped_model(stack: Stack) -> None:
     with stack.client() as client:
         health = client.get("/health").json()
-    assert (health["status"], health["model"], health["version"]) == ("ok", "fusion/4", __version__)
+    assert (health["status"], health["model"], health["version"]) == ("ok", "fusion/5", __version__)
 
 
 def test_the_answers_are_those_of_the_service_outside(stack: Stack) -> None:

@@ -58,5 +58,5 @@ def test_the_service_takes_over_what_was_trained(stack: Stack, tmp_path: Path) -
     assert stack.state()["State"]["StartedAt"] == before
     assert (
         stack.compose("run", "--rm", "-T", "trainer", "roll-back", "--registry", "/registry")
-        == "production -> fusion/4\n"
+        == "production -> fusion/5\n"
     )

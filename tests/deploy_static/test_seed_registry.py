@@ -30,7 +30,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_an_empty_volume_gets_what_is_shipped(tmp_path: Path) -> None:
-    assert seed(tmp_path) == "registry: copied crnn/1, fusion/4\n"
+    assert seed(tmp_path) == "registry: copied crnn/1, fusion/5\n"
     assert Registry(tmp_path).aliases() == Registry(SHIPPED).aliases()
     assert Registry(tmp_path).load("production").manifest == Registry(SHIPPED).load("production").manifest
     # A lock, hidden, stays in a checkout in which someone has promoted a bundle.
@@ -54,13 +54,13 @@ def test_one_that_was_killed_is_made_whole(tmp_path: Path) -> None:
     (tmp_path / ".scratch-0").mkdir()
     (tmp_path / ".scratch-0" / "model.onnx").write_bytes(b"half")
     seed(tmp_path)
-    assert {bundle.ref for bundle in Registry(tmp_path).list().bundles} == {"crnn/1", "fusion/4"}
+    assert {bundle.ref for bundle in Registry(tmp_path).list().bundles} == {"crnn/1", "fusion/5"}
 
 
 def test_pods_that_start_together_do_not_harm_each_other(tmp_path: Path) -> None:
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(seed, [tmp_path] * 3))
-    assert Registry(tmp_path).load("production").manifest.ref == "fusion/4"
+    assert Registry(tmp_path).load("production").manifest.ref == "fusion/5"
     assert not list(tmp_path.glob(".scratch-*"))
     assert not Registry(tmp_path).list().broken
 

@@ -102,7 +102,7 @@ def test_figures_of_another_form_are_none(content: bytes) -> None:
     assert read_figures(None, content) is None
 
 
-@pytest.mark.parametrize("ref", ["fusion/4", "crnn/1"])
+@pytest.mark.parametrize("ref", ["fusion/5", "crnn/1"])
 def test_the_shipped_bundles_have_both(ref: str) -> None:
     card = Registry(REPOSITORY / "models").card(ref)
     assert card.figures

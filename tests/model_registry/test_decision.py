@@ -162,18 +162,35 @@ def test_reads_again_only_where_rate_may_decide(rate: float | None, page: tuple[
     assert not rests_on_rate(answer, None)
 
 
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [((0.6, 0.0, 0.0, 0.4), []), ((0.4, 0.0, 0.0, 0.6), ["uncertain"]), ((0.4, 0.6, 0.0, 0.0), ["uncertain"])],
+    ids=["reached", "not reached", "a class without a threshold"],
+)
+def test_threshold_is_of_the_class(page: tuple[float, ...], expected: list[str]) -> None:
+    by_class = {"abnormal_heartbeat": 0.5, "normal": 0.8}
+    assert codes(one_reader(*page), report_from=by_class, readers=None) == expected
+
+
+def test_class_network_may_have_a_sign_of_its_own() -> None:
+    rules = reader_rules(infarction_sign_from={"normal": 0.1}, class_network_sign_from={"normal": 0.3})
+    reads = [((0.0, 0.2, 0.0, 0.8), (0.0, 0.05, 0.0, 0.95)), ((0.0, 0.3, 0.0, 0.7), (0.0, 0.05, 0.0, 0.95))]
+    reads.append(((0.0, 0.0, 0.0, 1.0), (0.0, 0.1, 0.0, 0.9)))
+    found = [[reason.code for reason in decide(read_by(*pair), policy(readers=rules))] for pair in reads]
+    assert ["possible_infarction" in some for some in found] == [False, True, True]
+
+
 def test_messages_name_classes_and_numbers() -> None:
     answer = read_by(UNSURE, (0.0, 0.2, 0.1, 0.7), page=FLAGGED, at_reference_rate=ABNORMAL)
     reasons = decide(answer, policy(readers=reader_rules()))
     assert {reason.code: reason.message for reason in reasons} == {
-        "uncertain": "The most probable class, normal, has the probability 0.7400; "
-        "answers are reported from 0.8000 on.",
+        "uncertain": "The most probable class, normal, has the probability 0.7400; it is reported from 0.8000 on.",
         "possible_critical_class": "Myocardial infarction has the probability 0.2600, though normal is more probable; "
         "pages are flagged from 0.2500 on.",
         "readers_disagree": "The class network gives normal 0.40 (asked: 0.50), "
         "the findings network normal 0.70 (asked: 0.70).",
         "possible_infarction": "The class network gives infarction the probability 0.0200, the findings network "
-        "0.3000; from 0.2000 on in either, normal is not reported.",
+        "0.3000; from 0.2000 or 0.2000 on, normal is not reported.",
         "rate_alone": "The answer rests on the heart rate alone: the same curves at 75/min are answered abnormal "
         "heartbeat.",
     }

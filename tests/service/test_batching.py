@@ -61,7 +61,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="module")
 def fusion() -> Bundle:
-    return Registry(MODELS).load("fusion/4")
+    return Registry(MODELS).load("fusion/5")
 
 
 def opened(bundle: Bundle) -> Recorder:

@@ -88,7 +88,7 @@ def test_a_card_needs_no_model_that_loads(registry_dir: Path) -> None:
 
 def test_the_shipped_models_give_all_that_a_browser_draws() -> None:
     with serving(settings_for(REPOSITORY / "models", default_model="none"), until_ready=False) as client:
-        cards = {ref: client.get(f"/models/{ref}/card").json() for ref in ("fusion/4", "crnn/1")}
+        cards = {ref: client.get(f"/models/{ref}/card").json() for ref in ("fusion/5", "crnn/1")}
         described = client.get("/openapi.json").json()["components"]["schemas"]
     for card in cards.values():
         figures, names = card["figures"], card["class_names"]
@@ -101,7 +101,7 @@ def test_the_shipped_models_give_all_that_a_browser_draws() -> None:
         assert all(
             set(epoch) == set(HISTORY["networks"][0][0]) for network in card["history"]["networks"] for epoch in network
         )
-    fusion, crnn = cards["fusion/4"], cards["crnn/1"]
+    fusion, crnn = cards["fusion/5"], cards["crnn/1"]
     assert sum(one["pages"] for one in fusion["figures"]["reliability"]) == fusion["figures"]["rows"]
     assert fusion["figures"]["coverage"]["coverage"][-1] == 1
     assert fusion["decision"]["operating_points"]

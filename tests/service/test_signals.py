@@ -103,6 +103,7 @@ def test_another_carts_page_is_answered_and_referred(client: httpx.Client, page:
     assert answer["image"]["format"] == "PNG"
     assert "layout 3x4, 25 mm/s" in answer["source"]["how"]
     assert answer["seen_in_training"] is None
+    assert answer["probabilities"] == answer["readers"]["findings_network"], "it knows more than one cart"
 
 
 def test_our_own_page_is_still_ours(client: httpx.Client) -> None:

@@ -1,17 +1,20 @@
 """A site's own policy: used for its model, refused where it is wrong, told where it does not apply."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from model_registry.manifest import OTHER_HOSPITALS_FILE
 from model_registry.policy import DecisionPolicy, SitePolicy
 from model_registry.registry import Registry
 from service.app import create_app
 from service.errors import StartupError
 from tests.bundles import Said, policy, publish_readers, publish_tiny, reader_rules
+from tests.conftest import REPOSITORY
 from tests.factories import page_jpeg
 from tests.service.audits import answers
 from tests.service.serving import problem, serving, settings_for, wait_until
@@ -107,6 +110,27 @@ def test_log_says_whose_policy_a_model_loads(
         client.post("/classify?model=tiny", content=PAGE)
     loaded = [vars(record)["fields"] for record in caplog.records if record.msg == "model_loaded"]
     assert [(one["model"], one["policy"]) for one in loaded] == [("readers/1", "site"), ("tiny/1", "none")]
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[httpx.Client]:
+    """The shipped models, with the policy that they bring for other hospitals."""
+    models = REPOSITORY / "models"
+    bundle = Registry(models).load("production").manifest
+    path = models / bundle.name / str(bundle.version) / OTHER_HOSPITALS_FILE
+    with serving(settings_for(models, site_policy=path)) as client:
+        yield client
+
+
+def test_shipped_policy_for_other_hospitals_fits(elsewhere: httpx.Client) -> None:
+    assert elsewhere.get("/health").json()["degraded"] == []
+
+
+def test_shipped_policy_lets_the_findings_network_lead(elsewhere: httpx.Client) -> None:
+    answer = elsewhere.post("/classify", content=PAGE).json()
+    assert answer["policy"] == "site"
+    assert answer["probabilities"] == answer["readers"]["findings_network"]
+    assert answer["probabilities"]["history_of_mi"] == 0
 
 
 def without_site(text: str) -> str:

@@ -21,7 +21,7 @@ from synthetic.heartbeat import SAMPLING_RATE_HZ
 from synthetic.pages import synth_signals
 from trainer.calibrate import Calibration
 from trainer.findings import CODES
-from trainer.fuse import Fusion
+from trainer.fuse import WITHOUT_AGE, Fusion
 from trainer.fusion_graph import TRACES, fusion_graph
 from trainer.members import Weights
 from trainer.models.class_network import LEAD_LOGITS, PAGE_LOGITS, build_class_network
@@ -110,7 +110,7 @@ def test_every_output_is_that_of_keras_and_numpy(
     fused = choice.fusion.logits(by_class_network, by_finding[CLASS_LOGITS])
     readers = [
         choice.class_network.probabilities(by_class[PAGE_LOGITS]),
-        choice.findings_network.probabilities(by_finding[CLASS_LOGITS]),
+        choice.findings_network.probabilities(by_finding[CLASS_LOGITS]) @ WITHOUT_AGE,
     ]
     expected = {
         PAGE_PROBABILITIES: choice.fused.probabilities(fused),

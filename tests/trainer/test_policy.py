@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model_registry.policy import OperatingPoint
+from model_registry.policy import Leading, OperatingPoint
 from tests.bundles import policy as tiny_policy
 from tests.bundles import reader_rules
 from tests.trainer.reader_answers import drawn_reader_answers, plain_choice, with_labels_turned
@@ -257,8 +257,12 @@ def test_finding_probabilities_are_calibrated(answers: ReaderAnswers, choice: Ch
 def test_readers_are_calibrated_where_they_are_at_home(answers: ReaderAnswers, choice: Choice) -> None:
     """The class network on the data set's pages, the findings network elsewhere."""
     _, readers = choice.probabilities(answers.class_logits, answers.findings)
-    for place, rows in enumerate((answers.inside, ~answers.inside)):
-        shares = answers.labels.classes[rows].mean(axis=0)
+    sides: list[tuple[Leading, NDArray[np.bool_]]] = [
+        ("class_network", answers.inside),
+        ("findings_network", ~answers.inside),
+    ]
+    for place, (leading, rows) in enumerate(sides):
+        shares = answers.labels.judging(leading).classes[rows].mean(axis=0)
         np.testing.assert_allclose(readers[rows, place].mean(axis=0), shares, atol=0.02)
 
 

@@ -13,6 +13,7 @@ from model_registry.training_record import TrainingRecord
 from tests.trainer.four_outputs import policy, publish
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
+from trainer.fuse import WITHOUT_AGE
 from trainer.known_answers import KnownAnswers
 from trainer.signals import class_row
 from trainer.validation.decisions import Floats, GraphAnswers, answers, ask
@@ -26,6 +27,14 @@ DRAWS = 200
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:
     return Registry(tmp_path).load(publish(tmp_path, decision=policy()))
+
+
+def _agreeing(folder: Path, **rules: dict[str, float]) -> Bundle:
+    """A bundle whose rules for readers ask for more."""
+    base = policy()
+    assert base.readers is not None
+    strict = base.readers.model_copy(update=rules)
+    return Registry(folder).load(publish(folder, decision=base.model_copy(update={"readers": strict})))
 
 
 def _inputs(names: list[str], rates: Floats | None = None) -> Inputs:
@@ -57,6 +66,7 @@ def _asked(pages_of_a_class: int = 60, *, skill: tuple[float, float, float] = (2
     for name, more in zip(leading, skill, strict=True):
         odds = np.exp(rng.normal(size=right.shape) + more * right)
         by_leading[name] = odds / odds.sum(axis=1, keepdims=True)
+    by_leading["findings_network"] @= WITHOUT_AGE
     return GraphAnswers(by_leading, {}, None, _inputs(names))
 
 
@@ -74,6 +84,17 @@ def test_better_reader_leads(bundle: Bundle) -> None:
     assert chosen.decision.leading == "findings_network"
 
 
+def test_leading_findings_network_has_thresholds_by_kind(tmp_path: Path) -> None:
+    bundle = _agreeing(tmp_path, class_network_from=dict.fromkeys(CLASS_NAMES, 0.9))
+    chosen = choose_site_policy(_asked(250, skill=(1.0, 0.0, 3.0)), bundle, "here", 0.9, draws=DRAWS).decision
+    assert chosen.leading == "findings_network"
+    assert isinstance(chosen.report_from, dict)
+    assert chosen.report_from["history_of_mi"] == chosen.report_from["myocardial_infarction"]
+    assert chosen.readers is not None
+    assert chosen.readers.class_network_sign_from == {"normal": 0.2}
+    assert len(chosen.operating_points) <= 101
+
+
 def test_reader_of_equal_skill_does_not_lead(bundle: Bundle) -> None:
     assert choose_site_policy(_asked(), bundle, "here", 0.7, draws=DRAWS).decision.leading == "fused"
 
@@ -87,10 +108,7 @@ def _leading_alone() -> GraphAnswers:
 
 
 def test_site_where_a_reader_is_right_alone_needs_no_agreement(tmp_path: Path) -> None:
-    rules = policy().readers
-    assert rules is not None
-    strict = rules.model_copy(update={"findings_network_from": dict.fromkeys(CLASS_NAMES, 0.5)})
-    bundle = Registry(tmp_path).load(publish(tmp_path, decision=policy().model_copy(update={"readers": strict})))
+    bundle = _agreeing(tmp_path, findings_network_from=dict.fromkeys(CLASS_NAMES, 0.5))
     chosen = choose_site_policy(_leading_alone(), bundle, "here", 0.95, draws=DRAWS).decision
     assert chosen.leading == "class_network"
     assert chosen.readers is not None

@@ -17,7 +17,7 @@ def everything_open(visit: Visit) -> None:
         visit.open(name)
     visit.page.click("#section-explanation button")
     visit.page.wait_for_selector("#section-explanation .chart")
-    for ref in ("fusion/4", "crnn/1"):
+    for ref in ("fusion/5", "crnn/1"):
         visit.page.click(f"[id='model-{ref}'] > summary")
         visit.page.wait_for_selector(f"[id='model-{ref}'] .plots")
     visit.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")

@@ -60,7 +60,7 @@ def test_the_whole_way_by_keyboard_alone(visited: Visit) -> None:
         tab_to(visited, title)
         visited.page.keyboard.press("Enter")
         visited.page.wait_for_selector(f"#section-{name} .body > *")
-    tab_to(visited, "Show what fusion, version 4 rests on")
+    tab_to(visited, "Show what fusion, version 5 rests on")
     visited.page.keyboard.press("Enter")
     visited.page.wait_for_selector("#section-explanation .chart")
 
@@ -110,7 +110,7 @@ def test_no_width_scrolls_sideways(visiting: Visiting, width: int) -> None:
     visit.choose(page_jpeg())
     for name in SECTIONS:
         visit.open(name)
-    visit.page.click("[id='model-fusion/4'] > summary")
+    visit.page.click("[id='model-fusion/5'] > summary")
     visit.page.wait_for_selector("#model-list .plots")
     assert visit.width_overflow_px == 0
 
@@ -120,7 +120,7 @@ def test_table_cells_fit_on_a_phone(visiting: Visiting) -> None:
     visit.page.select_option("#other", "crnn/1")
     visit.choose(page_jpeg())
     visit.open(*SECTIONS)
-    for ref in ("fusion/4", "crnn/1"):
+    for ref in ("fusion/5", "crnn/1"):
         visit.page.click(f"[id='model-{ref}'] > summary")
         visit.page.locator(f"[id='model-{ref}'] .plots").first.wait_for()
     visit.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")

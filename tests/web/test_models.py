@@ -8,7 +8,7 @@ from tests.service.serving import file_form
 from tests.web.browser import Visit
 
 
-@pytest.mark.parametrize("model", ["fusion/4", "crnn/1", "production"])
+@pytest.mark.parametrize("model", ["fusion/5", "crnn/1", "production"])
 def test_the_chosen_bundle_or_alias_answers(visited: Visit, client: httpx.Client, model: str) -> None:
     visited.page.select_option("#model", model)
     visited.choose(page_jpeg())
@@ -33,7 +33,7 @@ def test_two_models_answer_side_by_side(visited: Visit, client: httpx.Client) ->
     assert one_top == other_top, "side by side"
     fusion, crnn = (
         client.post("/classify", params={"model": model}, **file_form(page_jpeg())).json()
-        for model in ("fusion/4", "crnn/1")
+        for model in ("fusion/5", "crnn/1")
     )
     rows = [row.locator("td").all_inner_texts() for row in visited.page.locator("#comparison tbody tr").all()]
     for name, (one, other, difference) in zip(fusion["probabilities"], rows, strict=True):
@@ -63,7 +63,7 @@ def test_one_model_that_fails_leaves_the_others_answer(visited: Visit) -> None:
     assert visited.answer()["model"]["name"] == "fusion"
 
 
-@pytest.mark.parametrize("ref", ["fusion/4", "crnn/1"])
+@pytest.mark.parametrize("ref", ["fusion/5", "crnn/1"])
 def test_a_card_draws_how_the_model_learned_and_what_it_reached(visited: Visit, client: httpx.Client, ref: str) -> None:
     card = client.get(f"/models/{ref}/card").json()
     details = visited.page.locator(f"[id='model-{ref}']")
@@ -97,9 +97,9 @@ def test_the_numbers_behind_a_chart_can_be_read(visited: Visit, client: httpx.Cl
 def test_the_answer_leads_to_the_card_of_its_model(visited: Visit) -> None:
     visited.choose(page_jpeg())
     visited.details()
-    visited.page.click("#answer a:has-text('fusion, version 4')")
-    assert visited.page.evaluate("decodeURIComponent(location.hash)") == "#model-fusion/4"
-    visited.page.locator("[id='model-fusion/4'] .plots").first.wait_for()
+    visited.page.click("#answer a:has-text('fusion, version 5')")
+    assert visited.page.evaluate("decodeURIComponent(location.hash)") == "#model-fusion/5"
+    visited.page.locator("[id='model-fusion/5'] .plots").first.wait_for()
 
 
 def test_no_title_promises_an_interval_that_is_not_there(visited: Visit, client: httpx.Client) -> None:
@@ -140,7 +140,7 @@ def test_an_accuracy_in_the_list_says_how_it_came_about(
     visited.page.route("**/models", lambda route: route.fulfill(json=listed))
     visited.page.reload()
     for name, shown in (
-        ("fusion/4", "92.4% (95% interval 89.8% to 95.0%)"),
+        ("fusion/5", "92.4% (95% interval 89.8% to 95.0%)"),
         ("crnn/1", "71.4% (95% interval 59.3% to"),
     ):
         line = visited.page.locator(f"[id='model-{name}'] > summary").inner_text()
@@ -153,7 +153,7 @@ def test_compare_offers_each_other_model_once(visited: Visit) -> None:
     assert visited.page.eval_on_selector_all("#other option", values) == ["", "crnn/1"]
     visited.page.select_option("#other", "crnn/1")
     visited.page.select_option("#model", "crnn/1")
-    assert visited.page.eval_on_selector_all("#other option", values) == ["", "fusion/4"]
+    assert visited.page.eval_on_selector_all("#other option", values) == ["", "fusion/5"]
     assert visited.page.input_value("#other") == ""
 
 
@@ -161,7 +161,7 @@ def test_weak_models_are_marked(visited: Visit) -> None:
     words = "for comparison, misses infarctions"
     assert words in (visited.page.locator("#other option[value='crnn/1']").text_content() or "")
     assert words in visited.page.locator("[id='model-crnn/1'] > summary").inner_text()
-    assert words not in visited.page.locator("[id='model-fusion/4'] > summary").inner_text()
+    assert words not in visited.page.locator("[id='model-fusion/5'] > summary").inner_text()
     visited.page.select_option("#model", "crnn/1")
     visited.choose(page_jpeg())
     assert "it misses infarctions" in visited.page.locator("#answer .banner").inner_text()

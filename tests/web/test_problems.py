@@ -111,7 +111,7 @@ def test_fault_in_an_answer_shows_none_of_it(visited: Visit) -> None:
 
 def test_a_card_that_does_not_come_refuses_no_page(visited: Visit) -> None:
     visited.page.route("**/models/*/*/card", lambda route: route.abort())
-    visited.page.click("[id='model-fusion/4'] > summary")
+    visited.page.click("[id='model-fusion/5'] > summary")
     told = visited.page.locator("#models .problem")
     assert told.locator(".decision").inner_text() == "The card cannot be shown"
     assert told.locator("h3").inner_text() == "No answer of the service arrived"

@@ -12,7 +12,7 @@ from tests.service.serving import file_form
 from tests.web.browser import Visit
 from tests.web.conftest import Visiting
 
-CARD = "/models/fusion/4/card"
+CARD = "/models/fusion/5/card"
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def interval(figures: dict[str, Any], name: str) -> str:
 
 
 def decision(visit: Visit) -> str:
-    visit.page.click("[id='model-fusion/4'] > summary")
-    words = visit.page.locator("[id='model-fusion/4'] p:has-text('A page is referred')")
+    visit.page.click("[id='model-fusion/5'] > summary")
+    words = visit.page.locator("[id='model-fusion/5'] p:has-text('A page is referred')")
     return words.inner_text()
 
 

@@ -18,7 +18,7 @@ from trainer.session import run_outputs
 from trainer.validation.figures import Answers
 from trainer.validation.inputs import Inputs
 
-__all__ = ["GraphAnswers", "answers", "ask"]
+__all__ = ["GraphAnswers", "answers", "ask", "by_leading"]
 
 Floats = NDArray[np.float64]
 
@@ -54,6 +54,14 @@ class GraphAnswers:
         )
 
 
+def by_leading(fused: NDArray[np.floating], readers: NDArray[np.floating] | None) -> dict[Leading, Floats]:
+    """Name the fused answer (rows, 4) and both readers' (rows, 2, 4)."""
+    given: dict[Leading, NDArray[np.floating]] = {"fused": fused}
+    if readers is not None:
+        given |= {"class_network": readers[:, 0], "findings_network": readers[:, 1]}
+    return {leading: probabilities.astype(np.float64) for leading, probabilities in given.items()}
+
+
 def ask(bundle: Bundle, inputs: Inputs) -> GraphAnswers:
     """Run the bundle's graph, and run it again at the reference rate where any reader's answer may rest on the rate.
 
@@ -63,13 +71,13 @@ def ask(bundle: Bundle, inputs: Inputs) -> GraphAnswers:
     manifest = bundle.manifest
     if manifest.class_names != CLASS_NAMES:
         raise RunError(f"{manifest.ref} answers {', '.join(manifest.class_names)}; expected {', '.join(CLASS_NAMES)}")
-    by_leading, findings = _run(bundle, inputs, inputs.tensors, "ask")
-    first = GraphAnswers(by_leading, {}, findings, inputs)
+    by_reader, findings = _run(bundle, inputs, inputs.tensors, "ask")
+    first = GraphAnswers(by_reader, {}, findings, inputs)
     policy = manifest.decision
     rows = [
         row
         for row in range(len(inputs.tensors))
-        if any(rests_on_rate(first.page_answer(row, leading), policy) for leading in by_leading)
+        if any(rests_on_rate(first.page_answer(row, leading), policy) for leading in by_reader)
     ]
     if not rows or policy is None or policy.readers is None:
         return first
@@ -83,9 +91,9 @@ def ask(bundle: Bundle, inputs: Inputs) -> GraphAnswers:
     again, _ = _run(bundle, inputs, tensors, "ask again at the reference rate")
     at_reference_rate = {}
     for leading, probabilities in again.items():
-        at_reference_rate[leading] = np.full_like(by_leading[leading], np.nan)
+        at_reference_rate[leading] = np.full_like(by_reader[leading], np.nan)
         at_reference_rate[leading][rows] = probabilities
-    return GraphAnswers(by_leading, at_reference_rate, findings, inputs)
+    return GraphAnswers(by_reader, at_reference_rate, findings, inputs)
 
 
 def answers(
@@ -126,18 +134,15 @@ def _run(bundle: Bundle, inputs: Inputs, tensors: Tensor, progress: str) -> tupl
     given = dict(
         zip(names, run_outputs(bundle.model, tensors, names, progress=f"{progress}: {inputs.kind}"), strict=True)
     )
-    by_leading: dict[Leading, Floats] = {"fused": _normalised(given[PAGE_PROBABILITIES])}
-    if READER_PROBABILITIES in given:
-        by_leading["class_network"] = _normalised(given[READER_PROBABILITIES][:, 0])
-        by_leading["findings_network"] = _normalised(given[READER_PROBABILITIES][:, 1])
-    findings = given.get(FINDING_PROBABILITIES)
-    return by_leading, None if findings is None else findings.astype(np.float64)
+    readers, findings = given.get(READER_PROBABILITIES), given.get(FINDING_PROBABILITIES)
+    answers = by_leading(_normalised(given[PAGE_PROBABILITIES]), None if readers is None else _normalised(readers))
+    return answers, None if findings is None else findings.astype(np.float64)
 
 
 def _normalised(probabilities: NDArray[np.float32]) -> Floats:
     """As the service: float32 sums to 1 only by luck."""
     exact = probabilities.astype(np.float64)
-    return np.asarray(exact / exact.sum(axis=1, keepdims=True))
+    return np.asarray(exact / exact.sum(axis=-1, keepdims=True))
 
 
 def _by_name(row: Floats) -> dict[str, float]:

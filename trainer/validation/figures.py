@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_registry.policy import DecisionPolicy
+from model_registry.policy import DecisionPolicy, Leading
 from trainer.classes import CLASS_NAMES
 from trainer.errors import DatasetError
 from trainer.intervals import DRAWS
@@ -79,6 +79,17 @@ class Labels:
         """Recordings of an infarction, acute, old, or of unknown age."""
         return self.classes[:, _OLD] | self.classes[:, _ACUTE]
 
+    def judging(self, leading: Leading) -> "Labels":
+        """Give the labels that answers led by ``leading`` are judged by.
+
+        The findings network does not say how old an infarction is: each is of the class that holds unknown ages.
+        """
+        if leading != "findings_network":
+            return self
+        classes = self.classes.copy()
+        classes[:, _ACUTE], classes[:, _OLD] = self.infarction, False
+        return replace(self, classes=classes)
+
     @property
     def arrhythmia(self) -> _Bools:
         """Recordings of an arrhythmia without infarction."""
@@ -118,13 +129,16 @@ def external_figures(
 ) -> dict[str, Any]:
     """Compute every figure of a validation, each with its 95 % interval over patients; plain JSON types.
 
-    ``policy`` is the one that ``answers.reasons`` follow; None: no operating point. A share is ``{count, of, share,
-    share_ci95}``, an AUROC ``{auroc, auroc_ci95, positive, negative}``. Recordings without a right class count in
-    ``reported.coverage``, ``referred`` and the findings only.
+    ``policy`` is the one that ``answers`` follow; None: the fused answer leads, without an operating point.
+
+    A share is ``{count, of, share, share_ci95}``, an AUROC ``{auroc, auroc_ci95, positive, negative}``. Recordings
+    without a right class count in ``reported.coverage``, ``referred`` and the findings only.
 
     Keys: ``recordings``, ``failures``, ``rate_bands``, ``reported``, ``answered``, ``operating_point``, ``auroc``
     (comparison, then reader), ``classes``, ``findings``, ``calibration`` and ``referred``.
     """
+    if policy is not None:
+        labels = labels.judging(policy.leading)
     draw = Resampling(labels.patients, draws)
     right = np.take_along_axis(labels.classes, answers.top[:, np.newaxis], axis=1)[:, 0]
     return {

@@ -35,7 +35,10 @@ from trainer.signals import SignalSet, class_row, recording_sha256, spread
 from trainer.statements import CLASS_STATEMENTS
 from trainer.validation.figures import Labels
 
-__all__ = ["Inputs", "page_inputs", "signal_inputs"]
+__all__ = ["CART_BAND_HZ", "Inputs", "page_inputs", "signal_inputs"]
+
+CART_BAND_HZ = (0.67, 25.0)
+"""What the cart of `EDAN_3X4_R1` prints."""
 
 _REFUSALS: Mapping[type[PreprocError], str] = {
     UnsupportedFormatError: "unsupported_format",

@@ -6,7 +6,7 @@ from typing import Any
 from trainer.statements import TERRITORIES
 from trainer.tables import figure_cell, table, words
 
-__all__ = ["band_words", "figures_parts", "policy_rules", "report_text"]
+__all__ = ["band_words", "figures_parts", "policy_parts", "policy_rules", "report_text"]
 
 _NOTE = (
     "Decision support for research; not a certified medical device. 95 % intervals in brackets, over patients; a dash: "
@@ -27,7 +27,7 @@ def report_text(report: Mapping[str, Any]) -> str:
         "![Reliability](reliability.png)",
         "## Referred and refused",
         _referred(report),
-        *_policy_parts(report["site_policy"]),
+        *policy_parts(report["site_policy"], "## Site policy"),
         "How to read this: docs/validation.md.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -61,7 +61,7 @@ def policy_rules(decision: Mapping[str, Any]) -> str:
     """Say when a page is referred under ``decision``, a policy in plain JSON types."""
     critical, rules = words(decision["critical_class"]), decision["readers"]
     lines = [
-        f"Its most probable class is less probable than {decision['report_from']:.3f}.",
+        f"Its most probable class is less probable than {_report_from(decision['report_from'])}.",
         f"{critical.capitalize()} is flagged (by default at sensitivity {decision['default_sensitivity']:.2f}) while"
         " another class is more probable.",
     ]
@@ -74,6 +74,10 @@ def policy_rules(decision: Mapping[str, Any]) -> str:
             + ", ".join(
                 f"{least:.3f} or more and the answer is {words(name)}"
                 for name, least in rules["infarction_sign_from"].items()
+            )
+            + "".join(
+                f"; the class network from {least:.3f} on where the answer is {words(name)}"
+                for name, least in rules["class_network_sign_from"].items()
             )
             + ".",
             f"The heart rate is {low:.0f} to {high:.0f}/min and the same curves at"
@@ -214,19 +218,24 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
     return table(["probability of", "expected calibration error (ECE)"], cells)
 
 
-def _policy_parts(policy: Mapping[str, Any] | None) -> Iterator[str]:
+def policy_parts(policy: Mapping[str, Any] | None, heading: str) -> Iterator[str]:
+    """Tell what a site policy gives, and its rules; nothing without one."""
     if policy is None:
         return
     decision, figures = policy["decision"], policy["figures"]
-    yield "## Site policy"
+    yield heading
     yield (
         f"For {policy['site']}: the {words(decision['leading'])} answer leads, reported from "
-        f"{decision['report_from']:.3f} on, for an accuracy of {decision['target_accuracy']:.2f}. Each answer "
-        "is judged by a policy that was chosen on other patients:"
+        f"{_report_from(decision['report_from'])} on, for an accuracy of {decision['target_accuracy']:.2f}. Each "
+        "answer is judged by a policy that was chosen on other patients:"
     )
     yield _shares(_REPORTED, figures["cross_fitted"]["reported"])
     yield _shares({name: _FAILURES[name] for name in _FAILURES}, figures["cross_fitted"]["failures"])
     yield policy_rules(decision)
+
+
+def _report_from(threshold: float | Mapping[str, float]) -> str:
+    return _by_class(threshold) if isinstance(threshold, Mapping) else f"{threshold:.3f}"
 
 
 def _by_class(thresholds: Mapping[str, float]) -> str:

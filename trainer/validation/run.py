@@ -18,14 +18,11 @@ from trainer.ptbxl import is_ptbxl, read_ptbxl
 from trainer.site_signals import read_mapping, read_site_signals
 from trainer.validation.decisions import GraphAnswers, answers
 from trainer.validation.figures import Answers, external_figures
-from trainer.validation.inputs import Inputs, page_inputs, signal_inputs
+from trainer.validation.inputs import CART_BAND_HZ, Inputs, page_inputs, signal_inputs
 from trainer.validation.plots import draw_validation
 from trainer.validation.report import report_text
 
-__all__ = ["CART_BAND_HZ", "Source", "read_inputs", "write_validation"]
-
-CART_BAND_HZ = (0.67, 25.0)
-"""What the cart of `EDAN_3X4_R1` prints."""
+__all__ = ["Source", "read_inputs", "write_validation"]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,29 +14,35 @@ from model_registry.policy import DecisionPolicy, Leading, OperatingPoint, Reade
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
 from trainer.fuse import NORMAL
-from trainer.intervals import SEED
+from trainer.intervals import DRAWS, SEED
 from trainer.known_answers import KnownAnswers
 from trainer.thresholds import PolicyGoals, default_point, operating_points
 from trainer.validation.decisions import GraphAnswers, answers
 from trainer.validation.figures import Answers, Labels, external_figures
+from trainer.validation.report_from import Candidates, report_from, report_from_by_kind
 from trainer.validation.resampling import Resampling
 
-__all__ = ["FEWEST_OF_A_KIND", "FEWEST_PAGES", "choose_site_policy"]
+__all__ = ["FEWEST_OF_A_KIND", "FEWEST_PAGES", "choose_site_policy", "policy_of_site"]
 
 FEWEST_PAGES = 100
 FEWEST_OF_A_KIND = 10
 """Pages of normal, of infarction and of other abnormality each."""
+_FIGURES = ("failures", "rate_bands", "reported", "referred")
 _FOLDS = 5
 _SMALLEST_PROBABILITY = 1e-7
 _NOT_AGAINST_FROM = 0.2
 """A reader that gives an answer less speaks against it."""
 _SIGN_WHERE_NORMAL = (0.1, 0.3)
+_FEWEST_BY_KIND = 1000
+"""Pages for a threshold of each kind: with fewer, three would fit them by chance."""
+_SIGN_BY_KIND = (0.03, 0.04, 0.05, 0.06)
+_CLEAR_SIGN = 0.2
 
 _Rows = NDArray[np.bool_]
 
 
 def choose_site_policy(
-    asked: GraphAnswers, bundle: Bundle, site: str, accuracy: float | None = None, *, draws: int = 2000
+    asked: GraphAnswers, bundle: Bundle, site: str, accuracy: float | None = None, *, draws: int = DRAWS
 ) -> SitePolicy:
     """Choose which reader leads, what both must agree on, and from which probability on answers are reported.
 
@@ -63,35 +70,30 @@ def choose_site_policy(
     labels = asked.inputs.labels
     _refuse_few(labels, asked.inputs.kind)
     base = base if accuracy is None else base.model_copy(update={"target_accuracy": accuracy})
-    fit = _Fit(asked, base, draws)
-    fitted = fit.policy(labels.judged)
-    if fitted is None:
-        raise RunError(
-            f"no threshold reports answers of {labels.judged.sum()} {asked.inputs.kind} with the accuracy "
-            f"{base.target_accuracy:.3f}; ask for less with --accuracy, or leave every answer to a person"
-        )
-    crossed = external_figures(fit.cross_fitted(), labels, draws=draws)
-    reported = crossed["reported"]
-    if not reported["accuracy"]["of"]:
-        raise RunError(f"cross-fitted, nothing is reported at the accuracy {base.target_accuracy:.3f}; ask for less")
-    decision = fitted.model_copy(
-        update={
-            "accuracy": reported["accuracy"]["share"],
-            "accuracy_ci95": tuple(reported["accuracy"]["share_ci95"]),
-            "coverage": reported["coverage"]["share"],
-        }
-    )
+    return policy_of_site(asked, base, site, bundle.manifest.model_sha256, draws=draws)
+
+
+def policy_of_site(
+    asked: GraphAnswers, base: DecisionPolicy, site: str, model_sha256: str, *, draws: int = DRAWS
+) -> SitePolicy:
+    """As `choose_site_policy`, of any number of answers that are out of fold already.
+
+    ``base`` is the bundle's policy, with the accuracy that is asked for.
+    """
+    fit, labels = _Fit(asked, base, draws), asked.inputs.labels
+    decision, crossed = fit.decision(), fit.figures
     return SitePolicy(
         site=site,
         created_at=datetime.now(UTC),
-        model_sha256=bundle.manifest.model_sha256,
-        decision=DecisionPolicy.model_validate(decision.model_dump()),
+        model_sha256=model_sha256,
+        decision=decision,
         figures={
             "kind": asked.inputs.kind,
             "recordings": crossed["recordings"],
             "log_loss": {name: float(fit.losses[name][labels.judged].mean()) for name in fit.losses},
-            "operating_points_of": "site" if fit.enough_critical(labels.judged) else "bundle",
-            "cross_fitted": {name: crossed[name] for name in ("failures", "reported", "referred")},
+            "operating_points_of": "site" if fit.enough_critical(labels.judged, decision.leading) else "bundle",
+            "cross_fitted": {name: crossed[name] for name in _FIGURES}
+            | {"ece_of_normal": {name: crossed["calibration"]["normal"][name] for name in ("ece", "ece_ci95")}},
         },
     )
 
@@ -115,39 +117,83 @@ class _Fit:
     base: DecisionPolicy
     draws: int
 
+    def decision(self) -> DecisionPolicy:
+        """Choose on all rows; the figures are cross-fitted ones.
+
+        Raises:
+            RunError: no threshold reaches the accuracy.
+        """
+        fitted, accuracy = self.fitted, self.base.target_accuracy
+        if fitted is None:
+            raise RunError(
+                f"no threshold reports answers of {self.labels.judged.sum()} {self.asked.inputs.kind} with the "
+                f"accuracy {accuracy:.3f}; ask for less with --accuracy, or leave every answer to a person"
+            )
+        reported = self.figures["reported"]
+        if not reported["accuracy"]["of"]:
+            raise RunError(f"cross-fitted, nothing is reported at the accuracy {accuracy:.3f}; ask for less")
+        figures = {
+            "accuracy": reported["accuracy"]["share"],
+            "accuracy_ci95": tuple(reported["accuracy"]["share_ci95"]),
+            "coverage": reported["coverage"]["share"],
+        }
+        return DecisionPolicy.model_validate(fitted.model_copy(update=figures).model_dump())
+
+    @property
+    def labels(self) -> Labels:
+        """What the rows show."""
+        return self.asked.inputs.labels
+
+    @cached_property
+    def fitted(self) -> DecisionPolicy | None:
+        """The policy chosen on all rows."""
+        return self.policy(self.labels.judged)
+
+    @cached_property
+    def figures(self) -> dict[str, Any]:
+        """Figures of the cross-fitted answers."""
+        return external_figures(self.crossed, self.labels, self.fitted, draws=self.draws)
+
     @property
     def losses(self) -> dict[Leading, NDArray[np.float64]]:
         """Log loss (rows,) of each reader, of the classes that are right; in nat."""
-        right = self.asked.inputs.labels.classes
         return {
-            leading: -np.log(np.maximum((probabilities * right).sum(axis=1), _SMALLEST_PROBABILITY))
+            leading: -np.log(
+                np.maximum((probabilities * self.labels.judging(leading).classes).sum(axis=1), _SMALLEST_PROBABILITY)
+            )
             for leading, probabilities in self.asked.by_leading.items()
         }
 
     def policy(self, rows: _Rows) -> DecisionPolicy | None:
         """Choose on ``rows``; None: no threshold reaches the accuracy."""
-        trials = [self._trial(rows, leading, rules) for leading in self._leaders(rows) for rules in self._rules()]
+        leaders = self._leaders(rows)
+        trials = [self._trial(rows, leading, rules) for leading in leaders for rules in self._rules()]
+        if "findings_network" in leaders and np.count_nonzero(rows) >= _FEWEST_BY_KIND:
+            trials += [self._trial(rows, "findings_network", rules, by_kind=True) for rules in self._rules_of_signs()]
         return max(trials, key=lambda trial: trial[1])[0]  # the first of equals: the bundle's own
 
-    def _trial(self, rows: _Rows, leading: Leading, rules: ReaderRules | None) -> tuple[DecisionPolicy | None, int]:
+    def _trial(
+        self, rows: _Rows, leading: Leading, rules: ReaderRules | None, *, by_kind: bool = False
+    ) -> tuple[DecisionPolicy | None, int]:
         """Give the policy under which this reader leads by these rules, and how many of ``rows`` it reports."""
         update: dict[str, Any] = {"leading": leading, "readers": rules, "report_from": 0.0}
-        if self.enough_critical(rows):
+        if self.enough_critical(rows, leading):
             points = self._points(rows, leading)
             sensitivity = default_point(points, PolicyGoals()).sensitivity
             update |= {"operating_points": points, "default_sensitivity": sensitivity}
-        trial, labels = self.base.model_copy(update=update), self.asked.inputs.labels
+        trial, labels = self.base.model_copy(update=update), self.labels.judging(leading)
         decided = answers(self.asked, trial)
-        top, candidates = decided.probabilities.max(axis=1), rows & decided.reported
         right = np.take_along_axis(labels.classes, decided.top[:, np.newaxis], axis=1)[:, 0]
         missed = (decided.top == NORMAL) & labels.infarction
+        every = Candidates(decided.top, decided.probabilities.max(axis=1), right, missed)
+        candidates = every.where(rows & decided.reported)
         most_missed = PolicyGoals.infarction_as_normal * np.count_nonzero(rows & labels.infarction)
-        report_from = _report_from(
-            top[candidates], right[candidates], self.base.target_accuracy, missed[candidates], most_missed
-        )
-        if report_from is None:
+        least = (report_from_by_kind if by_kind else report_from)(candidates, self.base.target_accuracy, most_missed)
+        if least is None:
             return None, 0
-        return trial.model_copy(update={"report_from": report_from}), int((candidates & (top >= report_from)).sum())
+        policy = trial.model_copy(update={"report_from": least})
+        by_class = np.array([policy.reported_from(name) for name in CLASS_NAMES])
+        return policy, int((candidates.probability >= by_class[candidates.top]).sum())
 
     def _rules(self) -> list[ReaderRules | None]:
         """Give the bundle's rules for readers, then rules that ask of each reader only not to speak against it."""
@@ -164,9 +210,23 @@ class _Fit:
             ),
         ]
 
-    def cross_fitted(self) -> Answers:
-        """Answer each fold of patients by the policy that was chosen on the other folds."""
-        labels = self.asked.inputs.labels
+    def _rules_of_signs(self) -> list[ReaderRules]:
+        """Give rules that ask of the class network only to see no clear infarction where the answer is normal."""
+        rules = self.base.readers
+        if rules is None:
+            return []
+        nothing = dict.fromkeys(CLASS_NAMES, 0.0)
+        update = {"class_network_from": nothing, "findings_network_from": nothing}
+        update |= {"class_network_sign_from": {rules.normal_class: _CLEAR_SIGN}}
+        return [
+            rules.model_copy(update=update | {"infarction_sign_from": {rules.normal_class: sign}})
+            for sign in _SIGN_BY_KIND
+        ]
+
+    @cached_property
+    def crossed(self) -> Answers:
+        """Answers to each fold of patients by the policy that was chosen on the other folds."""
+        labels = self.labels
         folds = _folds(labels.patients)
         probabilities = self.asked.by_leading[self.base.leading].copy()
         reasons: list[tuple[str, ...]] = [("uncertain",)] * len(folds)
@@ -176,45 +236,32 @@ class _Fit:
                 decided = answers(self.asked, policy)
                 for row in np.flatnonzero(folds == fold):
                     probabilities[row], reasons[row] = decided.probabilities[row], decided.reasons[row]
-        return Answers(probabilities, tuple(reasons), self.asked.inputs.heart_rates_bpm)
+        return Answers(
+            probabilities, tuple(reasons), self.asked.inputs.heart_rates_bpm, self.asked.readers, self.asked.findings
+        )
 
-    def enough_critical(self, rows: _Rows) -> bool:
+    def enough_critical(self, rows: _Rows, leading: Leading) -> bool:
         """Say whether ``rows`` give operating points of their own."""
-        return int((rows & self._critical).sum()) >= FEWEST_OF_A_KIND
+        return int((rows & self._critical(leading)).sum()) >= FEWEST_OF_A_KIND
 
-    @property
-    def _critical(self) -> _Rows:
+    def _critical(self, leading: Leading) -> _Rows:
         """Rows that can only be of the critical class."""
-        classes = self.asked.inputs.labels.classes
+        classes = self.labels.judging(leading).classes
         alone: _Rows = classes[:, CLASS_NAMES.index(self.base.critical_class)] & (classes.sum(axis=1) == 1)
         return alone
 
     def _leaders(self, rows: _Rows) -> list[Leading]:
         """Give the bundle's choice, then readers with a lower log loss, the whole 95 % interval over patients."""
         losses = {leading: loss[rows] for leading, loss in self.losses.items()}
-        draw = Resampling(np.array(self.asked.inputs.labels.patients)[rows].tolist(), self.draws)
+        draw = Resampling(np.array(self.labels.patients)[rows].tolist(), self.draws)
         better = [name for name in losses if draw.lower(losses[name], losses[self.base.leading])]
         return [self.base.leading, *better]
 
     def _points(self, rows: _Rows, leading: Leading) -> Sequence[OperatingPoint]:
-        place, classes = CLASS_NAMES.index(self.base.critical_class), self.asked.inputs.labels.classes
-        clear = rows & (self._critical | ~classes[:, place])
-        return operating_points(self._critical[clear], self.asked.by_leading[leading][clear, place])
-
-
-def _report_from(
-    probability: NDArray[np.float64], right: _Rows, target: float, missed: _Rows, most_missed: float
-) -> float | None:
-    """Give the lowest threshold that leaves ``target`` accuracy, and no more infarctions ``missed`` than allowed.
-
-    Accuracy counts one more reported page, a wrong one: the finite-sample term of conformal risk control (Angelopoulos
-    et al. 2022).
-    """
-    order = np.argsort(-probability, kind="stable")
-    last = np.flatnonzero(np.diff(probability[order], append=-np.inf))
-    cautious = np.cumsum(right[order])[last] / (last + 2)
-    reaching = np.flatnonzero((cautious >= target) & (np.cumsum(missed[order])[last] <= most_missed))
-    return float(probability[order][last[reaching[-1]]]) if reaching.size else None
+        place, classes = CLASS_NAMES.index(self.base.critical_class), self.labels.judging(leading).classes
+        critical = self._critical(leading)
+        clear = rows & (critical | ~classes[:, place])
+        return operating_points(critical[clear], self.asked.by_leading[leading][clear, place])
 
 
 def _folds(patients: Sequence[str]) -> NDArray[np.int64]:
