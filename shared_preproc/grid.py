@@ -93,7 +93,8 @@ class GridPhases:
         turned = self.waves * np.exp(per_px * guess_px[..., np.newaxis]).astype(np.complex64)
         offsets, fits = np.empty_like(guess_px), np.empty_like(guess_px)
         for axis in (0, 1):
-            fit = np.real(turned[:, axis] @ np.exp(per_px[axis][:, np.newaxis] * _SHIFTS_PX).astype(np.complex64))
+            shifted = np.exp(per_px[axis][:, np.newaxis] * _SHIFTS_PX).astype(np.complex64)
+            fit = np.einsum("ph,hs->ps", turned[:, axis], shifted).real
             place = np.clip(fit.argmax(axis=1), 1, len(_SHIFTS_PX) - 2)
             before, here, after = (fit[np.arange(len(fit)), place + by] for by in (-1, 0, 1))
             bend = np.minimum(before - 2 * here + after, -1e-9)
