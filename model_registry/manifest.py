@@ -11,6 +11,7 @@ from shared_preproc.spec import PreprocSpec
 
 __all__ = [
     "CARD_FILE",
+    "DATA_SET_FILE",
     "FINDING_PROBABILITIES",
     "FINGERPRINTS_FILE",
     "FINGERPRINT_MISMATCH",
@@ -47,6 +48,8 @@ FINGERPRINTS_FILE = "training-pages.fingerprints"
 """Fingerprints of the curves of the pages among them."""
 OTHER_HOSPITALS_FILE = "other-hospitals.json"
 """A site policy for hospitals that are not the data set's."""
+DATA_SET_FILE = "data-set.json"
+"""A site policy for the data set's hospital."""
 OUT_OF_FOLD_FILE = "out-of-fold.npz"
 """Its networks' answers about what they were later trained on, by networks that had not seen it."""
 LEAD_PROBABILITIES = "lead_probabilities"

@@ -67,8 +67,8 @@ class CardFacts:
     """`external_figures` of the data set's pages."""
     external: Mapping[str, Any]
     """The same of recordings of other patients."""
-    other_hospitals: SitePolicy | None
-    """The policy that the bundle brings for hospitals that are not the data set's, chosen on these recordings."""
+    policies: Sequence[SitePolicy]
+    """Those that the bundle brings."""
     external_wide: Mapping[str, Any]
     """The same, printed in another band and arrangement."""
     failures: Sequence[Mapping[str, Any]]
@@ -100,7 +100,7 @@ def build_card(facts: CardFacts) -> dict[str, Any]:
         "decision_figures": None if facts.decision_figures is None else dict(facts.decision_figures),
         "inside": dict(facts.inside),
         "external": dict(facts.external),
-        "other_hospitals": None if facts.other_hospitals is None else facts.other_hospitals.model_dump(mode="json"),
+        "policies": [policy.model_dump(mode="json") for policy in facts.policies],
         "external_wide": dict(facts.external_wide),
         "failures": [dict(failure) for failure in facts.failures],
         "limits": [*_LIMITS, *facts.limits],
@@ -146,7 +146,6 @@ def card_text(card: Mapping[str, Any]) -> str:
         "## Other patients",
         _external_words(card),
         *_deeper(figures_parts(card["external"])),
-        *_deeper(policy_parts(card["other_hospitals"], "## With the policy for other hospitals")),
         "## The data set's own pages",
         _FIGURES_WORDS,
         figures_table(card["figures"]),
@@ -157,6 +156,7 @@ def card_text(card: Mapping[str, Any]) -> str:
         *_published_parts(card["published_protocol"]),
         "## Decision",
         *_decision_parts(card["decision"], card["decision_figures"]),
+        *(part for policy in card["policies"] for part in policy_parts(policy, f"### Policy for {policy['site']}")),
         "## Where it is wrong",
         *_failure_parts(card["failures"]),
         "## Limits",

@@ -17,7 +17,6 @@ from model_registry.manifest import (
     HISTORY_FILE,
     LEAD_PROBABILITIES,
     MODEL_FILE,
-    OTHER_HOSPITALS_FILE,
     OUT_OF_FOLD_FILE,
     PAGE_PROBABILITIES,
     READER_PROBABILITIES,
@@ -86,8 +85,8 @@ def publish_fusion(evidence: FusionEvidence, registry: Registry, name: str) -> s
     graph = fusion_graph(evidence.class_members, evidence.findings.members(), choice, evidence.lead_temperature)
     parity = _parity(graph, evidence)
     row = evidence.row()
-    other_hospitals = evidence.other_hospitals(hashlib.sha256(graph).hexdigest())
-    card = _card(name, evidence, row, other_hospitals)
+    policies = evidence.policies(hashlib.sha256(graph).hexdigest())
+    card = _card(name, evidence, row, list(policies.values()))
     files = {
         MODEL_FILE: graph,
         GOLDEN_FILE: record_golden(TRACES_50_HZ, lambda tensor: run_graph(graph, tensor)[1]),
@@ -95,8 +94,7 @@ def publish_fusion(evidence: FusionEvidence, registry: Registry, name: str) -> s
         "card.md": card_text(card).encode(),
         OUT_OF_FOLD_FILE: evidence.known_answers().pack(),
     }
-    if other_hospitals is not None:
-        files[OTHER_HOSPITALS_FILE] = (other_hospitals.model_dump_json(indent=1) + "\n").encode()
+    files |= {file: (policy.model_dump_json(indent=1) + "\n").encode() for file, policy in policies.items()}
     files |= _trained_on(evidence).pack()
     files |= _history(pages)
     files |= {path.name: path.read_bytes() for path in draw_card(row["figures"], pages.folder)}
@@ -138,9 +136,7 @@ def _parity(graph: bytes, evidence: FusionEvidence) -> dict[str, Any]:
     return {"pages": len(shown), "largest_difference": largest, "limit": PARITY_LIMIT}
 
 
-def _card(
-    name: str, evidence: FusionEvidence, row: dict[str, Any], other_hospitals: SitePolicy | None
-) -> dict[str, Any]:
+def _card(name: str, evidence: FusionEvidence, row: dict[str, Any], policies: Sequence[SitePolicy]) -> dict[str, Any]:
     report = evidence.evaluation.report()
     inside = evidence.answers.inside
     published = {"words": _PUBLISHED_WORDS, "rows": [_without_curves(row) for row in report["published_rows"]]}
@@ -157,7 +153,7 @@ def _card(
         decision_figures=None if evidence.choice.policy is None else evidence.decision_figures(),
         inside=evidence.figures(inside=True),
         external=evidence.figures(inside=False),
-        other_hospitals=other_hospitals,
+        policies=policies,
         external_wide=evidence.wide_figures(),
         failures=failure_gallery(
             evidence.out_of_fold, crossed.probabilities[inside].astype(np.float64), crossed.reported[inside]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model_registry.manifest import DATA_SET_FILE, OTHER_HOSPITALS_FILE
 from model_registry.policy import SitePolicy
-from shared_preproc.spec import TRACES_50_HZ
 from trainer.calibrate import fit_temperature
 from trainer.classes import CLASS_NAMES
 from trainer.config import CLASS_NETWORK
@@ -31,13 +31,10 @@ from trainer.statements import CLASS_STATEMENTS
 from trainer.thresholds import PolicyGoals
 from trainer.validation.decisions import GraphAnswers, by_leading
 from trainer.validation.figures import Answers, Labels, external_figures
-from trainer.validation.inputs import CART_BAND_HZ, signal_inputs
+from trainer.validation.inputs import Inputs
 from trainer.validation.site_policy import policy_of_site
 
-__all__ = ["OTHER_HOSPITALS", "FusionEvidence"]
-
-OTHER_HOSPITALS = "other hospitals"
-"""The site of the policy that a bundle brings."""
+__all__ = ["FusionEvidence"]
 
 
 class FusionEvidence:
@@ -136,24 +133,41 @@ class FusionEvidence:
         elsewhere = np.arange(len(crossed.probabilities)) >= len(pages)
         return external_figures(_rows(crossed, elsewhere), wide.labels, self.choice.policy)
 
-    def other_hospitals(self, model_sha256: str) -> SitePolicy | None:
-        """Choose the policy for hospitals that are not the data set's; None: no thresholds keep its goals."""
-        policy, rows = self.choice.policy, ~self.answers.inside
+    def policies(self, model_sha256: str) -> dict[str, SitePolicy]:
+        """Choose the site policies that the bundle brings, by file; one whose goals no thresholds keep is missing."""
+        policy, inside = self.choice.policy, self.answers.inside
         if policy is None:
-            return None
-        crossed, answers = _rows(self.crossed, rows), self.answers.chosen(rows)
-        asked = GraphAnswers(
-            by_leading(crossed.probabilities, crossed.readers),
-            by_leading(*self.choice.probabilities(answers.class_logits_again, answers.findings_again)),
-            None,
-            signal_inputs(self.findings.signals, TRACES_50_HZ, CART_BAND_HZ),
+            return {}
+        sites = (
+            (OTHER_HOSPITALS_FILE, "other hospitals", "recordings", ~inside, PolicyGoals.outside_accuracy),
+            (DATA_SET_FILE, "the data set's hospital", "pages", inside, PolicyGoals.accuracy),
         )
-        asks = policy.model_copy(update={"target_accuracy": PolicyGoals.outside_accuracy})
-        try:
-            return policy_of_site(asked, asks, OTHER_HOSPITALS, model_sha256)
-        except RunError as error:
-            print(f"no policy for other hospitals: {error}", flush=True)
-            return None
+        chosen = {}
+        for file, site, kind, rows, accuracy in sites:
+            asks = policy.model_copy(update={"target_accuracy": accuracy})
+            try:
+                chosen[file] = policy_of_site(self._asked(rows, kind), asks, site, model_sha256)
+            except RunError as error:
+                print(f"no policy for {site}: {error}", flush=True)
+        return chosen
+
+    def _asked(self, rows: NDArray[np.bool_], kind: str) -> GraphAnswers:
+        """Give the answers out of fold about some rows, before any decision."""
+        crossed, answers = _rows(self.crossed, rows), self.answers.chosen(rows)
+        inputs = Inputs(
+            name=kind,
+            kind=kind,
+            ids=(),
+            sha256=(),
+            fingerprints=(),
+            tensors=np.empty((len(answers), 0), np.float32),
+            heart_rates_bpm=answers.heart_rates_bpm,
+            doubts=((),) * len(answers),
+            labels=answers.labels,
+            refused={},
+        )
+        again = self.choice.probabilities(answers.class_logits_again, answers.findings_again)
+        return GraphAnswers(by_leading(crossed.probabilities, crossed.readers), by_leading(*again), None, inputs)
 
     def known_answers(self) -> KnownAnswers:
         """Give the answers that the bundle keeps, by what they are about."""

@@ -119,7 +119,8 @@ function otherPatients({ card }) {
 }
 
 // The same patients by the policy that the model brings for other hospitals.
-function withTheirPolicy({ other_hospitals: policy }) {
+function withTheirPolicy({ policies = [] }) {
+  const policy = policies.find(({ site }) => site === "other hospitals");
   if (!policy) return [];
   const cells = shares(policy.figures.cross_fitted);
   return [table("The same with the policy for other hospitals, which an operator can choose", ["", "ECGs", ""], cells)];

@@ -78,13 +78,15 @@ def card() -> dict[str, Any]:
             decision_figures=dict.fromkeys(("as_fitted", "cross_fitted"), DECISION_FIGURES),
             inside=figures[0],
             external=figures[1],
-            other_hospitals=SitePolicy(
-                site="other hospitals",
-                created_at=datetime(2026, 11, 30, tzinfo=UTC),
-                model_sha256="0" * 64,
-                decision=choice.policy.model_copy(update={"report_from": {"normal": 0.86}}),
-                figures={"cross_fitted": figures[1]},
-            ),
+            policies=[
+                SitePolicy(
+                    site="other hospitals",
+                    created_at=datetime(2026, 11, 30, tzinfo=UTC),
+                    model_sha256="0" * 64,
+                    decision=choice.policy.model_copy(update={"report_from": {"normal": 0.86}}),
+                    figures={"cross_fitted": figures[1]},
+                )
+            ],
             external_wide=figures[1],
             failures=failure_gallery(pages, calibrated.cross_fitted, np.arange(400) % 2 == 0),
             limits=["Drawn from a formula."],
@@ -108,7 +110,7 @@ def test_failures_of_other_patients_come_first(card: dict[str, Any]) -> None:
 
 def test_policy_for_other_hospitals_is_told(card: dict[str, Any]) -> None:
     text = card_text(card)
-    assert "### With the policy for other hospitals" in text
+    assert "### Policy for other hospitals" in text
     assert "reported from 0.86 (normal) on" in text
 
 
@@ -191,9 +193,9 @@ def test_card_says_what_the_thresholds_gave(card: dict[str, Any]) -> None:
 
 def test_policy_of_one_reader_has_no_reader_rules(card: dict[str, Any]) -> None:
     decision = tiny_policy().model_dump(mode="json")
-    assert "A reader gives" not in card_text({**card, "decision": decision, "other_hospitals": None})
+    assert "A reader gives" not in card_text({**card, "decision": decision, "policies": []})
     decision = tiny_policy(readers=reader_rules()).model_dump(mode="json")
-    assert "A reader gives" in card_text({**card, "decision": decision, "other_hospitals": None})
+    assert "A reader gives" in card_text({**card, "decision": decision, "policies": []})
 
 
 def test_model_without_thresholds_refers_every_page(card: dict[str, Any]) -> None:

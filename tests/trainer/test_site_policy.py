@@ -113,7 +113,7 @@ def test_site_where_a_reader_is_right_alone_needs_no_agreement(tmp_path: Path) -
     assert chosen.leading == "class_network"
     assert chosen.readers is not None
     assert chosen.readers.findings_network_from == dict.fromkeys(CLASS_NAMES, 0.2)
-    assert chosen.readers.infarction_sign_from.keys() == {"normal"}
+    assert chosen.readers.infarction_sign_from.keys() == {"abnormal_heartbeat", "normal"}
     assert chosen.coverage == 0.75  # all but normal: there the findings network gives infarction 0.4
 
 

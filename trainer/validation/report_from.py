@@ -13,8 +13,8 @@ __all__ = ["Candidates", "report_from", "report_from_by_kind"]
 _Bools = NDArray[np.bool_]
 
 _GRID = np.append(np.arange(50, 100) / 100, 1.0)
-_ACCURACY_MARGIN, _PURITY_MARGIN = 0.005, 0.003
-"""Three thresholds fit the pages that they are chosen on more closely than one: so much more is asked."""
+_ACCURACY_MARGIN, _MARGIN_BY_KIND, _PURITY_MARGIN = 0.003, 0.005, 0.003
+"""Thresholds fit the pages that they are chosen on, three of them more closely than one: so much more is asked."""
 
 
 class Candidates(NamedTuple):
@@ -43,7 +43,7 @@ def report_from(candidates: Candidates, accuracy: float, most_missed: float) -> 
     probability = candidates.probability[order]
     last = np.flatnonzero(np.diff(probability, append=-np.inf))
     right, missed = np.cumsum(candidates.right[order])[last], np.cumsum(candidates.missed[order])[last]
-    keeps = (right >= accuracy * (last + 2)) & (missed <= most_missed)
+    keeps = (right >= (accuracy + _ACCURACY_MARGIN) * (last + 2)) & (missed <= most_missed)
     reaching = np.flatnonzero(keeps)
     return float(probability[last[reaching[-1]]]) if reaching.size else None
 
@@ -67,7 +67,7 @@ def report_from_by_kind(candidates: Candidates, accuracy: float, most_missed: fl
         PolicyGoals.normal_purity + _PURITY_MARGIN
     ) * normal.sum(axis=0)
     safe = pure & ((normal & candidates.missed[:, np.newaxis]).sum(axis=0) <= most_missed)
-    keeps = (right >= (accuracy + _ACCURACY_MARGIN) * (count + 1)) & safe  # normal is the last axis
+    keeps = (right >= (accuracy + _MARGIN_BY_KIND) * (count + 1)) & safe  # normal is the last axis
     if not keeps.any():
         return None
     place = np.unravel_index(int(np.where(keeps, count, -1).argmax()), keeps.shape)

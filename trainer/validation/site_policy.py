@@ -13,7 +13,7 @@ from model_registry.bundle import Bundle
 from model_registry.policy import DecisionPolicy, Leading, OperatingPoint, ReaderRules, SitePolicy
 from trainer.classes import CLASS_NAMES
 from trainer.errors import RunError
-from trainer.fuse import NORMAL
+from trainer.fuse import INFARCTIONS, NORMAL
 from trainer.intervals import DRAWS, SEED
 from trainer.known_answers import KnownAnswers
 from trainer.thresholds import PolicyGoals, default_point, operating_points
@@ -32,7 +32,10 @@ _FOLDS = 5
 _SMALLEST_PROBABILITY = 1e-7
 _NOT_AGAINST_FROM = 0.2
 """A reader that gives an answer less speaks against it."""
+_OTHER_CLASSES = tuple(name for place, name in enumerate(CLASS_NAMES) if place not in (NORMAL, *INFARCTIONS))
 _SIGN_WHERE_NORMAL = (0.1, 0.3)
+_SIGNS_WHERE_OTHER = (0.03, 0.5)
+"""By the class network, and by the findings network: the first refers the one fast, wide infarction of the data set."""
 _FEWEST_BY_KIND = 1000
 """Pages for a threshold of each kind: with fewer, three would fit them by chance."""
 _SIGN_BY_KIND = (0.03, 0.04, 0.05, 0.06)
@@ -201,11 +204,15 @@ class _Fit:
         if rules is None:
             return [None]
         lenient = dict.fromkeys(CLASS_NAMES, _NOT_AGAINST_FROM)
+        by_class_network, by_findings_network = (dict.fromkeys(_OTHER_CLASSES, sign) for sign in _SIGNS_WHERE_OTHER)
         update = {"class_network_from": lenient, "findings_network_from": lenient}
+        update |= {"class_network_sign_from": by_class_network}
         return [
             rules,
             *(
-                rules.model_copy(update=update | {"infarction_sign_from": {rules.normal_class: sign}})
+                rules.model_copy(
+                    update=update | {"infarction_sign_from": by_findings_network | {rules.normal_class: sign}}
+                )
                 for sign in _SIGN_WHERE_NORMAL
             ),
         ]
