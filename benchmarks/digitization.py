@@ -1,10 +1,11 @@
 """How truly pages of other carts are read: drawn pages of held-out styles, and real pages with and without truth.
 
-    python benchmarks/digitization.py SHARED/data [--pages 2] [--kinds export scan photo real others]
+    python benchmarks/digitization.py SHARED/data [--pages 2] [--kinds export scan photo real pdf others]
 
 Prints a table, one line a kind: pages, answers, refusals by what is missing, median and 10th percentile of the signal-
 to-noise ratio of leads (level removed, after a shift of at most 40 ms), leads whose own truth fits best, answers of a
-wrong scale, the largest pitch error, and CPU seconds a page.
+wrong scale, the largest pitch error, the share of printed samples within 1.5 px of the curve that was read (of the
+worst lead), and the 95th percentile of CPU seconds a page. PDFs are drawn at 200 dpi, as the service draws them.
 """
 
 import argparse
@@ -24,12 +25,15 @@ from scipy.signal import resample_poly
 from digitize import Digitized, UndigitizedPageError, digitize
 from digitize.names import NAMES
 from digitize.reading import RATE_HZ
+from sources.disposable import Limits, run_disposable
 from trainer.pages.camera import photographed, recompressed, scanned
 from trainer.pages.renderer import draw_page
 from trainer.pages.styles import HELD_OUT_STYLES
 
 SHIFT_S = 0.04
 SCALE_OFF = 0.12
+NEAR_PX = 1.5
+PDF_PROCESS = Path(__file__).parents[1] / "sources" / "pdf_process.py"
 RECORDS = 300  # the last ones, none of which the name detector's patches show
 
 Floats = NDArray[np.float64]
@@ -38,7 +42,12 @@ Gray = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A picture; the recording in millivolt at 500 Hz, what is printed of each lead; pixels in 5 mm, where known."""
+    """A picture; the recording in millivolt at 500 Hz, what is printed of each lead; what is known of its pixels.
+
+    Attributes:
+        pitch_px: pixels in 5 mm.
+        places_px: row and column of each printed sample of a lead, (samples, 2).
+    """
 
     kind: str
     name: str
@@ -46,6 +55,7 @@ class Case:
     truth_mv: Floats | None = None
     spans_s: dict[str, tuple[float, float]] = field(default_factory=dict)
     pitch_px: float | None = None
+    places_px: dict[str, Floats] = field(default_factory=dict)
 
 
 @dataclass
@@ -58,6 +68,7 @@ class Score:
     right: list[bool] = field(default_factory=list)
     off_scale: int = 0
     pitch_off: list[float] = field(default_factory=list)
+    near: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
     def add(self, case: Case, read: Digitized | UndigitizedPageError, seconds: float) -> None:
@@ -69,6 +80,9 @@ class Score:
             return
         if case.pitch_px:
             self.pitch_off.append(abs(float(np.sqrt(np.prod(read.scale.pitch_px))) / case.pitch_px - 1))
+        for lead, place in case.places_px.items():
+            index = NAMES.index(lead)
+            self.near.append(near_share(place, read.page_x[index], read.page_y[index]))
         if case.truth_mv is None:
             return
         gains = []
@@ -91,12 +105,14 @@ class Score:
         """One line of the table."""
         answered = self.pages - self.refused.total()
         refused = ", ".join(f"{missing} {count}" for missing, count in self.refused.most_common()) or "none"
-        figures = ["-"] * 5
+        figures = ["-"] * 6
         if self.ratios_db:
             median, tenth = np.percentile(self.ratios_db, [50, 10])
             figures[:4] = [f"{median:.1f}", f"{tenth:.1f}", f"{np.mean(self.right):.1%}", str(self.off_scale)]
         if self.pitch_off:
             figures[4] = f"{max(self.pitch_off):.2%}"
+        if self.near:
+            figures[5] = f"{min(self.near):.1%}"
         slowest = f"{np.percentile(self.seconds, 95):.2f}"
         return " | ".join(["", kind, str(self.pages), str(answered), refused, *figures, slowest, ""]).strip()
 
@@ -114,6 +130,24 @@ def ratio_db(seen: Floats, truth: Floats) -> float:
         off = moved[both] - kept[both]
         best = max(best, 10 * np.log10(np.square(signal).sum() / (np.square(off - off.mean()).sum() + 1e-12) + 1e-12))
     return float(best)
+
+
+def near_share(place: Floats, page_x: NDArray[np.float32], page_y: NDArray[np.float32]) -> float:
+    """Share of printed samples, given as row and column, that lie within `NEAR_PX` of the curve that was read."""
+    known = np.isfinite(page_x)
+    curve = np.stack([page_y[known], page_x[known]], axis=1).astype(np.float64)
+    first, step = curve[:-1], np.diff(curve, axis=0)
+    near = []
+    for point in place:
+        at = np.searchsorted(curve[:, 1], point[1])
+        part = slice(max(0, at - _REACH), at + _REACH)
+        along = ((point - first[part]) * step[part]).sum(axis=1) / np.maximum(np.square(step[part]).sum(axis=1), 1e-9)
+        off = point - first[part] - np.clip(along, 0.0, 1.0)[:, np.newaxis] * step[part]
+        near.append(bool(len(off)) and float(np.hypot(*off.T).min()) <= NEAR_PX)
+    return float(np.mean(near))
+
+
+_REACH = 8  # samples, which are a few pixels apart at most
 
 
 def _gain(seen: Floats, truth: Floats) -> float:
@@ -143,18 +177,28 @@ def drawn(data: Path, pages: int, kinds: list[str]) -> Iterator[Case]:
 
 def real(data: Path) -> Iterator[Case]:
     """Real pages: renders of ecg-image-kit and LUDB, a scan of one, and pages of other carts without truth."""
-    columns = {lead: (2.5 * place, 2.5 * place + 2.5) for place, leads in enumerate(_COLUMNS) for lead in leads}
     for folder in ("export-eik", "export-ludb", "scan-eik"):
         for path in sorted((data / "any-page" / folder).glob("*.png")):
             truth = np.load(path.with_suffix(".npz"))
             full_mv = truth["uv"] / 1000.0
             full_mv = resample_poly(full_mv, 500 // int(truth["rate_hz"]), 1, axis=1)
-            yield Case(folder, path.name, _gray(path), full_mv, columns, 39.37 if folder == "export-eik" else None)
+            places = {lead: truth[f"yx_{lead}"].astype(float) for lead in NAMES if f"yx_{lead}" in truth}
+            pitch_px = 39.37 if folder == "export-eik" else None
+            yield Case(folder, path.name, _gray(path), full_mv, _COLUMNS_S, pitch_px, places)
     for path in sorted((data / "any-page" / "pages").iterdir()):
         yield Case("pages", path.name, _gray(path))
 
 
-_COLUMNS = (("I", "II", "III"), ("aVR", "aVL", "aVF"), ("V1", "V2", "V3"), ("V4", "V5", "V6"))
+_COLUMNS_S = {lead: (2.5 * (place // 3), 2.5 * (place // 3) + 2.5) for place, lead in enumerate(NAMES)}
+
+
+def pdfs(data: Path) -> Iterator[Case]:
+    """Vector PDFs, drawn by the service's own process."""
+    truth = np.load(data / "any-page" / "pdf-truth.npz")
+    for path in sorted((data / "pdf").glob("*.pdf")):
+        header, pixels = run_disposable(PDF_PROCESS, path.read_bytes(), "render", what="a PDF", limits=Limits(cpu_s=9))
+        gray = np.frombuffer(pixels, np.uint8).reshape(header["gray"])
+        yield Case("PDF", path.name, gray, truth[path.stem] / 1000.0, _COLUMNS_S)
 
 
 def others(data: Path) -> Iterator[Case]:
@@ -174,10 +218,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--pages", type=int, default=2, help="of each held-out style")
-    parser.add_argument("--kinds", nargs="*", default=["export", "scan", "photo", "real", "others"])
+    parser.add_argument("--kinds", nargs="*", default=["export", "scan", "photo", "real", "pdf", "others"])
     asked = parser.parse_args()
     cases = [drawn(asked.data, asked.pages, asked.kinds)]
-    cases += [real(asked.data)] * ("real" in asked.kinds) + [others(asked.data)] * ("others" in asked.kinds)
+    sources = {"real": real, "pdf": pdfs, "others": others}
+    cases += [source(asked.data) for kind, source in sources.items() if kind in asked.kinds]
     scores: dict[str, Score] = {}
     for case in (case for source in cases for case in source):
         started = time.process_time()
@@ -195,8 +240,12 @@ def main() -> None:
             else f"{read.layout} {np.median(score.ratios_db[before:] or [np.nan]):.1f} dB"
         )
         print(f"# {case.kind} {case.name}: {what}", flush=True)
-    print("| kind | pages | answered | refused | median dB | 10th dB | leads right | wrong scale | pitch off | p95 s |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    titles = (
+        "kind | pages | answered | refused | median dB | 10th dB | leads right | wrong scale | pitch off | 1.5 px | "
+    )
+    titles += "p95 s"
+    print(f"| {titles} |")
+    print("|" + "---|" * (titles.count("|") + 1))
     for kind, score in scores.items():
         print(score.line(kind))
 
