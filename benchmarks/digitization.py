@@ -24,7 +24,7 @@ from scipy.signal import resample_poly
 
 from digitize import Digitized, UndigitizedPageError, digitize
 from digitize.names import NAMES
-from digitize.reading import RATE_HZ
+from digitize.sampling import RATE_HZ
 from sources.disposable import Limits, run_disposable
 from trainer.pages.camera import photographed, recompressed, scanned
 from trainer.pages.renderer import draw_page
@@ -198,7 +198,11 @@ def pdfs(data: Path) -> Iterator[Case]:
     for path in sorted((data / "pdf").glob("*.pdf")):
         header, pixels = run_disposable(PDF_PROCESS, path.read_bytes(), "render", what="a PDF", limits=Limits(cpu_s=9))
         gray = np.frombuffer(pixels, np.uint8).reshape(header["gray"])
-        yield Case("PDF", path.name, gray, truth[path.stem] / 1000.0, _COLUMNS_S)
+        # The PDFs join every fifth sample by straight lines.
+        full_mv = truth[path.stem] / 1000.0
+        every = np.arange(full_mv.shape[1])
+        drawn_mv = np.array([np.interp(every, every[::5], lead[::5]) for lead in full_mv])
+        yield Case("PDF", path.name, gray, drawn_mv, _COLUMNS_S)
 
 
 def others(data: Path) -> Iterator[Case]:

@@ -10,7 +10,7 @@ from digitize.errors import UndigitizedPageError
 from digitize.layouts import Layout
 from digitize.names import NAMES
 
-__all__ = ["check"]
+__all__ = ["check", "clock_fit"]
 
 Signal = NDArray[np.float32]
 
@@ -24,8 +24,17 @@ _LATEST_S = 0.12
 _LEAST_CLOCK = 0.25
 
 
-def check(signal_mv: Signal, strips: list[Strip], layout: Layout, rate_hz: float) -> tuple[Checks, list[str]]:
+def check(
+    signal_mv: Signal, strips: list[Strip], clocks: list[Signal], layout: Layout, rate_hz: float
+) -> tuple[Checks, list[str]]:
     """Measure the relations, and refuse a page that breaks one.
+
+    Args:
+        signal_mv: the leads.
+        strips: rhythm strips with a name.
+        clocks: signals of all rhythm strips.
+        layout: of the page.
+        rate_hz: samples a second.
 
     Raises:
         UndigitizedPageError: leads contradict one another, or columns do not run on the strip's clock.
@@ -42,7 +51,7 @@ def check(signal_mv: Signal, strips: list[Strip], layout: Layout, rate_hz: float
         if (missed := _missed(rate_hz, strip.signal_mv.astype(np.float64), -lead[strip.name])) is not None
     ]
     strip = max(repeated) if repeated else None
-    clock = max((_clock(lead, strip.signal_mv.astype(np.float64), rate_hz) for strip in strips), default=None)
+    clock = clock_fit(signal_mv, clocks, rate_hz, _LATEST_S) if clocks else None
     measured = {"II = I + III": einthoven, "aVR + aVL + aVF = 0": goldberger, "rhythm strip": strip}
     broken = [equation for equation, missed in measured.items() if missed is not None and missed > _BROKEN]
     if broken:
@@ -80,23 +89,28 @@ def _missed(rate_hz: float, *terms_mv: NDArray[np.float64]) -> float | None:
     return _rms(off) / max(sum(map(_rms, terms)), _LEAST_MV)
 
 
-def _clock(lead: dict[str, NDArray[np.float64]], strip: NDArray[np.float64], rate_hz: float) -> float:
-    """Least mean correlation of a column's slopes with the strip's, over small shifts."""
-    slope = _steepness(strip, rate_hz)
+def clock_fit(signal_mv: Signal, clocks: list[Signal], rate_hz: float, latest_s: float = 0.0) -> float:
+    """How well beats of the columns fall on those of the best rhythm strip, -1 to 1, shifted by at most `latest_s`."""
+    return max(_clock(signal_mv, clock, rate_hz, latest_s) for clock in clocks)
+
+
+def _clock(signal_mv: Signal, strip: Signal, rate_hz: float, latest_s: float) -> float:
+    """Least correlation of a column's slopes with the strip's, over small shifts."""
+    slope = _steepness(strip.astype(np.float64), rate_hz)
     by_column: dict[int, list[float]] = {}
-    for signal in lead.values():
+    latest = round(latest_s * rate_hz)
+    for signal in signal_mv.astype(np.float64):
         inside = np.flatnonzero(np.isfinite(signal))
         if not len(inside):
             continue
         own = _steepness(signal, rate_hz)[inside[0] : inside[-1] + 1]
-        latest = round(_LATEST_S * rate_hz)
         best = -1.0
         for shift in range(-latest, latest + 1, 5):
             first, last = inside[0] + shift, inside[-1] + 1 + shift
             if first < 0 or last > len(slope):
                 continue
             best = max(best, _correlation(own, slope[first:last]))
-        by_column.setdefault(int(inside[0]), []).append(best)
+        by_column.setdefault(round(float(inside[0]) / rate_hz), []).append(best)
     return min(float(np.max(values)) for values in by_column.values())
 
 

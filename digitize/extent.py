@@ -9,12 +9,14 @@ from digitize.arrangement import Arrangement
 from digitize.curves import Curve, follow
 from digitize.errors import WHOLE_PAGE, UndigitizedPageError
 from digitize.flat import PX_PER_MM
+from digitize.layouts import Layout
 from digitize.rows import Pulse, Row, find_pulse
 
 __all__ = ["FollowedRow", "find_timing", "follow_row"]
 
 _MARGIN_MM = 22.0  # beside the rows, where pulses stand
 _LENGTH_MM = 4.0  # by which a row may be shorter or longer than the layout says
+_ALIKE_MM = 1.0  # by which lengths of rows that were found rightly differ
 _LEAST_GAP_PX = 5  # wider than a grid line's trace in the ink
 _GAP_REACH_MM = 6.0  # from a pulse
 _GAP_PX = 20  # a wider one ends a row
@@ -24,13 +26,22 @@ _NAME_OFF_MM = (-2.0, 4.5)  # of a name's left edge from its lead's start
 
 @dataclass(frozen=True, eq=False)
 class FollowedRow:
-    """A row, its curve and pulse, and the columns where its leads start and end; NaN where a pulse hides that."""
+    """A row, its curve and pulse, and the columns where its leads start and end; NaN where a pulse hides that.
+
+    ``reach``: rows above and below the zero line in which its curve was looked for.
+    """
 
     row: Row
     curve: Curve
     pulse: Pulse | None
     start: float
     end: float
+    reach: float
+
+    @property
+    def zero(self) -> float:
+        """Row of 0 mV."""
+        return self.pulse.foot if self.pulse else self.row.baseline
 
 
 def follow_row(ink: NDArray[np.uint8], row: Row, arrangement: Arrangement, longest_px: float) -> FollowedRow:
@@ -43,13 +54,13 @@ def follow_row(ink: NDArray[np.uint8], row: Row, arrangement: Arrangement, longe
     start, end = _extent(curve)
     pulse = find_pulse(ink, row.baseline, left, int(arrangement.first_x + 9 * PX_PER_MM))
     if pulse is not None:
-        return FollowedRow(row, curve, pulse, _after_gap(curve, pulse.right), end)
+        return FollowedRow(row, curve, pulse, _after_gap(curve, pulse.right), end, reach)
     known = np.flatnonzero(np.isfinite(curve.middle))
     last = left + int(known[-1]) if len(known) else right
     pulse = find_pulse(ink, row.baseline, int(last - margin), min(right, last + 8))
     if pulse is not None:
         end = _before_gap(curve, pulse.left)
-    return FollowedRow(row, curve, pulse, start, end)
+    return FollowedRow(row, curve, pulse, start, end, reach)
 
 
 def _extent(curve: Curve) -> tuple[float, float]:
@@ -85,33 +96,27 @@ def _gap(inked: NDArray[np.bool_]) -> tuple[int, int] | None:
     return None
 
 
-def find_timing(followed: list[FollowedRow], arrangement: Arrangement, px_per_s: float) -> tuple[float, float]:
-    """Column of t = 0 and seconds in a column: rows must be as long as the layout says.
+def find_timing(
+    followed: list[FollowedRow], arrangement: Arrangement, px_per_s: float
+) -> tuple[float, float, float | None]:
+    """Column of t = 0, seconds in a column, and the pixels of one where all rows are a little shorter or longer.
 
     Raises:
         UndigitizedPageError: they are not.
     """
     layout = arrangement.layout
     start, end = (_median([getattr(each, side) for each in followed]) for side in ("start", "end"))
+    if np.isnan(start) != np.isnan(end):
+        beside = _beside_pulses(followed, (start, end), layout, px_per_s)
+        if beside is not None:
+            return *beside, None
     known = end - start if np.isfinite(end - start) else np.inf
     column_s = min(layout.columns_s, key=lambda each: abs(known - each * layout.columns * px_per_s))
     length_px = column_s * layout.columns * px_per_s
-    if np.isnan(start) and np.isfinite(end):
-        # A pulse runs into the lead: its end tells when it started, if the pulse is no farther away.
-        strokes = [each.pulse.right for each in followed if each.pulse]
-        for each_s in layout.columns_s:
-            candidate = end - each_s * layout.columns * px_per_s
-            if abs(candidate - _median(strokes)) < _LENGTH_MM * PX_PER_MM:
-                return candidate, each_s
-    if np.isnan(end) and np.isfinite(start):
-        strokes = [each.pulse.left for each in followed if each.pulse]
-        for each_s in layout.columns_s:
-            if abs(start + each_s * layout.columns * px_per_s - _median(strokes)) < _LENGTH_MM * PX_PER_MM:
-                return start, each_s
     if known - length_px > _LENGTH_MM * PX_PER_MM:
         at_names = _start_at_names((start, end - length_px), arrangement, column_s * px_per_s)
         if at_names is not None:
-            return at_names, column_s
+            return at_names, column_s, None
     if not abs(known - length_px) <= _LENGTH_MM * PX_PER_MM:
         raise UndigitizedPageError(
             "timing",
@@ -119,7 +124,24 @@ def find_timing(followed: list[FollowedRow], arrangement: Arrangement, px_per_s:
             expected=f"{length_px / PX_PER_MM:.0f} mm, as the layout and the speed say",
             remedy="Send the whole page, not cropped at the sides. " + WHOLE_PAGE,
         )
-    return start, column_s
+    lengths = [each.end - each.start for each in followed if not each.row.strip]
+    if np.ptp(lengths) < _ALIKE_MM * PX_PER_MM < abs(known - length_px) and layout.columns > 1:
+        return start, column_s, float(np.median(lengths)) / layout.columns
+    return start, column_s, None
+
+
+def _beside_pulses(
+    followed: list[FollowedRow], extent: tuple[float, float], layout: Layout, px_per_s: float
+) -> tuple[float, float] | None:
+    """Column of t = 0 and seconds in a column, where pulses run into one end of the rows and stand at that end."""
+    start, end = extent
+    at_start = bool(np.isnan(start))
+    stroke = _median([each.pulse.right if at_start else each.pulse.left for each in followed if each.pulse])
+    for column_s in layout.columns_s:
+        length_px = column_s * layout.columns * px_per_s
+        if abs((end - length_px if at_start else start + length_px) - stroke) < _LENGTH_MM * PX_PER_MM:
+            return (end - length_px if at_start else start), column_s
+    return None
 
 
 def _start_at_names(starts: tuple[float, float], arrangement: Arrangement, column_px: float) -> float | None:

@@ -24,6 +24,10 @@ _LEAST_FINE = 0.5
 _REACH = 2.0  # periods of 5 mm over which the phase is averaged
 _BETTER = 0.6
 _AFFINE, _RIDGE = 3, 0.002  # terms that are free; how much the others must explain
+_COARSE = 0.015  # by which the spectrum's pitch or tilt may be off
+_SEEN, _EVEN = 0.7, 0.95  # share of the lines of 5 mm and 1 mm that one plane explains, where the grid is straight
+_PLANES = 512  # slopes that are tried, in each direction
+_LOOSE = 0.05  # periods
 _START = 0.15  # of half the picture, around its middle: where the phase is followed from
 _DRIFT = 0.004  # 1 mm lines whose pitch differs more from the 5 mm lines' do not belong to them
 _WORSE = 0.004  # periods
@@ -80,6 +84,9 @@ def _follow(
     start = np.zeros(10)
     start[:6] = _carrier(tiles, axis, coarse, (width, height), fine=fine)
     phase = Phase(start, (width, height), None)
+    straight = _straight(dark, phase, coarse[0], fine=fine)
+    if straight is not None:
+        return straight
     if fine:
         first = _refine(dark, phase, coarse[0], 5, grow=True)
         return first and (_refine(dark, first[0], coarse[0], 5) or first)
@@ -96,34 +103,51 @@ def _follow(
     return heavy
 
 
+def _straight(dark: Plane, phase: Phase, pitch_px: float, *, fine: bool) -> tuple[Phase, float, float] | None:
+    """The grid of an export or a flat scan, whose lines are straight and even; ``None`` where they are not.
+
+    One plane then fits the 1 mm lines of the whole picture, whatever hides some of them.
+    """
+    straight = Phase(np.where(np.arange(10) < _AFFINE, phase.coefficients, 0.0), phase.size_px, None)
+    for harmonic, reach, least in ((5, _COARSE, _EVEN),) if fine else ((1, _COARSE, _SEEN), (5, _DRIFT, _EVEN)):
+        seen = _demodulate(dark, straight, pitch_px, harmonic)
+        if seen is None:
+            return None
+        x_px, y_px, total, weight, good = seen
+        weight = weight * good
+        field = weight * np.exp(2j * np.pi * harmonic * (total - straight.at(x_px, y_px)))
+        spectrum = np.abs(np.fft.fft2(field, (_PLANES, _PLANES)))
+        steps = x_px[0, 1] - x_px[0, 0], y_px[1, 0] - y_px[0, 0]
+        across, down = (np.fft.fftfreq(_PLANES) / step / harmonic for step in steps)  # periods a pixel
+        spectrum[np.hypot(across[np.newaxis], down[:, np.newaxis]) * pitch_px > reach] = 0.0
+        row, column = np.unravel_index(int(spectrum.argmax()), spectrum.shape)
+        if spectrum[row, column] < least * weight.sum():
+            return None
+        coefficients = straight.coefficients.copy()
+        coefficients[1:3] += np.array([across[column], down[row]]) * max(dark.shape) / 2
+        terms = straight.terms(x_px, y_px)[..., :_AFFINE]
+        turn = np.sum(weight * np.exp(2j * np.pi * harmonic * (total - terms @ coefficients[:_AFFINE])))
+        coefficients[0] += np.angle(turn) / (2 * np.pi * harmonic)
+        for _ in range(4):
+            off = total - terms @ coefficients[:_AFFINE]
+            off -= np.round(off * harmonic) / harmonic
+            pull = weight / (1 + (off * harmonic / _LOOSE) ** 2)
+            a = terms[good]
+            pulled = a.T * pull[good]
+            coefficients[:_AFFINE] += np.linalg.solve(pulled @ a, pulled @ off[good])
+        straight = Phase(coefficients, phase.size_px, None)
+    return straight, float(np.sqrt(np.average(off[good] ** 2, weights=weight[good]))), float(good.mean())
+
+
 def _refine(
     dark: Plane, phase: Phase, pitch_px: float, harmonic: int, *, grow: bool = False
 ) -> tuple[Phase, float, float] | None:
     """Fit the phase anew to one harmonic of the grid, from an approximation that is right within half its period."""
+    seen = _demodulate(dark, phase, pitch_px, harmonic)
+    if seen is None:
+        return None
+    x_px, y_px, total, weight, good = seen
     height, width = dark.shape
-    period_px = pitch_px / harmonic
-    factor = max(1, int(period_px // (12 if harmonic == 1 else 2.6)))
-    if period_px / factor < _FINEST_PX:
-        return None
-    small = cv2.resize(dark, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
-    carrier = phase.raster(small.shape)
-    angle = (carrier - np.floor(carrier)) * np.float32(2 * np.pi) * harmonic
-    real, imaginary = cv2.polarToCart(small, angle)
-    nodes = max(4, round(width / pitch_px)), max(4, round(height / pitch_px))
-    level, real, imaginary = (
-        cv2.GaussianBlur(
-            cv2.resize(plane, nodes, interpolation=cv2.INTER_AREA), (0, 0), _REACH, borderType=cv2.BORDER_REFLECT
-        )
-        for plane in (small, real, imaginary)
-    )
-    weight = np.hypot(real, imaginary) / (level + 2.0)
-    good = weight > 0.35 * np.percentile(weight, 85)
-    if good.sum() < _FEWEST:
-        return None
-    x_px, y_px = np.meshgrid(
-        (np.arange(nodes[0]) + 0.5) * width / nodes[0] - 0.5, (np.arange(nodes[1]) + 0.5) * height / nodes[1] - 0.5
-    )
-    total = phase.at(x_px, y_px) + np.arctan2(-imaginary, real) / (2 * np.pi * harmonic)
     terms = phase.terms(x_px, y_px)
     coefficients = phase.coefficients.copy()
     centre = np.hypot(x_px - width / 2, y_px - height / 2) / (max(width, height) / 2)
@@ -152,6 +176,37 @@ def _refine(
     residual = float(np.sqrt(np.average(np.minimum(off[good] ** 2, 0.04), weights=weight[good])))
     bend = _bend(off, weight * good * (np.abs(off) < _TRUSTED))
     return Phase(coefficients, phase.size_px, bend), residual, float(good.mean())
+
+
+def _demodulate(
+    dark: Plane, phase: Phase, pitch_px: float, harmonic: int
+) -> tuple[Floats, Floats, Floats, Floats, NDArray[np.bool_]] | None:
+    """One harmonic of the grid at places 5 mm apart: pixels, periods of 5 mm, weight, and where it is seen well."""
+    height, width = dark.shape
+    period_px = pitch_px / harmonic
+    factor = max(1, int(period_px // (12 if harmonic == 1 else 2.6)))
+    if period_px / factor < _FINEST_PX:
+        return None
+    small = cv2.resize(dark, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
+    carrier = phase.raster(small.shape)
+    angle = (carrier - np.floor(carrier)) * np.float32(2 * np.pi) * harmonic
+    real, imaginary = cv2.polarToCart(small, angle)
+    nodes = max(4, round(width / pitch_px)), max(4, round(height / pitch_px))
+    level, real, imaginary = (
+        cv2.GaussianBlur(
+            cv2.resize(plane, nodes, interpolation=cv2.INTER_AREA), (0, 0), _REACH, borderType=cv2.BORDER_REFLECT
+        )
+        for plane in (small, real, imaginary)
+    )
+    weight = np.hypot(real, imaginary) / (level + 2.0)
+    good = weight > 0.35 * np.percentile(weight, 85)
+    if good.sum() < _FEWEST:
+        return None
+    x_px, y_px = np.meshgrid(
+        (np.arange(nodes[0]) + 0.5) * width / nodes[0] - 0.5, (np.arange(nodes[1]) + 0.5) * height / nodes[1] - 0.5
+    )
+    total = phase.at(x_px, y_px) + np.arctan2(-imaginary, real) / (2 * np.pi * harmonic)
+    return x_px, y_px, total, weight, good
 
 
 def _bend(rest: Floats, weight: Floats) -> Plane:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from digitize import Digitized, digitize
-from digitize.reading import RATE_HZ
+from digitize.sampling import RATE_HZ
 from synthetic.pages import synth_signals
 from trainer.pages.renderer import DrawnPage, draw_page
 from trainer.pages.styles import STYLES, Style

@@ -36,9 +36,10 @@ def test_lower_half_of_a_page_is_refused(plain_page: DrawnPage) -> None:
 
 def test_two_pages_side_by_side_are_refused(plain_page: DrawnPage) -> None:
     small = cv2.resize(plain_page.gray, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
-    assert missing(np.hstack([small, small]).astype(np.uint8)) in ("layout", "timing")
+    assert missing(np.hstack([small, small]).astype(np.uint8)) == "layout"
 
 
-def test_two_pages_one_below_the_other_are_refused(plain_page: DrawnPage) -> None:
-    small = cv2.resize(plain_page.gray, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
-    assert missing(np.vstack([small, small]).astype(np.uint8)) in ("layout", "timing", "relations")
+@pytest.mark.parametrize("factor", [0.6, 0.8])
+def test_two_pages_one_below_the_other_are_refused(plain_page: DrawnPage, factor: float) -> None:
+    small = cv2.resize(plain_page.gray, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    assert missing(np.vstack([small, small]).astype(np.uint8)) == "layout"

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from digitize.grid import find_grid
-from digitize.reading import RATE_HZ
+from digitize.sampling import RATE_HZ
 from trainer.pages.camera import photographed
 from trainer.pages.renderer import DrawnPage, draw_page
 from trainer.pages.styles import Style

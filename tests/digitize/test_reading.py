@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from digitize import Digitized, UndigitizedPageError, digitize
 from digitize.names import NAMES
-from digitize.reading import RATE_HZ
+from digitize.sampling import RATE_HZ
 from trainer.pages.renderer import DrawnPage, draw_page
 from trainer.pages.styles import Style
 

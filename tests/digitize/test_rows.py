@@ -30,7 +30,7 @@ def followed(start: float, end: float) -> list[FollowedRow]:
     """Three rows whose ink reaches from one column to another."""
     nothing = np.zeros(0)
     curve = Curve(0, nothing, nothing, nothing, np.zeros(0, np.bool_), 3.0)
-    return [FollowedRow(Row(100.0, leads), curve, None, start, end) for leads in LAYOUTS[0].rows]
+    return [FollowedRow(Row(100.0, leads), curve, None, start, end, 100.0) for leads in LAYOUTS[0].rows]
 
 
 def arrangement(first_x: float, column_mm: float = 62.5) -> Arrangement:
