@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitize.flat import PX_PER_MM, FlatPage
+from digitize.words import find_words
 
 __all__ = ["CELL_PX", "CROP_PX", "NAMES", "SCALE_PX_PER_MM", "TOKENS", "Token", "crop", "find_tokens", "read_places"]
 
@@ -35,6 +36,8 @@ _INKED, _LETTER_GAP = 0.35, 0.3  # ink of a letter; heights of the text between 
 _IN_PLACE = 0.08  # heights of the text by which a box may be off
 _SQUEEZE = 0.7
 _NAME_REACH, _SCALE_REACH = 0.8, 3.2  # heights of the text by which a box may start too far right
+_PAIRED = 0.75
+_PAIR_HEIGHTS, _IN_LINE = 16.0, 0.04  # heights of the text from speed to gain; share of that by which lines may tilt
 _NEAR_MM = tuple((right, down) for right in (-1.0, 0.0, 1.0) for down in (-0.6, 0.0, 0.6))
 
 
@@ -77,7 +80,8 @@ def find_tokens(page: FlatPage, *, small: bool = False) -> list[Token]:
     if small:
         found += _find(page.ink, _SMALL_PX_PER_MM)
     found.sort(key=lambda token: -token.score)
-    return _apart(_read_again(page.ink, found[:_READ_MOST]))
+    read = _read_again(page.ink, found[:_READ_MOST]) + _read_scale(page.ink)
+    return _apart(sorted(read, key=lambda token: -token.score))
 
 
 def read_places(page: FlatPage, places: list[tuple[float, float]], height: float) -> list[Token]:
@@ -117,6 +121,19 @@ def _find(ink: NDArray[np.float32], px_per_mm: float) -> list[Token]:
         sides = at_x + left, at_y + top, at_x + right, at_y + bottom
         found.append(Token(TOKENS[kind], float(best[row, column]), *map(float, sides)))
     return found
+
+
+def _read_scale(ink: NDArray[np.float32]) -> list[Token]:
+    """Speed and gain side by side, read where words start; a word of the header alone may look like one."""
+    words = [Token("25mm/s", 0.0, left, top, left + 1, bottom) for left, top, bottom in find_words(ink)]
+    read = [token for token in _read_again(ink, words[:_READ_MOST]) if "mm/" in token.text and token.score > _PAIRED]
+
+    def paired(one: Token, other: Token) -> bool:
+        reach = _PAIR_HEIGHTS * (one.bottom - one.top)
+        alike = one.text.endswith("s") == other.text.endswith("s")
+        return not alike and abs(one.y - other.y) < _IN_LINE * reach and abs(one.left - other.left) < reach
+
+    return [token for token in read if any(paired(token, other) for other in read)]
 
 
 def _apart(tokens: list[Token]) -> list[Token]:
