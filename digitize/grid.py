@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from digitize.demodulation import demodulate, unwrap
 from digitize.gridmap import HEAVY_MM, Floats, GridMap, Phase, Plane
 from digitize.spectrum import Tile, comb, cut_tiles, find_pitches
 
@@ -16,19 +17,16 @@ __all__ = ["find_grid"]
 _PAPER_PX = 48  # reach over which the paper's own gray is sought
 _LEAST_PX, _MOST_PX = 10.0, 100.0  # of 5 mm
 _NARROWEST_MM, _WIDEST_MM = 120.0, 450.0  # longer side of a picture; the narrowest where 1 mm and 5 mm look alike
-_FINEST_PX = 2.3  # period that is followed
-_FEWEST = 30  # places where the grid must be seen
+_PULL = 0.2
 _TRUSTED = 0.25  # periods from the fit beyond which a place is not trusted
 _LEAST_SCORE = 0.32
 _LEAST_FINE = 0.5
-_REACH = 2.0  # periods of 5 mm over which the phase is averaged
 _BETTER = 0.6
-_AFFINE, _RIDGE = 3, 0.002  # terms that are free; how much the others must explain
+_AFFINE, _RIDGE = 3, 0.0002  # terms that are free; how much the others must explain
 _COARSE = 0.015  # by which the spectrum's pitch or tilt may be off
 _SEEN, _EVEN = 0.7, 0.95  # share of the lines of 5 mm and 1 mm that one plane explains, where the grid is straight
 _PLANES = 512  # slopes that are tried, in each direction
 _LOOSE = 0.05  # periods
-_START = 0.15  # of half the picture, around its middle: where the phase is followed from
 _DRIFT = 0.004  # 1 mm lines whose pitch differs more from the 5 mm lines' do not belong to them
 _WORSE = 0.004  # periods
 _LEAST_LINE_PX = 3.7  # 1 mm lines nearer than this are taken for 5 mm lines
@@ -94,8 +92,8 @@ def _follow(
     heavy = heavy and _refine(dark, heavy[0], coarse[0], 1, grow=True)
     if heavy is None:
         return None
-    light = _refine(dark, heavy[0], coarse[0], 5)
-    light = light and _refine(dark, light[0], coarse[0], 5)
+    light = _refine(dark, heavy[0], coarse[0], 5, grow=True)
+    light = light and _refine(dark, light[0], coarse[0], 5, grow=True)
     if light is not None:
         change = np.hypot(*light[0].slope) / np.hypot(*heavy[0].slope) - 1
         if (abs(change) < _DRIFT and light[1] < heavy[1] + _WORSE) or light[1] < _BETTER * heavy[1]:
@@ -110,7 +108,7 @@ def _straight(dark: Plane, phase: Phase, pitch_px: float, *, fine: bool) -> tupl
     """
     straight = Phase(np.where(np.arange(10) < _AFFINE, phase.coefficients, 0.0), phase.size_px, None)
     for harmonic, reach, least in ((5, _COARSE, _EVEN),) if fine else ((1, _COARSE, _SEEN), (5, _DRIFT, _EVEN)):
-        seen = _demodulate(dark, straight, pitch_px, harmonic)
+        seen = demodulate(dark, straight, pitch_px, harmonic)
         if seen is None:
             return None
         x_px, y_px, total, weight, good = seen
@@ -143,70 +141,30 @@ def _refine(
     dark: Plane, phase: Phase, pitch_px: float, harmonic: int, *, grow: bool = False
 ) -> tuple[Phase, float, float] | None:
     """Fit the phase anew to one harmonic of the grid, from an approximation that is right within half its period."""
-    seen = _demodulate(dark, phase, pitch_px, harmonic)
+    seen = demodulate(dark, phase, pitch_px, harmonic)
     if seen is None:
         return None
     x_px, y_px, total, weight, good = seen
-    height, width = dark.shape
     terms = phase.terms(x_px, y_px)
-    coefficients = phase.coefficients.copy()
-    centre = np.hypot(x_px - width / 2, y_px - height / 2) / (max(width, height) / 2)
-
-    def rest() -> Floats:
-        off = (total - terms @ coefficients) * harmonic
-        return (off - np.round(off)) / harmonic if grow else off / harmonic
-
     if grow:
-        near = good & (centre < _START)
-        turn = np.sum(weight[near] * np.exp(2j * np.pi * harmonic * (total - terms @ coefficients)[near]))
-        coefficients[0] += np.angle(turn) / (2 * np.pi * harmonic)
-    for reach_share, count in ((0.35, 3), (0.6, 6), (0.9, 6), (1.5, 10), (1.5, 10), (1.5, 10)):
-        inside = good & (centre < (reach_share if grow else 2.0))
-        if inside.sum() < 3 * count:
-            continue
-        off = rest()[inside]
-        pull = weight[inside] / (1 + (off / 0.04) ** 2)
-        a = terms[inside][:, :count]
+        total = unwrap(total, terms @ phase.coefficients, weight * good, harmonic)
+    coefficients = phase.coefficients.copy()
+    for count in (3, 6, 6, 10, 10, 10):
+        off = (total - terms @ coefficients)[good]
+        if grow and count == _AFFINE:
+            coefficients[0] += np.median(off)
+            off -= np.median(off)
+        pull = weight[good] / (1 + (off / _PULL) ** 2)
+        a = terms[good][:, :count]
         ridge = np.where(np.arange(count) < _AFFINE, 0.0, _RIDGE * pull.sum())
         pulled = a.T * pull
         coefficients[:count] += np.linalg.solve(
             pulled @ a + np.diag(ridge + 1e-9), pulled @ off - ridge * coefficients[:count]
         )
-    off = rest()
+    off = total - terms @ coefficients
     residual = float(np.sqrt(np.average(np.minimum(off[good] ** 2, 0.04), weights=weight[good])))
     bend = _bend(off, weight * good * (np.abs(off) < _TRUSTED))
     return Phase(coefficients, phase.size_px, bend), residual, float(good.mean())
-
-
-def _demodulate(
-    dark: Plane, phase: Phase, pitch_px: float, harmonic: int
-) -> tuple[Floats, Floats, Floats, Floats, NDArray[np.bool_]] | None:
-    """One harmonic of the grid at places 5 mm apart: pixels, periods of 5 mm, weight, and where it is seen well."""
-    height, width = dark.shape
-    period_px = pitch_px / harmonic
-    factor = max(1, int(period_px // (12 if harmonic == 1 else 2.6)))
-    if period_px / factor < _FINEST_PX:
-        return None
-    small = cv2.resize(dark, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
-    carrier = phase.raster(small.shape)
-    angle = (carrier - np.floor(carrier)) * np.float32(2 * np.pi) * harmonic
-    real, imaginary = cv2.polarToCart(small, angle)
-    nodes = max(4, round(width / pitch_px)), max(4, round(height / pitch_px))
-    level, real, imaginary = (
-        cv2.GaussianBlur(
-            cv2.resize(plane, nodes, interpolation=cv2.INTER_AREA), (0, 0), _REACH, borderType=cv2.BORDER_REFLECT
-        )
-        for plane in (small, real, imaginary)
-    )
-    weight = np.hypot(real, imaginary) / (level + 2.0)
-    good = weight > 0.35 * np.percentile(weight, 85)
-    if good.sum() < _FEWEST:
-        return None
-    x_px, y_px = np.meshgrid(
-        (np.arange(nodes[0]) + 0.5) * width / nodes[0] - 0.5, (np.arange(nodes[1]) + 0.5) * height / nodes[1] - 0.5
-    )
-    total = phase.at(x_px, y_px) + np.arctan2(-imaginary, real) / (2 * np.pi * harmonic)
-    return x_px, y_px, total, weight, good
 
 
 def _bend(rest: Floats, weight: Floats) -> Plane:

@@ -25,7 +25,7 @@ __all__ = ["RATE_HZ", "digitize"]
 
 _MOST_PX = 5000  # of a side that is worked on
 _LEAST_PX = 100  # of a side on which three rows of leads could be told apart
-_RESIDUAL_MM = 0.45
+_RESIDUAL_MM = 0.3
 _LEAST_NAMES = 6
 _READ_WITH_GAPS, _ROWS_UNREAD = 8, 3  # names that must be read where a row has none; rows that may have none
 _RUNNER_UP = 0.75

@@ -31,13 +31,15 @@ def test_tilt_of_a_page_is_measured(plain_page: DrawnPage) -> None:
     assert abs(grid.tilt_deg) == pytest.approx(4.0, abs=0.1)
 
 
-def test_map_of_a_photograph_is_within_one_percent(plain_page: DrawnPage) -> None:
-    photo = photographed(plain_page, np.random.default_rng(5))
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_map_of_a_photograph_is_true_everywhere(plain_page: DrawnPage, seed: int) -> None:
+    photo = photographed(plain_page, np.random.default_rng(seed))
     grid = find_grid(photo.gray)
     assert grid is not None
-    strip = photo.places["strip II"]
-    across, _ = grid.millimetres(strip[:, 0], strip[:, 1])
-    assert across[-1] - across[0] == pytest.approx(250.0, abs=2.5)
+    for lead, place in photo.places.items():
+        found = np.stack(grid.millimetres(place[:, 0], place[:, 1]), axis=1)
+        off = found - plain_page.places[lead] / plain_page.px_per_mm
+        assert np.ptp(off, axis=0).max() < 0.3
 
 
 def test_pixels_invert_millimetres(plain_page: DrawnPage) -> None:
@@ -51,7 +53,7 @@ def test_pixels_invert_millimetres(plain_page: DrawnPage) -> None:
 def test_noise_has_no_grid() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (900, 1200)).astype(np.uint8)
     grid = find_grid(noise)
-    assert grid is None or grid.residual_mm > 0.45
+    assert grid is None or grid.residual_mm > 0.3
 
 
 def test_blank_paper_has_no_grid() -> None:
