@@ -15,6 +15,7 @@ from digitize.extent import FollowedRow, find_timing, follow_row
 from digitize.flat import PX_PER_MM, FlatPage, flatten
 from digitize.grid import find_grid
 from digitize.layouts import Layout
+from digitize.marks import marked_leads
 from digitize.names import NAMES, Token, find_tokens, read_places
 from digitize.rows import erase_rules, erase_tokens, find_rows
 from digitize.sampling import RATE_HZ, Axes, sample_leads, sample_row
@@ -153,14 +154,19 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
     axes = Axes(start, px_per_s, gain * PX_PER_MM, column_s, column_s * px_per_s)
     strips, clocks = _strips(page, followed, axes, layout)
     rows_of_leads = [each for each in followed if not each.row.strip]
-    bands, places = sample_leads(page, ink, rows_of_leads, axes, layout)
+    bands, places, shared = sample_leads(page, ink, rows_of_leads, axes, layout)
     if measured_px and clocks:
         closer = replace(axes, column_px=measured_px)
         other = sample_leads(page, ink, rows_of_leads, closer, layout)
         if clock_fit(other[0][0], clocks, RATE_HZ) > clock_fit(bands[0], clocks, RATE_HZ):
-            bands, places = other
+            bands, places, shared = other
     leads = _facts(bands[0], arrangement, column_s)
     checks, doubts = check(bands[0], strips, clocks, layout, RATE_HZ)
+    if shared:
+        doubts.append(f"{', '.join(shared)} run through one another; where they do, they are left out.")
+    marked = marked_leads(ink, followed, axes, layout)
+    if marked:
+        doubts.append(f"Marks that are no curve stand over {', '.join(marked)}, which may be read wrongly.")
     if any(each.row.strip and not each.row.name for each in followed):
         doubts.append("A row below the leads has no readable name; it is left out.")
     by_place = [fact.name for fact in leads if fact.known == "by position"]

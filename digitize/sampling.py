@@ -23,6 +23,7 @@ _SEPARATOR_PX = 64  # above and below the zero line
 _TALL_PX = 13  # least height of a separator's stroke
 _DASH_PX = 7  # between its dashes
 _IN_MOST = 0.6
+_BESIDE = 5  # samples
 
 Floats32 = NDArray[np.float32]
 
@@ -48,15 +49,16 @@ class Axes:
 
 def sample_leads(
     page: FlatPage, ink: NDArray[np.uint8], rows: list[FollowedRow], axes: Axes, layout: Layout
-) -> tuple[Floats32, Floats32]:
+) -> tuple[Floats32, Floats32, list[str]]:
     """Each lead in its part of the clock: millivolt of curve, top and bottom (3, 12, samples), pixels (2, 12, samples).
 
     Each lead is followed by itself: what its neighbour does at their common edge, or a separator there, says nothing
-    about it. NaN where nothing is printed or readable.
+    about it. NaN where nothing is printed or readable, and where two leads share their ink; third, those leads.
     """
     clock = np.arange(round(axes.column_s * layout.columns * RATE_HZ)) / RATE_HZ
     bands = np.full((3, len(NAMES), len(clock)), np.nan, np.float32)
     places = np.full((2, len(NAMES), len(clock)), np.nan, np.float32)
+    edges = np.full((2, len(NAMES), len(clock)), np.nan, np.float32)
     width = axes.column_px if layout.columns > 1 else axes.column_s * axes.px_per_s
     before, after = _separator(ink, rows, axes, layout.columns)
     for each in rows:
@@ -78,7 +80,21 @@ def sample_leads(
             index = NAMES.index(lead)
             bands[:, index, inside] = -band[[0, 2, 1]] if lead in layout.inverted else band
             places[:, index, inside] = place
-    return bands, places
+            edges[:, index, inside] = each.zero - band[1:] * axes.px_per_mv
+    shared = _shared(edges)
+    bands[:, shared] = places[:, shared] = np.nan
+    return bands, places, [NAMES[lead] for lead in np.flatnonzero(shared.any(axis=1))]
+
+
+def _shared(edges: Floats32) -> NDArray[np.bool_]:
+    """Where curves of two leads were followed through the same ink, bool (12, samples): it tells neither of them."""
+    top, bottom = edges.min(axis=0), edges.max(axis=0)
+    shared = np.zeros(top.shape, bool)
+    for one in range(len(NAMES)):
+        for other in range(one):
+            both = (top[one] <= bottom[other]) & (top[other] <= bottom[one])
+            shared[[one, other]] |= both
+    return cv2.dilate(shared.astype(np.uint8), np.ones((1, _BESIDE), np.uint8)) > 0
 
 
 def _separator(ink: NDArray[np.uint8], rows: list[FollowedRow], axes: Axes, columns: int) -> tuple[int, int]:

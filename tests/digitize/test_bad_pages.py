@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitize import UndigitizedPageError, digitize
+from digitize import Digitized, UndigitizedPageError, digitize
 from trainer.pages.renderer import DrawnPage
 
 Gray = NDArray[np.uint8]
@@ -43,3 +43,18 @@ def test_two_pages_side_by_side_are_refused(plain_page: DrawnPage) -> None:
 def test_two_pages_one_below_the_other_are_refused(plain_page: DrawnPage, factor: float) -> None:
     small = cv2.resize(plain_page.gray, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     assert missing(np.vstack([small, small]).astype(np.uint8)) == "layout"
+
+
+def test_handwriting_over_leads_is_named(plain_page: DrawnPage, plain_read: Digitized) -> None:
+    gray = plain_page.gray.copy()
+    first, last = plain_page.places["V2"][100], plain_page.places["V2"][-100]
+    along = np.linspace(0.0, 1.0, 400)
+    x = first[0] + along * (last[0] - first[0]) + 25 * np.cos(60 * along)
+    y = first[1] + 50 * np.sin(60 * along)
+    cv2.polylines(gray, [np.stack([x, y], 1).astype(np.int32)], isClosed=False, color=20, thickness=3)
+    assert not any("Marks" in doubt for doubt in plain_read.doubts)
+    try:
+        doubts = digitize(gray).doubts
+    except UndigitizedPageError:
+        return
+    assert any("Marks" in doubt and "V2" in doubt for doubt in doubts)

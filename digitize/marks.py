@@ -1,0 +1,61 @@
+"""Ink among the leads that belongs to no curve: handwriting, stamps, a stain."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitize.extent import FollowedRow
+from digitize.flat import PX_PER_MM
+from digitize.layouts import Layout
+from digitize.sampling import Axes
+
+__all__ = ["marked_leads"]
+
+_PEN = 80  # ink from here on is the pen's
+_BESIDE_PX = 4  # beside a curve, ink is the curve's
+_WIDTH_MM, _SIZE_MM = 5.0, 14.0  # of a mark: wider than any beat that was not followed; width and height together
+
+
+def marked_leads(ink: NDArray[np.uint8], rows: list[FollowedRow], axes: Axes, layout: Layout) -> list[str]:
+    """Leads over which marks stand that are no curve, pulse or name.
+
+    Args:
+        ink: the flat page without names.
+        rows: all rows, strips too.
+        axes: of the page.
+        layout: of the page.
+    """
+    left, right = max(0, round(axes.start)), round(axes.start + layout.columns * axes.column_px)
+    half = min(each.reach for each in rows) / 2.8
+    top, bottom = max(0, round(rows[0].row.baseline - half)), round(rows[-1].row.baseline + half)
+    rest = (ink > _PEN).astype(np.uint8)
+    for each in rows:
+        _take_out(rest, each)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(
+        np.ascontiguousarray(rest[top:bottom, left:right]), connectivity=8
+    )
+    marked = set()
+    for x, y, width, height, _ in stats[1:]:
+        if width < _WIDTH_MM * PX_PER_MM or width + height < _SIZE_MM * PX_PER_MM:
+            continue
+        for each in rows:
+            if each.row.strip or y + top > each.row.baseline + half or y + top + height < each.row.baseline - half:
+                continue
+            columns = range(int(x / axes.column_px), min(layout.columns, int((x + width) / axes.column_px) + 1))
+            marked |= {each.row.leads[column] for column in columns}
+    return sorted(marked)
+
+
+def _take_out(rest: NDArray[np.uint8], each: FollowedRow) -> None:
+    """Take a row's curve and pulse out of what is left."""
+    curve = each.curve
+    known = np.flatnonzero(np.isfinite(curve.top))
+    known = known[curve.left + known < rest.shape[1]]
+    edge = np.zeros((rest.shape[0] + 1, rest.shape[1]), np.int32)
+    beside = _BESIDE_PX + curve.pen_px / 2
+    for rows, step in ((np.floor(curve.top[known] - beside), 1), (np.ceil(curve.bottom[known] + beside) + 1, -1)):
+        np.add.at(edge, (np.clip(rows, 0, rest.shape[0]).astype(int), curve.left + known), step)
+    rest[np.cumsum(edge[:-1], axis=0) > 0] = 0
+    if each.pulse:
+        first, last = max(0, round(each.pulse.left) - _BESIDE_PX), round(each.pulse.right) + _BESIDE_PX
+        rest[max(0, round(each.pulse.top) - _BESIDE_PX) : round(each.pulse.foot) + _BESIDE_PX, first:last] = 0
