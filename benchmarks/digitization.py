@@ -3,9 +3,10 @@
     python benchmarks/digitization.py SHARED/data [--pages 2] [--kinds export scan photo real pdf others]
 
 Prints a table, one line a kind: pages, answers, refusals by what is missing, median and 10th percentile of the signal-
-to-noise ratio of leads (level removed, after a shift of at most 40 ms), leads whose own truth fits best, answers of a
-wrong scale, the largest pitch error, the share of printed samples within 1.5 px of the curve that was read (of the
-worst lead), and the 95th percentile of CPU seconds a page. PDFs are drawn at 200 dpi, as the service draws them.
+to-noise ratio of leads (level removed, after a shift of at most 40 ms), leads whose own truth fits best, answers whose
+leads have another gain than the truth, the largest pitch error, the share of printed samples within 1.5 px of the curve
+that was read (of the worst lead, and how many leads of all reach 95 %), and the 95th percentile of CPU seconds a page.
+PDFs are drawn at 200 dpi, as the service draws them.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from trainer.pages.styles import HELD_OUT_STYLES
 
 SHIFT_S = 0.04
 SCALE_OFF = 0.12
-NEAR_PX = 1.5
+NEAR_PX, NEAR_SHARE = 1.5, 0.95
 PDF_PROCESS = Path(__file__).parents[1] / "sources" / "pdf_process.py"
 RECORDS = 300  # the last ones, none of which the name detector's patches show
 
@@ -94,11 +95,11 @@ class Score:
                 printed = np.full(len(seen), np.nan)
                 part = other[first:last][: max(0, len(seen) - first)]
                 printed[first : first + len(part)] = part
-                fits.append(ratio_db(seen, printed))
-                if len(fits) == index + 1:
-                    gains.append(_gain(seen, printed))
-            self.ratios_db.append(fits[index])
-            self.right.append(fits[index] >= max(fits))
+                fits.append(fit(seen, printed))
+            ratio_db, gain = fits[index]
+            self.ratios_db.append(ratio_db)
+            self.right.append(ratio_db >= max(fits)[0])
+            gains.append(gain)
         self.off_scale += abs(float(np.median(gains)) - 1) > SCALE_OFF
 
     def line(self, kind: str) -> str:
@@ -112,24 +113,25 @@ class Score:
         if self.pitch_off:
             figures[4] = f"{max(self.pitch_off):.2%}"
         if self.near:
-            figures[5] = f"{min(self.near):.1%}"
+            figures[5] = f"{min(self.near):.0%}; {sum(share >= NEAR_SHARE for share in self.near)}/{len(self.near)}"
         slowest = f"{np.percentile(self.seconds, 95):.2f}"
         return " | ".join(["", kind, str(self.pages), str(answered), refused, *figures, slowest, ""]).strip()
 
 
-def ratio_db(seen: Floats, truth: Floats) -> float:
-    """Signal-to-noise ratio over what both have, levels removed, after the best shift of at most `SHIFT_S`."""
-    best, most = -99.0, round(SHIFT_S * RATE_HZ)
+def fit(seen: Floats, truth: Floats) -> tuple[float, float]:
+    """Signal-to-noise ratio in dB over what both have, levels removed, and gain, at the best shift within `SHIFT_S`."""
+    best, most = (-99.0, np.nan), round(SHIFT_S * RATE_HZ)
     for shift in range(-most, most + 1):
         first, last = max(0, shift), len(seen) + min(0, shift)
         moved, kept = seen[first - shift : last - shift], truth[first:last]
         both = np.isfinite(moved) & np.isfinite(kept)
         if 2 * both.sum() < np.isfinite(truth).sum() or not both.any():
             continue
-        signal = kept[both] - kept[both].mean()
-        off = moved[both] - kept[both]
-        best = max(best, 10 * np.log10(np.square(signal).sum() / (np.square(off - off.mean()).sum() + 1e-12) + 1e-12))
-    return float(best)
+        signal, other = kept[both] - kept[both].mean(), moved[both] - moved[both].mean()
+        energy = np.square(signal).sum() + 1e-12
+        ratio_db = 10 * np.log10(energy / (np.square(other - signal).sum() + 1e-12))
+        best = max(best, (float(ratio_db), float((signal * other).sum() / energy)))
+    return best
 
 
 def near_share(place: Floats, page_x: NDArray[np.float32], page_y: NDArray[np.float32]) -> float:
@@ -148,12 +150,6 @@ def near_share(place: Floats, page_x: NDArray[np.float32], page_y: NDArray[np.fl
 
 
 _REACH = 8  # samples, which are a few pixels apart at most
-
-
-def _gain(seen: Floats, truth: Floats) -> float:
-    both = np.isfinite(seen) & np.isfinite(truth)
-    one, other = np.percentile(seen[both], [2, 98]), np.percentile(truth[both], [2, 98])
-    return float((one[1] - one[0]) / max(other[1] - other[0], 1e-3))
 
 
 def drawn(data: Path, pages: int, kinds: list[str]) -> Iterator[Case]:

@@ -24,17 +24,8 @@ _LATEST_S = 0.12
 _LEAST_CLOCK = 0.25
 
 
-def check(
-    signal_mv: Signal, strips: list[Strip], clocks: list[Signal], layout: Layout, rate_hz: float
-) -> tuple[Checks, list[str]]:
+def check(signal_mv: Signal, strips: list[Strip], layout: Layout, rate_hz: float) -> tuple[Checks, list[str]]:
     """Measure the relations, and refuse a page that breaks one.
-
-    Args:
-        signal_mv: the leads.
-        strips: rhythm strips with a name.
-        clocks: signals of all rhythm strips.
-        layout: of the page.
-        rate_hz: samples a second.
 
     Raises:
         UndigitizedPageError: leads contradict one another, or columns do not run on the strip's clock.
@@ -51,7 +42,7 @@ def check(
         if (missed := _missed(rate_hz, strip.signal_mv.astype(np.float64), -lead[strip.name])) is not None
     ]
     strip = max(repeated) if repeated else None
-    clock = clock_fit(signal_mv, clocks, rate_hz, _LATEST_S) if clocks else None
+    clock = clock_fit(signal_mv, [strip.signal_mv for strip in strips], rate_hz, _LATEST_S) if strips else None
     measured = {"II = I + III": einthoven, "aVR + aVL + aVF = 0": goldberger, "rhythm strip": strip}
     broken = [equation for equation, missed in measured.items() if missed is not None and missed > _BROKEN]
     if broken:

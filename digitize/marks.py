@@ -13,7 +13,7 @@ __all__ = ["marked_leads"]
 
 _PEN = 80  # ink from here on is the pen's
 _BESIDE_PX = 4  # beside a curve, ink is the curve's
-_WIDTH_MM, _SIZE_MM = 5.0, 14.0  # of a mark: wider than any beat that was not followed; width and height together
+_WIDTH_MM, _SIZE_MM = 3.0, 9.0  # of a mark: wider than any beat that was not followed; width and height together
 
 
 def marked_leads(ink: NDArray[np.uint8], rows: list[FollowedRow], axes: Axes, layout: Layout) -> list[str]:

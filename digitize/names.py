@@ -4,9 +4,6 @@ The first says where a text may stand, for cells of 1 mm; the second reads what 
 """
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
 
 import cv2
@@ -14,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitize.flat import PX_PER_MM, FlatPage
+from digitize.networks import FINDER, READER, crop, run
 from digitize.words import find_words
 
-__all__ = ["CELL_PX", "CROP_PX", "NAMES", "SCALE_PX_PER_MM", "TOKENS", "Token", "crop", "find_tokens", "read_places"]
+__all__ = ["CELL_PX", "NAMES", "SCALE_PX_PER_MM", "TOKENS", "Token", "find_tokens", "read_places"]
 
 NAMES = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 TOKENS = (*NAMES, "25mm/s", "50mm/s", "5mm/mV", "10mm/mV", "20mm/mV")
@@ -24,10 +22,7 @@ TOKENS = (*NAMES, "25mm/s", "50mm/s", "5mm/mV", "10mm/mV", "20mm/mV")
 
 SCALE_PX_PER_MM = 4.0
 CELL_PX = 4
-CROP_PX = (32, 112)
-"""Rows and columns of what the second network reads."""
 
-_FINDER, _READER = (Path(__file__).parent / name for name in ("name-finder.onnx", "name-reader.onnx"))
 _LEAST = 0.15
 _READ_MOST = 160
 _LEAST_READ = 0.3
@@ -108,7 +103,7 @@ def _find(ink: NDArray[np.float32], px_per_mm: float) -> list[Token]:
     rows, columns = (int(extent * factor) // 16 * 16 for extent in ink.shape)
     part = ink[: round(rows / factor), : round(columns / factor)]
     scaled = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
-    answer = _run(_FINDER, np.asarray(scaled, np.float32)[np.newaxis, np.newaxis])[0]
+    answer = run(FINDER, np.asarray(scaled, np.float32)[np.newaxis, np.newaxis])[0]
     probability, box = answer[: len(TOKENS) + 1], answer[len(TOKENS) + 1 :]
     cell = CELL_PX / factor
     best = probability[1:].max(axis=0)
@@ -125,7 +120,9 @@ def _find(ink: NDArray[np.float32], px_per_mm: float) -> list[Token]:
 
 def _read_scale(ink: NDArray[np.float32]) -> list[Token]:
     """Speed and gain side by side, read where words start; a word of the header alone may look like one."""
-    words = [Token("25mm/s", 0.0, left, top, left + 1, bottom) for left, top, bottom in find_words(ink)]
+    words = [
+        Token("25mm/s", 0.0, left, top, left + 2 * (bottom - top), bottom) for left, top, bottom in find_words(ink)
+    ]
     read = [token for token in _read_again(ink, words[:_READ_MOST]) if "mm/" in token.text and token.score > _PAIRED]
 
     def paired(one: Token, other: Token) -> bool:
@@ -223,28 +220,7 @@ def _answers(ink: NDArray[np.float32], found: list[Token], squeezes: list[float]
     crops = np.stack(
         [crop(ink, token.left, token.top, token.bottom, squeeze) for token, squeeze in zip(found, narrow, strict=True)]
     )
-    return _run(_READER, crops[:, np.newaxis]).reshape(len(found), -1)
-
-
-def crop(ink: NDArray[np.float32], left: float, top: float, bottom: float, squeeze: float = 1.0) -> NDArray[np.float32]:
-    """Cut a text and what follows it out of the ink, its height brought to 20 of 32 rows: float32 `CROP_PX`.
-
-    Args:
-        ink: float32 (rows, columns).
-        left: of the text, in pixels of the ink.
-        top: of the text.
-        bottom: of the text.
-        squeeze: factor of its width.
-    """
-    rows, columns = CROP_PX
-    scale = _TEXT_PX / max(bottom - top, _LEAST_TEXT_PX)
-    middle = (top + bottom) / 2
-    across = scale * squeeze
-    matrix = np.array([[across, 0, _INDENT_PX - left * across], [0, scale, rows / 2 - middle * scale]])
-    return np.asarray(cv2.warpAffine(ink, matrix, (columns, rows), flags=cv2.INTER_LINEAR), np.float32)
-
-
-_TEXT_PX, _LEAST_TEXT_PX, _INDENT_PX = 20.0, 8.0, 8.0
+    return run(READER, crops[:, np.newaxis]).reshape(len(found), -1)
 
 
 def _overlap(one: Token, other: Token) -> bool:
@@ -255,19 +231,3 @@ def _overlap(one: Token, other: Token) -> bool:
         and one.top < other.bottom
         and other.top < one.bottom
     )
-
-
-_LOCK = Lock()
-
-
-@lru_cache(maxsize=2)
-def _network(path: Path) -> cv2.dnn.Net:
-    return cv2.dnn.readNetFromONNX(str(path))
-
-
-def _run(path: Path, ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Answer of a network for a batch, one call at a time."""
-    with _LOCK:
-        network = _network(path)
-        network.setInput(np.ascontiguousarray(ink))
-        return np.asarray(network.forward(), np.float32)

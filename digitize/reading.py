@@ -141,8 +141,9 @@ def _proven(found: Arrangement | None, tokens: list[Token]) -> Arrangement:
 
 def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, tokens: list[Token]) -> Digitized:
     layout = arrangement.layout
-    printed_speed, speed_alone = printed_value(tokens, "mm/s")
-    printed_gain, gain_alone = printed_value(tokens, "mm/mV")
+    header_end = arrangement.first_y - arrangement.row_px / 2
+    printed_speed, speed_alone = printed_value(tokens, "mm/s", header_end)
+    printed_gain, gain_alone = printed_value(tokens, "mm/mV", header_end)
     longest_px = max(layout.columns_s) * layout.columns * (printed_speed or 25.0) * PX_PER_MM
     rows = find_rows(ink, arrangement, tokens)
     followed = [follow_row(ink, row, arrangement, longest_px) for row in rows]
@@ -152,7 +153,7 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
     px_per_s = speed * PX_PER_MM
     start, column_s, measured_px = find_timing(followed, arrangement, px_per_s)
     axes = Axes(start, px_per_s, gain * PX_PER_MM, column_s, column_s * px_per_s)
-    strips, clocks = _strips(page, followed, axes, layout)
+    strips, clocks = _strips(page, ink, followed, axes, layout)
     rows_of_leads = [each for each in followed if not each.row.strip]
     bands, places, shared = sample_leads(page, ink, rows_of_leads, axes, layout)
     if measured_px and clocks:
@@ -161,7 +162,7 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
         if clock_fit(other[0][0], clocks, RATE_HZ) > clock_fit(bands[0], clocks, RATE_HZ):
             bands, places, shared = other
     leads = _facts(bands[0], arrangement, column_s)
-    checks, doubts = check(bands[0], strips, clocks, layout, RATE_HZ)
+    checks, doubts = check(bands[0], strips, layout, RATE_HZ)
     if shared:
         doubts.append(f"{', '.join(shared)} run through one another; where they do, they are left out.")
     marked = marked_leads(ink, followed, axes, layout)
@@ -192,12 +193,12 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
 
 
 def _strips(
-    page: FlatPage, followed: list[FollowedRow], axes: Axes, layout: Layout
+    page: FlatPage, ink: NDArray[np.uint8], followed: list[FollowedRow], axes: Axes, layout: Layout
 ) -> tuple[list[Strip], list[NDArray[np.float32]]]:
     """Rhythm strips with a readable name; and the signals of all of them, which give the time."""
     strips, clocks = [], []
     for each in (each for each in followed if each.row.strip):
-        band, place = sample_row(page, each, axes, axes.column_s * layout.columns)
+        band, place = sample_row(page, ink, each, axes, axes.column_s * layout.columns)
         coverage = float(np.isfinite(band[0]).mean())
         if coverage < _LEAST_COVERAGE:
             continue

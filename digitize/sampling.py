@@ -65,16 +65,8 @@ def sample_leads(
         for column, lead in enumerate(each.row.leads):
             inside = (clock >= column * axes.column_s) & (clock < (column + 1) * axes.column_s)
             first = axes.start + column * axes.column_px
-            left = round(first) + after * (column > 0)
-            right = round(first + width) + 1 - before * (column + 1 < layout.columns)
-            if each.pulse and each.pulse.right < first + width / 2:
-                left = max(left, round(each.pulse.right) + _STROKE_PX)
-            elif each.pulse:
-                right = min(right, round(each.pulse.left) - _STROKE_PX)
-            left, right = max(0, left), min(ink.shape[1], right)
-            if right - left < 2:  # noqa: PLR2004 - nothing to follow
-                continue
-            curve = follow(ink, left, right, each.row.baseline, (each.reach, each.reach))
+            left = first + after * (column > 0)
+            curve = _curve(ink, each, left, first + width - before * (column + 1 < layout.columns))
             x = first + (clock[inside] - column * axes.column_s) * axes.px_per_s
             band, place = _sampled(page, curve, each.zero, axes.px_per_mv, x)
             index = NAMES.index(lead)
@@ -116,10 +108,24 @@ def _separator(ink: NDArray[np.uint8], rows: list[FollowedRow], axes: Axes, colu
     return (max(0, 1 - int(at[0])), max(0, 1 + int(at[-1]))) if len(at) else (0, 0)
 
 
-def sample_row(page: FlatPage, row: FollowedRow, axes: Axes, page_s: float) -> tuple[Floats32, Floats32]:
+def sample_row(
+    page: FlatPage, ink: NDArray[np.uint8], row: FollowedRow, axes: Axes, page_s: float
+) -> tuple[Floats32, Floats32]:
     """A row that runs over the whole page: millivolt of curve, top and bottom (3, samples), pixels (2, samples)."""
     clock = np.arange(round(page_s * RATE_HZ)) / RATE_HZ
-    return _sampled(page, row.curve, row.zero, axes.px_per_mv, axes.start + clock * axes.px_per_s)
+    curve = _curve(ink, row, axes.start, axes.start + page_s * axes.px_per_s)
+    return _sampled(page, curve, row.zero, axes.px_per_mv, axes.start + clock * axes.px_per_s)
+
+
+def _curve(ink: NDArray[np.uint8], each: FollowedRow, first: float, last: float) -> Curve:
+    """Follow a part of a row, its pulse left out."""
+    left, right = round(first), round(last) + 1
+    if each.pulse and each.pulse.right < (first + last) / 2:
+        left = max(left, round(each.pulse.right) + _STROKE_PX)
+    elif each.pulse:
+        right = min(right, round(each.pulse.left) - _STROKE_PX)
+    left = min(max(0, left), ink.shape[1] - 2)
+    return follow(ink, left, max(left + 2, min(ink.shape[1], right)), each.row.baseline, (each.reach, each.reach))
 
 
 def _sampled(page: FlatPage, curve: Curve, zero: float, px_per_mv: float, x: Floats) -> tuple[Floats32, Floats32]:

@@ -19,15 +19,18 @@ _WIDTH_AGREES = 0.12
 _PULSE_AGREES = 0.06
 
 
-def printed_value(tokens: list[Token], unit: str) -> tuple[float | None, bool]:
+def printed_value(tokens: list[Token], unit: str, header_end: float = 0.0) -> tuple[float | None, bool]:
     """The number that stands before a unit, ``None`` where none was read; whether it proves the scale alone.
 
-    Alone it does where speed and gain stand beside each other, both read surely, and nothing near them reads otherwise.
+    The number proves the scale alone where speed and gain stand beside each other, both are read surely, and nothing
+    near them reads otherwise. Above row ``header_end`` a number counts only beside the other one, because words of the
+    header look like it.
 
     Raises:
         UndigitizedPageError: two were read that differ.
     """
     read = [token for token in tokens if token.text.endswith(unit)]
+    read = [token for token in read if token.y > header_end or _beside(token, tokens)]
     proven = [token for token in read if token.score >= _PROVEN]
     beside_them = [
         token
@@ -47,17 +50,24 @@ def printed_value(tokens: list[Token], unit: str) -> tuple[float | None, bool]:
         return None, False
     text = sure.pop()
     best = max((token for token in read if token.text == text), key=lambda token: token.score)
-    beside = any(
-        token.text.split("mm")[1] != best.text.split("mm")[1]
-        and token.text[0].isdigit()
+    near = [token for token in read if abs(token.y - best.y) < _BLOCK_MM * PX_PER_MM]
+    alone = (
+        best.score >= _PROVEN
+        and _beside(best, tokens)
+        and all(token.text == text for token in near if token.score >= _DOUBTFUL)
+    )
+    return float(text.removesuffix(unit)), alone
+
+
+def _beside(one: Token, tokens: list[Token]) -> bool:
+    """Whether the other unit was read surely in the same line."""
+    return any(
+        token.text.split("mm")[1] != one.text.split("mm")[1]
         and token.score >= _PROVEN
-        and abs(token.y - best.y) < _LINE_MM * PX_PER_MM
+        and abs(token.y - one.y) < _LINE_MM * PX_PER_MM
         for token in tokens
         if "mm/" in token.text
     )
-    near = [token for token in read if abs(token.y - best.y) < _BLOCK_MM * PX_PER_MM]
-    alone = best.score >= _PROVEN and beside and all(token.text == text for token in near if token.score >= _DOUBTFUL)
-    return float(text.removesuffix(unit)), alone
 
 
 def prove_speed(printed: float | None, pulses: list[Pulse], *, proven: bool) -> tuple[float, Source]:

@@ -89,3 +89,15 @@ def test_weak_gain_alone_is_not_read() -> None:
 def test_two_gains_on_one_page_are_refused(score: float, y: float) -> None:
     with pytest.raises(UndigitizedPageError):
         printed_value([gain("10mm/mV", 0.99, 1700.0), gain("5mm/mV", score, y)], "mm/mV")
+
+
+def test_word_of_the_header_is_no_gain() -> None:
+    pair = [gain("10mm/mV", 0.99, 1700.0), Token("25mm/s", 0.99, 100.0, 1700.0, 140.0, 1720.0)]
+    assert printed_value([*pair, gain("5mm/mV", 0.85, 240.0)], "mm/mV", 400.0) == (10.0, True)
+
+
+def test_other_gain_in_the_header_beside_a_speed_is_refused() -> None:
+    pair = [gain("10mm/mV", 0.99, 1700.0), Token("25mm/s", 0.99, 100.0, 1700.0, 140.0, 1720.0)]
+    other = [gain("5mm/mV", 0.85, 240.0), Token("25mm/s", 0.99, 100.0, 240.0, 140.0, 260.0)]
+    with pytest.raises(UndigitizedPageError):
+        printed_value([*pair, *other], "mm/mV", 400.0)

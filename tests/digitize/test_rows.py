@@ -45,6 +45,12 @@ def test_row_with_ink_beside_it_begins_at_its_names(start: float, end: float) ->
     assert timing[1] == 2.5
 
 
+def test_rows_that_are_all_a_little_short_give_their_columns() -> None:
+    timing = find_timing(followed(100.0, 100.0 + 248 * PX_PER_MM), arrangement(110.0), _PX_PER_S)
+    assert timing[:2] == (100.0, 2.5)
+    assert timing[2] == pytest.approx(62 * PX_PER_MM)
+
+
 @pytest.mark.parametrize(
     ("start", "end", "names"),
     [

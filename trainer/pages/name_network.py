@@ -8,7 +8,8 @@ import onnx
 import tensorflow as tf
 from onnx import TensorProto, helper, numpy_helper
 
-from digitize.names import CROP_PX, TOKENS
+from digitize.names import TOKENS
+from digitize.networks import CROP_PX
 from trainer.pages.name_patches import Crops, Patches
 
 __all__ = ["finder_graph", "reader_graph", "train_finder", "train_reader"]

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitize.names import CELL_PX, CROP_PX, SCALE_PX_PER_MM, TOKENS, crop
+from digitize.names import CELL_PX, SCALE_PX_PER_MM, TOKENS
+from digitize.networks import CROP_PX, crop
 from trainer.pages.typefaces import draw_text, typefaces
 
 __all__ = ["HEIGHT_PX", "WIDTH_PX", "Crops", "Patches", "draw_crops", "draw_patches"]
