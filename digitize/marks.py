@@ -51,11 +51,11 @@ def _take_out(rest: NDArray[np.uint8], each: FollowedRow) -> None:
     curve = each.curve
     known = np.flatnonzero(np.isfinite(curve.top))
     known = known[curve.left + known < rest.shape[1]]
-    edge = np.zeros((rest.shape[0] + 1, rest.shape[1]), np.int32)
     beside = _BESIDE_PX + curve.pen_px / 2
-    for rows, step in ((np.floor(curve.top[known] - beside), 1), (np.ceil(curve.bottom[known] + beside) + 1, -1)):
-        np.add.at(edge, (np.clip(rows, 0, rest.shape[0]).astype(int), curve.left + known), step)
-    rest[np.cumsum(edge[:-1], axis=0) > 0] = 0
+    tops = np.clip(np.floor(curve.top[known] - beside), 0, rest.shape[0]).astype(int)
+    ends = np.clip(np.ceil(curve.bottom[known] + beside) + 1, 0, rest.shape[0]).astype(int)
+    for column, top, end in zip((curve.left + known).tolist(), tops.tolist(), ends.tolist(), strict=True):
+        rest[top:end, column] = 0
     if each.pulse:
         first, last = max(0, round(each.pulse.left) - _BESIDE_PX), round(each.pulse.right) + _BESIDE_PX
         rest[max(0, round(each.pulse.top) - _BESIDE_PX) : round(each.pulse.foot) + _BESIDE_PX, first:last] = 0
