@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from service.errors import MalformedHttpError, StartupError
-from service.problems import refusal
+from service.problems import refuse
 
 __all__ = [
     "ACCEPTED_AT_ONCE",
@@ -136,7 +136,7 @@ class TimeoutH11Protocol(H11Protocol):
         """Reject malformed HTTP, unless a response has begun."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             request_id = os.urandom(16).hex()
-            response = refusal(MalformedHttpError(self.conn.rejection), request_id)
+            response = refuse(MalformedHttpError(self.conn.rejection), request_id)
             headers = [*response.raw_headers, (b"x-request-id", request_id.encode()), (b"connection", b"close")]
             self._send(h11.Response(status_code=response.status_code, headers=headers))
             self._send(h11.Data(data=bytes(response.body)))

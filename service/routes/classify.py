@@ -12,7 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 from service import errors
 from service.answers import Answer
 from service.classify import classify
-from service.problems import refusal
+from service.problems import refuse
 from service.results.codes import Subject
 from service.results.fhir import FHIR_MEDIA_TYPE, fhir_transaction
 from service.results.hl7 import HL7_MEDIA_TYPE, hl7_message
@@ -101,7 +101,7 @@ async def classify_page(
 
 def _response(answer: Answer, media_type: str, subject: Subject) -> Response:
     if isinstance(answer.content, PreprocError):
-        return refusal(answer.content, answer.first_request_id)
+        return refuse(answer.content, answer.first_request_id)
     if media_type == _JSON:
         return Response(answer.content, media_type=_JSON, headers=_VARY)
     result, now = Classification.model_validate_json(answer.content), datetime.now(UTC)
