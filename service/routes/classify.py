@@ -36,6 +36,8 @@ __all__ = ["router"]
 _JSON = "application/json"
 _MEDIA_TYPES = (_JSON, FHIR_MEDIA_TYPE, HL7_MEDIA_TYPE)
 _VARY = {"Vary": "Accept"}
+_FHIR = {"schema": {"type": "object", "description": "A FHIR R4 transaction."}}
+_HL7 = {"schema": {"type": "string", "description": "An ORU^R01 message."}}
 _Identifier = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,64}$")]
 
 
@@ -63,7 +65,10 @@ class ClassifyQuery(PageQuery):
     summary="Classify one report page",
     response_model=Classification,
     openapi_extra=PAGE_BODY,
-    responses=page_problems(errors.AuditUnavailableError, errors.IdempotencyConflictError),
+    responses={
+        200: {"content": {FHIR_MEDIA_TYPE: _FHIR, HL7_MEDIA_TYPE: _HL7}, "description": "The probabilities."},
+        **page_problems(errors.AuditUnavailableError, errors.IdempotencyConflictError),
+    },
 )
 async def classify_page(
     request: Request,
