@@ -84,7 +84,7 @@ test-slow: $(DEV) $(NATIVE)
 
 test-all: $(DEV) $(NATIVE) test-floors
 	@echo "test-all: pytest, campaigns too"
-	@$(PYTEST) -m "not engine and not batch and not gateway" $(PYTEST_ARGS)
+	@$(PYTEST) --hypothesis-profile=campaign -m "not engine and not batch and not gateway" $(PYTEST_ARGS)
 
 # The lowest versions that pyproject.toml allows, in an environment of their own.
 test-floors: $(DEV) $(NATIVE)

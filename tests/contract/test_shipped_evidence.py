@@ -157,6 +157,7 @@ def test_graph_is_small_enough(bundle: Bundle) -> None:
     assert len(bundle.model) <= LARGEST_GRAPH_BYTES
 
 
+@pytest.mark.slow
 def test_at_most_one_real_page_in_two_hundred_is_refused(bundle: Bundle, published_pages: Path) -> None:
     spec, refused = bundle.manifest.preprocessing, 0
     distinct = {hashlib.sha256(path.read_bytes()).digest(): path for path in published_pages.glob("*/*.jpg")}
