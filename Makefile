@@ -74,9 +74,10 @@ wheel: | $(BIN)/python
 	@echo "wheel: dist/"
 	@$(BIN)/python $(PIP) wheel --no-deps -w dist .
 
+# Half of the time a test waits for a browser, a process or a clock: three of them share two cores.
 test: $(DEV) $(NATIVE)
 	@echo "test: pytest"
-	@$(PYTEST) $(PYTEST_ARGS)
+	@$(PYTEST) -n 3 $(PYTEST_ARGS)
 
 test-slow: $(DEV) $(NATIVE)
 	@echo "test-slow: pytest -m slow; trainings, promotions under load, axe in every state"
