@@ -15,6 +15,7 @@ import pytest
 from service.http import BoundedConnection, TimeoutH11Protocol
 from tests.factories import page_jpeg
 from tests.service.process import environment, running
+from tests.service.raw_http import whole_answer
 from tests.service.serving import serving, settings_for, wait_until
 
 MB = 10**6
@@ -78,15 +79,6 @@ def test_head_and_body_of_a_response_are_sent_at_once() -> None:
     assert connection.send(h11.Response(status_code=200, headers=[(b"Content-Length", b"4")])) == b""
     assert connection.send(h11.Data(data=b"bo")) == b"HTTP/1.1 200 \r\nContent-Length: 4\r\n\r\nbo"
     assert connection.send(h11.Data(data=b"dy")) == b"dy"
-
-
-def whole_answer(connection: socket.socket) -> bytes:
-    answer = b""
-    while not answer.endswith(b"}"):
-        more = connection.recv(65536)
-        assert more, "closed before the answer was whole"
-        answer += more
-    return answer
 
 
 def test_a_refused_body_that_never_ends_is_not_drained_for_ever(models_dir: Path) -> None:
