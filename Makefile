@@ -74,9 +74,10 @@ wheel: | $(BIN)/python
 	@echo "wheel: dist/"
 	@$(BIN)/python $(PIP) wheel --no-deps -w dist .
 
+# Half of the time a test waits for a browser, a process or a clock: three of them share two cores.
 test: $(DEV) $(NATIVE)
 	@echo "test: pytest"
-	@$(PYTEST) $(PYTEST_ARGS)
+	@$(PYTEST) -n 3 $(PYTEST_ARGS)
 
 test-slow: $(DEV) $(NATIVE)
 	@echo "test-slow: pytest -m slow; trainings, promotions under load, axe in every state"
@@ -84,7 +85,7 @@ test-slow: $(DEV) $(NATIVE)
 
 test-all: $(DEV) $(NATIVE) test-floors
 	@echo "test-all: pytest, campaigns too"
-	@$(PYTEST) -m "not engine and not batch and not gateway" $(PYTEST_ARGS)
+	@$(PYTEST) --hypothesis-profile=campaign -m "not engine and not batch and not gateway" $(PYTEST_ARGS)
 
 # The lowest versions that pyproject.toml allows, in an environment of their own.
 test-floors: $(DEV) $(NATIVE)

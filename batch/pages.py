@@ -7,11 +7,8 @@ what the service would have answered.
 import asyncio
 import hashlib
 import logging
-import sys
 from dataclasses import dataclass
 from typing import Any
-
-import cv2
 
 from batch.errors import InputError, WorkerError
 from model_registry.manifest import BundleManifest
@@ -19,7 +16,7 @@ from model_registry.registry import Registry
 from service.classify import ClassificationResult, LoadedModel, classify
 from service.decide import SiteRules, read_site_rules
 from service.errors import KINDS, ModelError, StartupError
-from service.host import available_cpus, check_runtime_packages, installed_runtime_packages, keep_freed_memory
+from service.host import available_cpus, check_runtime_packages, installed_runtime_packages, tune_process
 from service.models.batching import Batching, batching_opener
 from service.models.loader import Catalog, ModelLoader
 from service.models.onnx import onnx_opener
@@ -38,7 +35,6 @@ _PAGES_IN_HAND = 8
 """Threads that decode for one GPU session: the most pages of a shared run."""
 
 _DIGITS = 4
-_SWITCH_S = 0.05  # as in `service.__main__`
 
 logger = logging.getLogger(__name__)
 
@@ -84,9 +80,7 @@ class PageReader:
         Raises:
             InputError: it cannot be loaded, or a setting is wrong.
         """
-        cv2.setNumThreads(1)
-        keep_freed_memory()
-        sys.setswitchinterval(_SWITCH_S)
+        tune_process()
         try:
             check_runtime_packages(installed_runtime_packages())
             settings = read_settings()

@@ -22,7 +22,6 @@ from pathlib import Path
 from statistics import fmean
 from time import perf_counter, sleep
 
-import cv2
 import numpy as np
 import simplejpeg
 
@@ -33,7 +32,7 @@ from benchmarks.server_process import ServerProcess
 from benchmarks.service_process import service_process
 from model_registry.registry import Registry
 from service.classify import LoadedModel, classify
-from service.host import keep_freed_memory
+from service.host import tune_process
 from service.models.loader import Catalog
 from service.models.onnx import OnnxClassifier
 from shared_preproc.pipeline import preprocess
@@ -71,8 +70,7 @@ def main() -> None:
     parser.add_argument("--model", default="production")
     parser.add_argument("--markdown", type=Path, help="write what is printed to this file, too")
     options = parser.parse_args()
-    cv2.setNumThreads(1)
-    keep_freed_memory()  # as the service does: without it, two milliseconds of a page go into page faults
+    tune_process()
     pages = synthetic_pages(options.pages)
     text = report(pages, options.requests, options.registry, options.model)
     print(text)

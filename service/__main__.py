@@ -8,18 +8,13 @@ import sys
 import threading
 import time
 
-import cv2
-
 from service import __version__
 from service.errors import StartupError
-from service.host import check_runtime_packages, installed_runtime_packages, keep_freed_memory
+from service.host import check_runtime_packages, installed_runtime_packages, tune_process
 from service.settings import describe_settings, read_settings, unknown_settings
 from service.telemetry.logs import configure_logging
 
 __all__ = ["main"]
-
-_SWITCH_S = 0.05
-"""Python's default is 5 ms. Native code often releases the lock; more switches cost caches."""
 
 _LAST_THREADS_S = 2.0
 
@@ -51,10 +46,7 @@ def _serve() -> None:
     from service.app import create_app  # noqa: PLC0415
     from service.server import make_server  # noqa: PLC0415
 
-    keep_freed_memory()
-    sys.setswitchinterval(_SWITCH_S)
-    # Pages run in parallel, so OpenCV needs no threads.
-    cv2.setNumThreads(1)
+    tune_process()
     configure_logging(settings.log_level, settings.log_format)
     if unknown := unknown_settings(os.environ):
         logger.warning("unknown_settings", extra={"fields": {"ignored": ", ".join(unknown)}})

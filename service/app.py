@@ -72,7 +72,6 @@ def create_app(settings: Settings, open_classifier: ClassifierOpener | None = No
         app.include_router(routes.router)
     app.include_router(open_inference.open_router)
     app.include_router(open_inference.infer_router)
-    app.include_router(web.docs_router)
     app.mount("/web", GZipMiddleware(web.WebFiles()), name="web")
     _offer_metrics(app, settings)
     _describe_for_clients(app)

@@ -221,7 +221,7 @@ class InvalidRequestError(ServiceError):
     remedy = "Correct the query string or the header."
 
 
-class RefusedError(ServiceError):
+class FrameworkError(ServiceError):
     """The web framework refuses with a status that has no class here."""
 
     kind = Kind(400, "http_error", "The request is refused")

@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from service.errors import MalformedHttpError, StartupError
-from service.problems import refusal
+from service.problems import refuse
 
 __all__ = [
     "ACCEPTED_AT_ONCE",
@@ -136,7 +136,7 @@ class TimeoutH11Protocol(H11Protocol):
         """Reject malformed HTTP, unless a response has begun."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             request_id = os.urandom(16).hex()
-            response = refusal(MalformedHttpError(self.conn.rejection), request_id)
+            response = refuse(MalformedHttpError(self.conn.rejection), request_id)
             headers = [*response.raw_headers, (b"x-request-id", request_id.encode()), (b"connection", b"close")]
             self._send(h11.Response(status_code=response.status_code, headers=headers))
             self._send(h11.Data(data=bytes(response.body)))
@@ -178,13 +178,15 @@ def _cancel(timer: asyncio.TimerHandle | None) -> None:
 
 
 class BoundedConnection(h11.Connection):
-    """h11's parser with limits on fields and small chunks, which would block the event loop."""
+    """h11's connection with limits on fields and small chunks, which would block the event loop."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, _HEAD_BYTES)
         self.body_bytes_left = 0
         """Of a body with Content-Length."""
         self.rejection = "bytes that are no HTTP/1.1 request"
+        self._head = b""
+        """Of a response whose body has not begun."""
         self._chunks = 0
         self._body_bytes = 0
 
@@ -206,6 +208,15 @@ class BoundedConnection(h11.Connection):
             if self._chunks > _MAX_CHUNKS + self._body_bytes // _CHUNK_BYTES:
                 raise self._rejected("a body in thousands of small chunks; send it with Content-Length")
         return event
+
+    def send(self, event: Any) -> Any:  # noqa: ANN401
+        """Return the bytes of a part of a response; its head comes with the body, which saves a packet."""
+        data = super().send(event) or b""
+        if isinstance(event, h11.Response):
+            self._head = data
+            return b""
+        head, self._head = self._head, b""
+        return head + data
 
     def _rejected(self, reason: str) -> h11.RemoteProtocolError:
         self.rejection = reason

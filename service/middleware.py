@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import CrossSiteError, InternalError, UntrustedHostError
 from service.host import LOOPBACK_NAME, is_loopback
 from service.http import HEARING
-from service.problems import refusal
+from service.problems import refuse
 from service.settings import Settings
 from service.telemetry.metrics import NONE, Metrics, RequestFacts
 from service.telemetry.trace import TRACE_HEADER, TraceContext
@@ -138,7 +138,7 @@ class RequestContext:
         except Exception:
             logger.exception("internal_error", extra={"fields": exchange.identity})
             if exchange.status is None:
-                await refusal(InternalError(), exchange.request_id)(scope, receive, send_completed)
+                await refuse(InternalError(), exchange.request_id)(scope, receive, send_completed)
         finally:
             exchange.end()
 
@@ -158,9 +158,9 @@ class TrustedHosts:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif not self._is_trusted(scope):
-            await refusal(UntrustedHostError(), scope["state"]["request_id"])(scope, receive, send)
+            await refuse(UntrustedHostError(), scope["state"]["request_id"])(scope, receive, send)
         elif _is_cross_site_post(scope):
-            await refusal(CrossSiteError(), scope["state"]["request_id"])(scope, receive, send)
+            await refuse(CrossSiteError(), scope["state"]["request_id"])(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

@@ -14,15 +14,15 @@ from starlette.types import Receive, Scope, Send
 
 from service.errors import (
     KINDS,
+    FrameworkError,
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
-    RefusedError,
     ServiceError,
 )
 from shared_preproc.errors import PreprocError
 
-__all__ = ["Problem", "handle_errors", "problem_responses", "refusal", "refusal_headers"]
+__all__ = ["Problem", "handle_errors", "problem_responses", "refusal_headers", "refuse"]
 
 MEDIA_TYPE = "application/problem+json"
 _MOST_ERRORS = 3
@@ -51,7 +51,7 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _answer_framework)
 
 
-def refusal(error: ServiceError | PreprocError, request_id: str, status: int | None = None) -> Response:
+def refuse(error: ServiceError | PreprocError, request_id: str, status: int | None = None) -> Response:
     """Make the response; ``status`` replaces the status of the error's class."""
     kind = KINDS[type(error)]
     status = status or kind.status
@@ -89,14 +89,14 @@ def problem_responses(*causes: type[Exception]) -> dict[int | str, dict[str, Any
 async def _answer(request: Request, error: Exception) -> Response:
     if not isinstance(error, ServiceError | PreprocError):
         raise error
-    return refusal(error, request.state.request_id)
+    return refuse(error, request.state.request_id)
 
 
 async def _answer_invalid_request(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     complaints = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:_MOST_ERRORS]]
-    return refusal(InvalidRequestError("; ".join(complaints)), request.state.request_id)
+    return refuse(InvalidRequestError("; ".join(complaints)), request.state.request_id)
 
 
 async def _answer_framework(request: Request, error: Exception) -> Response:
@@ -106,11 +106,11 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
     if headers.get("Allow") == "GET":
         headers["Allow"] = "GET, HEAD"  # `RequestContext` lets routes for GET answer HEAD
     if status == HTTPStatus.NOT_FOUND:
-        response = refusal(NotFoundError(), request_id)
+        response = refuse(NotFoundError(), request_id)
     elif status == HTTPStatus.METHOD_NOT_ALLOWED:
-        response = refusal(MethodNotAllowedError(expected=headers.get("Allow", "")), request_id)
+        response = refuse(MethodNotAllowedError(expected=headers.get("Allow", "")), request_id)
     elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        response = refusal(RefusedError(f"a request that is answered with status {status}"), request_id, status)
+        response = refuse(FrameworkError(f"a request that is answered with status {status}"), request_id, status)
     else:
         raise error
     response.headers.update(headers)

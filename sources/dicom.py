@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from shared_preproc.decoders.stored import unsupported
 from shared_preproc.errors import PreprocError
 from shared_preproc.leads import Lead
 from sources.pdf import read_pdf
 from sources.recorded import LEAD_NAMES, MILLIVOLT, recording_of
-from sources.refusals import damaged, not_installed, unsupported
+from sources.refusals import damaged, not_installed
 from sources.source import ImageSource, RecordingSource, Source
 
 if TYPE_CHECKING:

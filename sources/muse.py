@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_preproc.decoders.stored import unsupported
 from shared_preproc.errors import PreprocError
 from shared_preproc.leads import Lead
 from sources.recorded import LEAD_NAMES, MILLIVOLT, recording_of
-from sources.refusals import damaged, not_installed, unsupported
+from sources.refusals import damaged, not_installed
 from sources.source import RecordingSource
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from shared_preproc.decoders.stored import unsupported
 from shared_preproc.errors import PreprocError
 from shared_preproc.picture import Gray
 from sources.disposable import Limits, run_disposable
 from sources.pdf_curves import read_curves
 from sources.pdf_drawing import Drawing, NotProvenError
-from sources.refusals import damaged, not_installed, unsupported
+from sources.refusals import damaged, not_installed
 from sources.source import ImageSource, RecordingSource, Source
 
 __all__ = ["read_pdf"]

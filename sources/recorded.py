@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_preproc.decoders.stored import unsupported
 from shared_preproc.leads import Lead
 from shared_preproc.recording import RECORDED_LEADS, Recording
-from sources.refusals import unsupported
 
 __all__ = ["LEAD_NAMES", "MILLIVOLT", "recording_of"]
 

@@ -2,12 +2,7 @@
 
 from shared_preproc.errors import UndecodableImageError, UnsupportedFormatError
 
-__all__ = ["damaged", "not_installed", "unsupported"]
-
-
-def unsupported(found: str, expected: str, remedy: str) -> UnsupportedFormatError:
-    """Refuse a kind of file, or a variety of it, that no reader here takes."""
-    return UnsupportedFormatError(found=found, expected=expected, remedy=remedy)
+__all__ = ["damaged", "not_installed"]
 
 
 def damaged(what: str) -> UndecodableImageError:

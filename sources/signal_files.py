@@ -6,10 +6,11 @@ from typing import Literal
 
 import numpy as np
 
+from shared_preproc.decoders.stored import unsupported
 from shared_preproc.leads import Lead
 from sources.disposable import Limits, run_disposable
 from sources.recorded import LEAD_NAMES, MILLIVOLT, recording_of
-from sources.refusals import damaged, not_installed, unsupported
+from sources.refusals import damaged, not_installed
 from sources.source import RecordingSource
 
 __all__ = ["read_philips_xml", "read_wfdb"]

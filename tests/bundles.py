@@ -5,10 +5,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from model_registry.manifest import (
@@ -27,6 +28,10 @@ from model_registry.policy import DecisionPolicy, OperatingPoint, ReaderRules
 from model_registry.registry import Registry
 from shared_preproc.masks import INK
 from shared_preproc.spec import MASKS_150, TRACES_50_HZ
+from tests.conftest import REPOSITORY
+
+if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
 
 __all__ = [
     "CLASS_NAMES",
@@ -41,6 +46,7 @@ __all__ = [
     "reader_model",
     "reader_rules",
     "rewrite_manifest",
+    "shipped",
     "tiny_model",
 ]
 
@@ -247,3 +253,10 @@ def rewrite_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -
     content = json.dumps(manifest).encode()
     (folder / MANIFEST_FILE).write_bytes(content)
     (folder / MANIFEST_SEAL).write_text(f"{hashlib.sha256(content).hexdigest()}  {MANIFEST_FILE}\n")
+
+
+def shipped() -> "list[ParameterSet]":
+    """The shipped bundles by reference, as parameters; others than the default in campaigns only."""
+    registry = Registry(REPOSITORY / "models")
+    default, refs = registry.aliases()["production"], [bundle.ref for bundle in registry.list().bundles]
+    return [pytest.param(ref, marks=[] if ref == default else [pytest.mark.campaign]) for ref in refs]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import settings
 
 # A busy machine is no failure: no example has a time limit of its own.
-settings.register_profile("tests", deadline=None)
+settings.register_profile("tests", deadline=None, max_examples=40)
+settings.register_profile("campaign", deadline=None)
 settings.load_profile("tests")
 
 REPOSITORY = Path(__file__).resolve().parent.parent

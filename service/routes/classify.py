@@ -12,7 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 from service import errors
 from service.answers import Answer
 from service.classify import classify
-from service.problems import refusal
+from service.problems import refuse
 from service.results.codes import Subject
 from service.results.fhir import FHIR_MEDIA_TYPE, fhir_transaction
 from service.results.hl7 import HL7_MEDIA_TYPE, hl7_message
@@ -36,6 +36,8 @@ __all__ = ["router"]
 _JSON = "application/json"
 _MEDIA_TYPES = (_JSON, FHIR_MEDIA_TYPE, HL7_MEDIA_TYPE)
 _VARY = {"Vary": "Accept"}
+_FHIR = {"schema": {"type": "object", "description": "A FHIR R4 transaction."}}
+_HL7 = {"schema": {"type": "string", "description": "An ORU^R01 message."}}
 _Identifier = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,64}$")]
 
 
@@ -63,7 +65,10 @@ class ClassifyQuery(PageQuery):
     summary="Classify one report page",
     response_model=Classification,
     openapi_extra=PAGE_BODY,
-    responses=page_problems(errors.AuditUnavailableError, errors.IdempotencyConflictError),
+    responses={
+        200: {"content": {FHIR_MEDIA_TYPE: _FHIR, HL7_MEDIA_TYPE: _HL7}, "description": "The probabilities."},
+        **page_problems(errors.AuditUnavailableError, errors.IdempotencyConflictError),
+    },
 )
 async def classify_page(
     request: Request,
@@ -101,7 +106,7 @@ async def classify_page(
 
 def _response(answer: Answer, media_type: str, subject: Subject) -> Response:
     if isinstance(answer.content, PreprocError):
-        return refusal(answer.content, answer.first_request_id)
+        return refuse(answer.content, answer.first_request_id)
     if media_type == _JSON:
         return Response(answer.content, media_type=_JSON, headers=_VARY)
     result, now = Classification.model_validate_json(answer.content), datetime.now(UTC)

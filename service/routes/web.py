@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-__all__ = ["SAMPLE_FILE", "WEB_FOLDER", "WebFiles", "docs_router", "router"]
+__all__ = ["SAMPLE_FILE", "WEB_FOLDER", "WebFiles", "router"]
 
 WEB_FOLDER = Path(__file__).parent.parent / "web"
 SAMPLE_FILE = "sample.jpg"
@@ -19,7 +19,6 @@ _REVALIDATE = {"Cache-Control": "no-cache"}
 _A_DAY = {"Cache-Control": "max-age=86400"}
 
 router = APIRouter(include_in_schema=False)
-docs_router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
@@ -28,7 +27,7 @@ def index() -> HTMLResponse:
     return HTMLResponse((WEB_FOLDER / "index.html").read_bytes(), headers=_REVALIDATE)
 
 
-@docs_router.get("/docs")
+@router.get("/docs")
 def docs() -> HTMLResponse:
     """Read the OpenAPI description."""
     return HTMLResponse((WEB_FOLDER / "docs.html").read_bytes(), headers=_REVALIDATE)

@@ -1,4 +1,4 @@
-"""Fixtures: two tiny models, and two hundred files of an archive."""
+"""Fixtures: two tiny models, and a hundred files of an archive."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from tests.batch.archive import LIMIT_S, Program, started
 from tests.bundles import policy, publish_tiny, tiny_model
 from tests.factories import blank_png, heic, page_jpeg, truncated_jpeg
 
-PAGES = 200
+PAGES = 100
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def archive(drawn: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path
     pages, odd = drawn[:4], drawn[4:]
     for number in range(PAGES):
         source = odd[number] if number < len(odd) else pages[number % len(pages)]
-        target = folder / f"{number // 100}" / f"{number:03d}.jpg"
+        target = folder / f"{number // 50}" / f"{number:03d}.jpg"
         target.parent.mkdir(exist_ok=True)
         os.link(source, target)
     return folder

@@ -18,18 +18,18 @@ from service.models.onnx import OnnxClassifier
 from shared_preproc.layout import Layout
 from shared_preproc.page import Gray, decode_page
 from shared_preproc.pipeline import preprocess
+from tests.bundles import shipped
 from tests.conftest import REPOSITORY
 from tests.factories import page_jpeg
 from trainer.classes import CLASS_NAMES
 
 CATALOG = Catalog(Registry(REPOSITORY / "models"))
-SHIPPED = [bundle.ref for bundle in CATALOG.contents().bundles]
 MEDIAN_LIMIT = 0.05
 """How far re-encoding may move a page probability, in the median. Over all pages: benchmarks/reencoding.py."""
 
 
-@pytest.fixture(scope="module", params=SHIPPED)
-def shipped(request: pytest.FixtureRequest) -> Bundle:
+@pytest.fixture(scope="module", params=shipped())
+def bundle(request: pytest.FixtureRequest) -> Bundle:
     reference: str = request.param
     return CATALOG.load(reference)
 
@@ -70,16 +70,17 @@ def check_that_paper_changes_nothing(pages: Sequence[bytes], bundle: Bundle) -> 
         np.testing.assert_array_equal(on_other_paper.pages, as_it_was.pages)
 
 
-def test_paper_of_another_class_changes_no_probability(shipped: Bundle) -> None:
-    check_that_paper_changes_nothing([page_jpeg(name, 5) for name in CLASS_NAMES], shipped)
+def test_paper_of_another_class_changes_no_probability(bundle: Bundle) -> None:
+    check_that_paper_changes_nothing([page_jpeg(name, 5) for name in CLASS_NAMES], bundle)
 
 
-def test_paper_of_another_real_page_changes_no_probability(shipped: Bundle, golden_pages: list[Path]) -> None:
+def test_paper_of_another_real_page_changes_no_probability(bundle: Bundle, golden_pages: list[Path]) -> None:
     by_class = [path for place in range(3) for path in golden_pages[place::3]]  # three a class, now one after the other
     assert all(one.parent != other.parent for one, other in pairwise(by_class))
-    check_that_paper_changes_nothing([path.read_bytes() for path in by_class], shipped)
+    check_that_paper_changes_nothing([path.read_bytes() for path in by_class], bundle)
 
 
+@pytest.mark.slow
 def test_reencoding_hardly_moves_the_default_model(golden_pages: list[Path]) -> None:
     bundle = CATALOG.load("production")
     classifier = OnnxClassifier(bundle, wanted="cpu", threads=1)

@@ -95,6 +95,7 @@ def test_external_figures_are_those_of_the_answers(
     assert list(figures_parts(figures)) == list(figures_parts(card["external"]))
 
 
+@pytest.mark.slow
 def test_internal_figures_are_those_of_the_answers(
     bundle: Bundle, card: dict[str, Any], decision: DecisionPolicy, known: KnownAnswers, pages: list[LabelledPage]
 ) -> None:
@@ -140,6 +141,7 @@ def test_every_claim_of_the_card_is_in_its_text(card: dict[str, Any]) -> None:
     assert "None" not in text
 
 
+@pytest.mark.slow
 def test_all_that_was_trained_on_has_a_stored_answer(
     bundle: Bundle, pages: list[LabelledPage], recordings: SignalSet
 ) -> None:
@@ -157,6 +159,7 @@ def test_graph_is_small_enough(bundle: Bundle) -> None:
     assert len(bundle.model) <= LARGEST_GRAPH_BYTES
 
 
+@pytest.mark.slow
 def test_at_most_one_real_page_in_two_hundred_is_refused(bundle: Bundle, published_pages: Path) -> None:
     spec, refused = bundle.manifest.preprocessing, 0
     distinct = {hashlib.sha256(path.read_bytes()).digest(): path for path in published_pages.glob("*/*.jpg")}

@@ -19,6 +19,7 @@ __all__ = [
     "get",
     "post",
     "statuses_of",
+    "whole_answer",
 ]
 
 HOST = b"Host: localhost\r\n"
@@ -70,3 +71,13 @@ def exchanged(url: httpx.URL, raw: bytes, *, size: int | None = None) -> bytes:
 
 def _pieces(raw: bytes, size: int) -> Iterable[bytes]:
     return (raw[start : start + size] for start in range(0, len(raw), size))
+
+
+def whole_answer(connection: socket.socket) -> bytes:
+    """One answer in JSON; the connection goes on."""
+    answer = b""
+    while not answer.endswith(b"}"):
+        more = connection.recv(65536)
+        assert more, "closed before the answer was whole"
+        answer += more
+    return answer

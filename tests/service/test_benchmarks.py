@@ -103,6 +103,7 @@ def test_a_server_ends_with_all_that_it_started() -> None:
     assert not family(server.pid)
 
 
+@pytest.mark.slow
 def test_overload_gets_answers_refusals_and_health(service: ServerProcess, pages: list[bytes]) -> None:
     # Thrice, as a busy machine may have seemed half as fast as it is.
     done = overload(service, [as_raw(page) for page in pages], times=3, seconds=4, requests=24)
@@ -183,6 +184,7 @@ def test_threads_are_held_against_one_for_every_step(pages: list[bytes]) -> None
     assert all(isfinite(float(ratio)) for _, ratio in scaling)
 
 
+@pytest.mark.slow
 def test_every_batch_size_is_held_against_one_page() -> None:
     bundle = Catalog(Registry(MODELS)).load("production")
     report = batching.report(bundle, OnnxClassifier(bundle, wanted="cpu", threads=1), [1, 3], 2, 0.05)

@@ -116,7 +116,7 @@ def test_hung_default_model_makes_the_service_unready(tmp_path: Path) -> None:
         assert client.get("/health/live").is_success
 
 
-@pytest.mark.parametrize("stop", [Process.terminate, Process.interrupt])
+@pytest.mark.parametrize("stop", [Process.terminate, pytest.param(Process.interrupt, marks=pytest.mark.campaign)])
 def test_hung_model_does_not_delay_the_end(tmp_path: Path, stop: Callable[[Process], None]) -> None:
     registry = Registry(tmp_path)
     registry.promote(publish_tiny(registry))

@@ -74,12 +74,14 @@ def typescript(compiled: Path, client: httpx.Client, page: bytes) -> Any:
     return json.loads(npm.run(compiled, "node", "client.js", str(client.base_url).rstrip("/"), "page"))
 
 
+@pytest.mark.slow
 def test_typescript_client_reads_an_answer(compiled: Path, client: httpx.Client) -> None:
     answer = typescript(compiled, client, page_jpeg())
     assert answer["total"] == pytest.approx(1, abs=1e-3)
     assert answer["decision"] == "referred"
 
 
+@pytest.mark.slow
 def test_typescript_client_reads_a_problem(compiled: Path, client: httpx.Client) -> None:
     problem = typescript(compiled, client, blank_png())
     assert (problem["code"], problem["retryable"]) == ("not_an_ecg_page", False)

@@ -20,7 +20,7 @@ PAGE = page_jpeg()
 HALF_A_HEAD = b"GET /health HTTP/1.1\r\nHost: loc"
 ANSWERED = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CHUNKED_WRONGLY = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
-FEW_FILES = 1024
+FEW_FILES = 512
 WITH_FEW_FILES = f"""
 import resource, runpy, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, ({FEW_FILES}, {FEW_FILES}))
@@ -49,13 +49,20 @@ def fresh_answers(url: httpx.URL, count: int) -> list[int]:
     return statuses
 
 
+def gets_in(url: httpx.URL) -> bool:
+    try:
+        return fresh_answers(url, 1) == [200]
+    except httpx.TransportError:
+        return False
+
+
 def scrape_of_its_own(url: httpx.URL) -> Scrape:
     """The metrics over a new connection: an idle one may be given up while it is being used again."""
     with httpx.Client(base_url=url, timeout=5) as client:
         return Scrape(client)
 
 
-@pytest.mark.parametrize("sending", [b"", HALF_A_HEAD, ANSWERED])
+@pytest.mark.parametrize("sending", [pytest.param(b"", marks=pytest.mark.campaign), HALF_A_HEAD, ANSWERED])
 def test_idle_connections_keep_nobody_out(sending: bytes, models_dir: Path) -> None:
     with running(environment(models_dir, ECG_MAX_CONNECTIONS="50")) as process:
         with connections(process.url, 200, sending):
@@ -78,11 +85,11 @@ def test_connections_leave_files_under_a_low_limit(models_dir: Path) -> None:
 
 
 def test_the_limit_on_open_files_is_raised_as_far_as_it_may_be(models_dir: Path) -> None:
-    program = WITH_FEW_FILES.replace(f"({FEW_FILES}, {FEW_FILES})", f"(256, {FEW_FILES})")
-    with running(environment(models_dir, ECG_MAX_CONNECTIONS="400"), ("-c", program)) as process:
-        with connections(process.url, 500, ANSWERED):
-            wait_until(lambda: scrape_of_its_own(process.url).value("ecg_connections") == 400)
-        assert scrape_of_its_own(process.url).value("process_max_fds") == 800
+    program = WITH_FEW_FILES.replace(f"({FEW_FILES}, {FEW_FILES})", f"(128, {FEW_FILES})")
+    with running(environment(models_dir, ECG_MAX_CONNECTIONS="200"), ("-c", program)) as process:
+        with connections(process.url, 300, ANSWERED):
+            wait_until(lambda: scrape_of_its_own(process.url).value("ecg_connections") == 200)
+        assert scrape_of_its_own(process.url).value("process_max_fds") == 400
 
 
 def test_a_client_that_does_not_read_its_answers_does_not_stay(models_dir: Path) -> None:
@@ -129,7 +136,7 @@ def test_connections_that_are_gone_or_idle_take_little_memory(models_dir: Path) 
                 return process.memory_bytes("VmRSS") - before_bytes
 
         grown_bytes(refused, 100, is_reset=True)  # warms up
-        assert grown_bytes(ANSWERED, 2000, is_reset=True) < 2000 * 3000
+        assert grown_bytes(ANSWERED, 1000, is_reset=True) < 1000 * 3000
         assert grown_bytes(refused, 300, is_reset=False) < 300 * 30_000
 
 
@@ -171,5 +178,6 @@ def test_clients_that_read_no_answers_keep_nobody_out(models_dir: Path) -> None:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
             deaf.connect((process.url.host, process.url.port))
             deaf.sendall(b"GET /web/sample.jpg HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
-        time.sleep(1.5)
+        # A second after the last of their first answers is ready, which is when a loaded machine gets to it.
+        wait_until(lambda: gets_in(process.url), pause_s=0.2)
         assert fresh_answers(process.url, 5) == [200] * 5

@@ -15,11 +15,11 @@ from shared_preproc.leads import Lead
 from shared_preproc.pipeline import preprocess
 from shared_preproc.spec import MASKS_150, TRACES_50_HZ, PreprocSpec
 from shared_preproc.tensor import Tensor
+from tests.bundles import shipped
 from tests.conftest import REPOSITORY
 from tests.factories import page_jpeg
 
 LEADS = TRACES_50_HZ.layout.leads
-SHIPPED = [bundle.ref for bundle in Registry(REPOSITORY / "models").list().bundles]
 WATCHED, OTHER = 1, 2  # places of two classes
 RHYTHM_START = 12 * 125
 
@@ -183,7 +183,7 @@ def test_a_wiped_curve_has_no_step() -> None:
     np.testing.assert_array_equal(empty[~touched], page[~touched])
 
 
-@pytest.mark.parametrize("reference", SHIPPED)
+@pytest.mark.parametrize("reference", shipped())
 def test_wiping_what_is_marked_moves_a_shipped_model_more(reference: str) -> None:
     bundle = Catalog(Registry(REPOSITORY / "models")).load(reference)
     spec, classifier = bundle.manifest.preprocessing, OnnxClassifier(bundle, wanted="cpu", threads=1)

@@ -92,7 +92,7 @@ def send_by_the_protocol(client: httpx.Client) -> None:
         assert client.get(path).is_client_error
 
 
-@pytest.mark.parametrize("log_format", ["line", "json"])
+@pytest.mark.parametrize("log_format", ["line", pytest.param("json", marks=pytest.mark.campaign)])
 def test_the_canary_is_nowhere(log_format: str, models_dir: Path, tmp_path: Path) -> None:
     settings = {"ECG_LOG_FORMAT": log_format, "ECG_LOG_LEVEL": "debug", "ECG_AUDIT_DIR": str(tmp_path)}
     with running(environment(models_dir, **settings)) as process:

@@ -19,6 +19,7 @@ from shared_preproc.tensor import Tensor
 from tests.factories import page_jpeg
 from tests.service.classifiers import GatedClassifier
 from tests.service.process import environment, running
+from tests.service.raw_http import whole_answer
 from tests.service.scrape import Scrape
 from tests.service.serving import problem, serving, settings_for, wait_until
 from tests.service.test_request_context import request_logged
@@ -278,15 +279,6 @@ def taken_bytes(connection: socket.socket, piece: bytes, *, most_bytes: int) -> 
         while sent_bytes < most_bytes:
             sent_bytes += connection.send(piece)
     return sent_bytes
-
-
-def whole_answer(connection: socket.socket) -> bytes:
-    answer = b""
-    while not answer.endswith(b"}"):
-        more = connection.recv(65536)
-        assert more, "closed before the answer was whole"
-        answer += more
-    return answer
 
 
 def status_of(record: object) -> object:

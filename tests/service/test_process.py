@@ -87,7 +87,7 @@ def pieces_of(size: int) -> Iterator[bytes]:
     "headers",
     [
         {"Content-Length": str(UPLOAD_BYTES)},
-        {"Transfer-Encoding": "chunked"},
+        pytest.param({"Transfer-Encoding": "chunked"}, marks=pytest.mark.campaign),
         {"Transfer-Encoding": "chunked", "Content-Type": "multipart/form-data; boundary=b"},
     ],
 )

@@ -51,6 +51,12 @@ def test_fhir_answer_is_a_valid_preliminary_transaction(client: httpx.Client) ->
     assert all(one["meta"]["security"][0]["code"] == "AIAST" for kind in found for one in found[kind])
 
 
+def test_description_names_every_media_type_of_an_answer(client: httpx.Client) -> None:
+    answered = client.get("/openapi.json").json()["paths"]["/classify"]["post"]["responses"]["200"]["content"]
+    assert answered.keys() == {"application/json", FHIR_MEDIA_TYPE, HL7_MEDIA_TYPE}
+    assert answered["application/json"]["schema"]["$ref"].endswith("/Classification")
+
+
 def test_fhir_references_point_into_the_transaction(answer: Classification) -> None:
     bundle = fhir_transaction(answer, Subject(), NOW)
     urls = [entry["fullUrl"] for entry in bundle["entry"]]

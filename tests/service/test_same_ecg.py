@@ -16,6 +16,8 @@ from tests.conftest import REPOSITORY
 from tests.service.serving import TIMEOUT_S, serving, settings_for
 from tests.sources.signals import wfdb_files, zipped
 
+pytestmark = pytest.mark.slow
+
 RATE_HZ = 100
 MOST_APART = 0.05
 

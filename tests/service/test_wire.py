@@ -8,12 +8,14 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import h11
 import httpx
 import pytest
 
-from service.http import TimeoutH11Protocol
+from service.http import BoundedConnection, TimeoutH11Protocol
 from tests.factories import page_jpeg
 from tests.service.process import environment, running
+from tests.service.raw_http import whole_answer
 from tests.service.serving import serving, settings_for, wait_until
 
 MB = 10**6
@@ -69,13 +71,14 @@ def test_a_head_that_does_not_end(models_dir: Path) -> None:
         assert client.get("/health").is_success, "a connection that has had its answer is not meant"
 
 
-def whole_answer(connection: socket.socket) -> bytes:
-    answer = b""
-    while not answer.endswith(b"}"):
-        more = connection.recv(65536)
-        assert more, "closed before the answer was whole"
-        answer += more
-    return answer
+def test_head_and_body_of_a_response_are_sent_at_once() -> None:
+    connection = BoundedConnection()
+    connection.receive_data(b"POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+    connection.next_event()
+    assert connection.send(h11.InformationalResponse(status_code=100, headers=[])).startswith(b"HTTP/1.1 100 ")
+    assert connection.send(h11.Response(status_code=200, headers=[(b"Content-Length", b"4")])) == b""
+    assert connection.send(h11.Data(data=b"bo")) == b"HTTP/1.1 200 \r\nContent-Length: 4\r\n\r\nbo"
+    assert connection.send(h11.Data(data=b"dy")) == b"dy"
 
 
 def test_a_refused_body_that_never_ends_is_not_drained_for_ever(models_dir: Path) -> None:

@@ -81,14 +81,14 @@ def assert_same(masks: Mapping[Lead, Mask]) -> None:
 
 
 @pytest.mark.usefixtures("build")
-@settings(max_examples=150)
+@settings(max_examples=50)
 @given(seeds)
 def test_curves_are_traced_as_in_plain_python(seed: int) -> None:
     assert_same(cut(curves(np.random.default_rng(seed))))
 
 
 @pytest.mark.usefixtures("build")
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(seeds, st.sampled_from([0.003, 0.05, 0.2, 0.5, 0.8, 0.97]))
 def test_any_ink_is_traced_as_in_plain_python(seed: int, share: float) -> None:
     page = np.random.default_rng(seed).random((SMALL.height_px, SMALL.width_px)) < share

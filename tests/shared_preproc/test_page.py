@@ -197,7 +197,7 @@ def test_synthetic_pages_give_masks_like_real_ones() -> None:
         assert 0.015 < share < 0.05
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(
     st.sampled_from([factories.page_jpeg, factories.palette_png]),
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=4),

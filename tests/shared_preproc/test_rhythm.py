@@ -85,6 +85,7 @@ def test_even_intervals_are_regular(intervals: list[int], regular: bool | None) 
     assert is_regular(np.cumsum([10, *intervals])) is regular
 
 
+@pytest.mark.slow
 def test_atrial_fibrillation_is_irregular_on_real_signals(shared_dir: Path) -> None:
     stored = (shared_dir / "data" / "ptbxl-100hz.npz.xz").read_bytes()
     archive = np.load(io.BytesIO(lzma.decompress(stored)))
@@ -147,6 +148,7 @@ def test_a_premature_beat_does_not_look_like_the_others() -> None:
     assert named(as_trace(odd))["beat_correlation_min"] < 0.2
 
 
+@pytest.mark.slow
 def test_real_signals_have_the_beats_that_all_twelve_leads_show(shared_dir: Path) -> None:
     """Reference: peaks of the curvature of all leads together at 100 Hz; ours sees one lead at 50 Hz."""
     stored = (shared_dir / "data" / "ptbxl-100hz.npz.xz").read_bytes()

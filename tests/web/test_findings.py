@@ -111,8 +111,13 @@ def test_both_networks_are_shown_with_whether_they_agree(visited: Visit, model: 
         assert re.search(r"Class network\s+Abnormal heartbeat, 90%\s+Findings network\s+Normal, 70%", words)
 
 
-@pytest.mark.parametrize("model", ["readers/1", "tiny/1"])
-@pytest.mark.parametrize(("page", "name"), [(FAST, "Tachycardia"), (SLOW, "Bradycardia")])
+@pytest.mark.parametrize(
+    ("model", "page", "name"),
+    [
+        ("readers/1", FAST, "Tachycardia"),
+        ("tiny/1", SLOW, "Bradycardia"),
+    ],
+)
 def test_an_abnormal_rate_stands_among_the_findings(visited: Visit, model: str, page: bytes, name: str) -> None:
     visited.page.select_option("#model", model)
     visited.choose(page)
@@ -157,7 +162,7 @@ def many_findings(client: httpx.Client) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.parametrize("other", ["", "readers/2"])
+@pytest.mark.parametrize("other", ["", pytest.param("readers/2", marks=pytest.mark.campaign)])
 def test_findings_fit_on_one_page_of_a4(visited: Visit, client: httpx.Client, other: str) -> None:
     answer = many_findings(client)
     if not other:
@@ -173,7 +178,7 @@ def test_findings_fit_on_one_page_of_a4(visited: Visit, client: httpx.Client, ot
     ("scheme", "width"),
     [
         ("light", 360),
-        ("dark", 1280),
+        pytest.param("dark", 1280, marks=pytest.mark.campaign),
         pytest.param("light", 1280, marks=pytest.mark.campaign),
         pytest.param("dark", 360, marks=pytest.mark.campaign),
     ],

@@ -16,6 +16,9 @@ from tests.web.conftest import Visiting
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
 A4_PT = (842, 595)
+TWO_REASONS = page_png("abnormal_heartbeat", 3)
+
+campaign = pytest.mark.campaign
 
 # Cells whose words do not fit, and tables that do not fit into what they scroll in.
 CUT = """
@@ -76,8 +79,15 @@ def test_the_focus_is_seen(visited: Visit) -> None:
     assert visited.page.evaluate("getComputedStyle(document.querySelector('.file')).outlineStyle") == "solid"
 
 
-@pytest.mark.parametrize("other", ["", "crnn/1"])
-@pytest.mark.parametrize("content", [page_jpeg(), page_png("abnormal_heartbeat", 3)], ids=["short", "two-reasons"])
+@pytest.mark.parametrize(
+    ("content", "other"),
+    [
+        pytest.param(page_jpeg(), "", id="short"),
+        pytest.param(TWO_REASONS, "crnn/1", id="two-reasons-crnn"),
+        pytest.param(page_jpeg(), "crnn/1", id="short-crnn", marks=campaign),
+        pytest.param(TWO_REASONS, "", id="two-reasons", marks=campaign),
+    ],
+)
 def test_an_answer_prints_on_one_page_of_a4(visited: Visit, other: str, content: bytes) -> None:
     visited.page.select_option("#other", other)
     visited.choose(content)
@@ -102,7 +112,7 @@ def test_paper_shows_verdict_and_ecg_at_true_scale(visited: Visit) -> None:
     assert visited.page.get_attribute("#paper svg", "viewBox") == "0 0 265 125"
 
 
-@pytest.mark.parametrize("width", [320, 2560, *(pytest.param(px, marks=pytest.mark.campaign) for px in (360, 768))])
+@pytest.mark.parametrize("width", [320, *(pytest.param(px, marks=campaign) for px in (360, 768, 2560))])
 def test_no_width_scrolls_sideways(visiting: Visiting, width: int) -> None:
     visit = visiting(viewport={"width": width, "height": 800})
     assert visit.width_overflow_px == 0

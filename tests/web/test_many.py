@@ -116,6 +116,7 @@ def test_two_pages_stand_side_by_side_and_move_together(filled: Visit) -> None:
     assert filled.page.locator(".one-side h3").first.inner_text() == "Earlier: page 10.jpg"
 
 
+@pytest.mark.slow
 def test_fifty_pages_in_one_drop_freeze_no_frame(visited: Visit) -> None:
     """By the CPU time of the page's thread: wall time counts what else runs on the machine."""
     browser = visited.page.context.browser

@@ -46,7 +46,7 @@ def test_a_recording_is_drawn_without_pictures(visited: Visit) -> None:
     assert visited.violations() == []
 
 
-def test_another_carts_leads_stand_as_printed(visited: Visit) -> None:
+def test_another_carts_page_is_drawn_as_printed(visited: Visit) -> None:
     visited.start(other_page())
     at = rows(visited)
     assert set(at) == {*RECORDED_LEADS, "rhythm_strip"}
@@ -54,11 +54,7 @@ def test_another_carts_leads_stand_as_printed(visited: Visit) -> None:
     assert at["I"][1] < at["II"][1] < at["III"][1] < at["rhythm_strip"][1]
     assert "Not sure" in visited.page.locator("#cards").inner_text()
     assert visited.violations() == []
-
-
-def test_its_original_is_one_key_away(visited: Visit) -> None:
-    visited.start(other_page())
-    drawn_leads(visited)
+    # Its original is one key away.
     visited.page.locator(".ecg-frame").press("o")
     assert visited.page.locator("#ecg image").count() == 1
     assert visited.page.locator("#ecg .frames rect").count() == 0

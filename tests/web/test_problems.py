@@ -11,6 +11,8 @@ from tests import factories
 from tests.service.serving import file_form
 from tests.web.browser import Visit
 
+campaign = pytest.mark.campaign
+
 UPLOADS: dict[str, tuple[Callable[[], bytes], bool]] = {
     "unsupported_format": (factories.heic, False),
     "undecodable_image": (factories.truncated_png, False),
@@ -45,7 +47,17 @@ def shown(visit: Visit) -> dict[str, str]:
     return dict(zip(terms, visit.page.locator("#refusal dd").all_inner_texts(), strict=True))
 
 
-@pytest.mark.parametrize("code", UPLOADS)
+@pytest.mark.parametrize(
+    "code",
+    [
+        "undecodable_image",
+        "not_an_ecg_page",
+        "missing_file",
+        pytest.param("unsupported_format", marks=campaign),
+        pytest.param("unsuitable_dimensions", marks=campaign),
+        pytest.param("unreadable_leads", marks=campaign),
+    ],
+)
 def test_what_an_upload_is_refused_for_is_told_beside_it(visited: Visit, client: httpx.Client, code: str) -> None:
     make, can_be_shown = UPLOADS[code]
     content = make()
@@ -65,7 +77,7 @@ def test_what_an_upload_is_refused_for_is_told_beside_it(visited: Visit, client:
     assert not visited.page.locator("#answer, #answers").first.is_visible()
 
 
-@pytest.mark.parametrize("code", ["not_an_ecg_page", "unreadable_leads"])
+@pytest.mark.parametrize("code", [pytest.param("not_an_ecg_page", marks=campaign), "unreadable_leads"])
 def test_refused_page_can_be_looked_at(visited: Visit, code: str) -> None:
     visited.choose(UPLOADS[code][0]())
     visited.open("page", "preprocessed")

@@ -3,6 +3,9 @@ import { readFile } from "node:fs/promises";
 import createClient from "openapi-fetch";
 import type { components, paths } from "./api.js";
 
+// Not the FHIR or HL7 that Accept can ask for.
+type Json = "application/json" | "application/problem+json";
+
 const [baseUrl, page] = process.argv.slice(2) as [string, string];
 
 function retryable(code: components["schemas"]["Problem"]["code"]): boolean {
@@ -16,7 +19,7 @@ async function formOf(path: string): Promise<FormData> {
 }
 
 const form = await formOf(page);
-const { data, error } = await createClient<paths>({ baseUrl }).POST("/classify", {
+const { data, error } = await createClient<paths, Json>({ baseUrl }).POST("/classify", {
   params: { query: { explain: true } },
   body: { file: page },
   bodySerializer: () => form,
