@@ -14,6 +14,7 @@ from trainer.dataset import read_data, read_pages
 from trainer.errors import DatasetError
 
 
+@pytest.mark.slow
 def test_audit_of_the_published_files(published_pages: Path, shared_dir: Path, tmp_path: Path) -> None:
     facts_file = tmp_path / "audit.json"
     records = shared_dir / "data" / "records.csv"

@@ -28,6 +28,8 @@ from trainer.models.class_network import LEAD_LOGITS, PAGE_LOGITS, build_class_n
 from trainer.models.findings_network import CLASS_LOGITS, FINDING_LOGITS, build_findings_network
 from trainer.policy import Choice
 
+pytestmark = pytest.mark.slow
+
 LEAD_TEMPERATURE = 0.8
 OUTPUTS = (PAGE_PROBABILITIES, LEAD_PROBABILITIES, READER_PROBABILITIES, FINDING_PROBABILITIES)
 SHIPPED_BYTES = 8_000_000

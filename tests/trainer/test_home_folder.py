@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import REPOSITORY
 
 EVERYTHING = """
@@ -23,6 +25,7 @@ OFF_BY_ITSELF = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "ORT_DISABLE_TELEMETRY", "K
 """Variables by which a library keeps quiet, and which would hide that the trainer does not see to it."""
 
 
+@pytest.mark.slow
 def test_every_module_leaves_the_home_folder_alone(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in OFF_BY_ITSELF}
     environment |= {"HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path.parent / "matplotlib")}  # a cache of fonts
@@ -30,6 +33,7 @@ def test_every_module_leaves_the_home_folder_alone(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*")) == []
 
 
+@pytest.mark.slow
 def test_tensorflow_says_nothing_at_its_start() -> None:
     program = "import trainer.quiet as q; q.import_tensorflow(); import tensorflow as tf; tf.constant(1) + 1"
     run = subprocess.run(

@@ -81,6 +81,7 @@ def test_too_rare_a_class_is_refused() -> None:
         split_pages(pages, "leak-free", 0)
 
 
+@pytest.mark.slow
 def test_real_pages_leak_free(published_pages: Path, shared_dir: Path) -> None:
     pages = read_pages(published_pages, shared_dir / "data" / "records.csv")
     parts = split_pages(pages, "leak-free", 0)
@@ -90,6 +91,7 @@ def test_real_pages_leak_free(published_pages: Path, shared_dir: Path) -> None:
         assert {page.class_name for page in parts[split]} == set(CLASS_NAMES)
 
 
+@pytest.mark.slow
 def test_published_split_scores_copies_of_training_pages(published_pages: Path) -> None:
     parts = split_pages(read_pages(published_pages), "published", 0)
     trained = {page.sha256 for page in parts["train"]}
