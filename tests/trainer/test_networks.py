@@ -206,6 +206,7 @@ def test_given_weights_answer(toy: NetworkTrainer) -> None:
     np.testing.assert_allclose(toy.answer_with(weights, pages[:5])["logits"], np.tile([3.0, -1.0], (5, 1)))
 
 
+@pytest.mark.slow
 def test_class_network_learns_what_beats_show(traces: Traces) -> None:
     labels = np.arange(40) % 2
     trainer = ClassTrainer(ClassNetworkConfig(epochs=12, batch_size=16))
