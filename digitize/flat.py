@@ -84,10 +84,11 @@ def _maps(grid: GridMap, origin_mm: tuple[float, float], size: tuple[int, int]) 
     y_mm = origin_mm[1] + np.arange(rows) * _COARSE_PX / PX_PER_MM
     nodes = grid.pixels(*np.meshgrid(x_mm, y_mm))
     # Nodes stand at the corners, so that linear interpolation is exact where the map is affine.
-    at_x = (np.arange(width, dtype=np.float32) / _COARSE_PX)[np.newaxis]
-    at_y = (np.arange(height, dtype=np.float32) / _COARSE_PX)[:, np.newaxis]
-    at = np.repeat(at_x, height, 0), np.repeat(at_y, width, 1)
-    map_x, map_y = (np.asarray(cv2.remap(node.astype(np.float32), *at, cv2.INTER_LINEAR), np.float32) for node in nodes)
+    matrix = np.array([[1 / _COARSE_PX, 0.0, 0.0], [0.0, 1 / _COARSE_PX, 0.0]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    map_x, map_y = (
+        np.asarray(cv2.warpAffine(node.astype(np.float32), matrix, size, flags=flags), np.float32) for node in nodes
+    )
     return map_x, map_y
 
 
@@ -99,14 +100,16 @@ def _ink(flat: NDArray[np.uint8], outside: NDArray[np.bool_]) -> Plane:
     paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     paper = cv2.blur(paper, (reach, reach), borderType=cv2.BORDER_REPLICATE)
     paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    dark: Plane = np.clip(1.0 - flat.astype(np.float32) / np.maximum(paper, 1.0), 0.0, 1.0).astype(np.float32)
+    dark: Plane = np.asarray(cv2.divide(flat.astype(np.float32), np.maximum(paper, 1.0)), np.float32)
+    np.clip(np.subtract(1.0, dark, out=dark), 0.0, 1.0, out=dark)
     dark[outside] = 0.0
-    grid = _OVER * cv2.dilate(_grid_darkness(dark), np.ones((3, 3), np.uint8)) + _NOISE
+    grid = cv2.dilate(_grid_darkness(dark), np.ones((3, 3), np.uint8))
+    np.add(np.multiply(grid, _OVER, out=grid), _NOISE, out=grid)
     rest = dark - grid
     inked = dark[::2, ::2][rest[::2, ::2] > _FAINT]
     pen = max(_LEAST_PEN, float(np.percentile(inked, _PEN_PERCENTILE))) if len(inked) else 1.0
-    ink: Plane = np.clip(rest / np.maximum(pen - grid, _LEAST_SHARE * pen), 0.0, 1.0).astype(np.float32)
-    return ink
+    np.maximum(np.subtract(pen, grid, out=grid), _LEAST_SHARE * pen, out=grid)
+    return np.asarray(np.clip(np.divide(rest, grid, out=rest), 0.0, 1.0, out=rest), np.float32)
 
 
 def _grid_darkness(dark: Plane) -> Plane:
@@ -114,8 +117,8 @@ def _grid_darkness(dark: Plane) -> Plane:
     height, width = dark.shape
     grid = np.zeros_like(dark)
     rows, columns = height // _CELL_PX, width // _CELL_PX
-    cells = dark[: rows * _CELL_PX, : columns * _CELL_PX].reshape(rows, _CELL_PX, columns, _CELL_PX)
-    levels = np.rint(cells * 255).astype(np.uint8)
+    levels = np.asarray(cv2.convertScaleAbs(dark, alpha=255.0), np.uint8)[: rows * _CELL_PX, : columns * _CELL_PX]
+    levels = levels.reshape(rows, _CELL_PX, columns, _CELL_PX)
     out = grid[: rows * _CELL_PX, : columns * _CELL_PX].reshape(rows, _CELL_PX, columns, _CELL_PX)
     for row_part in np.array_split(np.arange(rows), max(1, round(rows / _BLOCK_CELLS))):
         for column_part in np.array_split(np.arange(columns), max(1, round(columns / _BLOCK_CELLS))):

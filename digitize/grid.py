@@ -53,7 +53,7 @@ def find_grid(gray: NDArray[np.uint8]) -> GridMap | None:
         found, fine = find_pitches(levels, bounds, _LEAST_FINE, fine=True), True
     if found is None:
         return None
-    first, second = (_follow(dark, tiles, axis, coarse, fine=fine) for axis, coarse in enumerate(found))
+    first, second = (_follow(dark, (levels, tiles), axis, coarse, fine=fine) for axis, coarse in enumerate(found))
     if first is None or second is None:
         return None
     (across, residual_x, cover_x), (down, residual_y, cover_y) = first, second
@@ -75,16 +75,18 @@ def _darkness(gray: NDArray[np.uint8], reach_px: int) -> Plane:
 
 
 def _follow(
-    dark: Plane, tiles: list[Tile], axis: int, coarse: tuple[float, float], *, fine: bool
+    dark: Plane, spectra: tuple[Plane, list[Tile]], axis: int, coarse: tuple[float, float], *, fine: bool
 ) -> tuple[Phase, float, float] | None:
     """Fit the grid's phase along one axis: the phase, its residual in periods, the share of the picture with grid."""
+    levels, tiles = spectra
     height, width = dark.shape
-    start = np.zeros(10)
-    start[:6] = _carrier(tiles, axis, coarse, (width, height), fine=fine)
-    phase = Phase(start, (width, height), None)
-    straight = _straight(dark, phase, coarse[0], fine=fine)
+    half, start = max(width, height) / 2, np.zeros(10)
+    start[1:3] = half * _slope(axis, *_clearest(levels, axis, coarse, fine=fine)[:2])
+    straight = _straight(dark, Phase(start, (width, height), None), coarse[0], fine=fine)
     if straight is not None:
         return straight
+    start[:6] = _carrier(tiles, axis, coarse, (width, height), fine=fine)
+    phase = Phase(start, (width, height), None)
     if fine:
         first = _refine(dark, phase, coarse[0], 5, grow=True)
         return first and (_refine(dark, first[0], coarse[0], 5) or first)
@@ -106,7 +108,7 @@ def _straight(dark: Plane, phase: Phase, pitch_px: float, *, fine: bool) -> tupl
 
     One plane then fits the 1 mm lines of the whole picture, whatever hides some of them.
     """
-    straight = Phase(np.where(np.arange(10) < _AFFINE, phase.coefficients, 0.0), phase.size_px, None)
+    straight = phase
     for harmonic, reach, least in ((5, _COARSE, _EVEN),) if fine else ((1, _COARSE, _SEEN), (5, _DRIFT, _EVEN)):
         seen = demodulate(dark, straight, pitch_px, harmonic)
         if seen is None:
@@ -114,9 +116,15 @@ def _straight(dark: Plane, phase: Phase, pitch_px: float, *, fine: bool) -> tupl
         x_px, y_px, total, weight, good = seen
         weight = weight * good
         field = weight * np.exp(2j * np.pi * harmonic * (total - straight.at(x_px, y_px)))
-        spectrum = np.abs(np.fft.fft2(field, (_PLANES, _PLANES)))
+        # Slopes in periods a pixel, as fine as a transform of `_PLANES` places gives them.
         steps = x_px[0, 1] - x_px[0, 0], y_px[1, 0] - y_px[0, 0]
-        across, down = (np.fft.fftfreq(_PLANES) / step / harmonic for step in steps)  # periods a pixel
+        most = [int(reach / pitch_px * step * harmonic * _PLANES) for step in steps]
+        across, down = (np.arange(-k, k + 1) / _PLANES / step / harmonic for k, step in zip(most, steps, strict=True))
+        waves = [
+            np.exp(-2j * np.pi * harmonic * np.outer(slopes, places))
+            for slopes, places in ((down, y_px[:, 0] - y_px[0, 0]), (across, x_px[0] - x_px[0, 0]))
+        ]
+        spectrum = np.abs(waves[0] @ field @ waves[1].T)
         spectrum[np.hypot(across[np.newaxis], down[:, np.newaxis]) * pitch_px > reach] = 0.0
         row, column = np.unravel_index(int(spectrum.argmax()), spectrum.shape)
         if spectrum[row, column] < least * weight.sum():
@@ -176,25 +184,20 @@ def _bend(rest: Floats, weight: Floats) -> Plane:
 def _carrier(tiles: list[Tile], axis: int, coarse: tuple[float, float], size: tuple[int, int], *, fine: bool) -> Floats:
     """Quadratic phase whose slope agrees with the pitch and tilt of each tile."""
     pitch_px, tilt = coarse
-    pitches = pitch_px * np.exp(np.arange(-0.2, 0.201, 0.004))
-    tilts = tilt + np.radians(np.arange(-6, 6.1, 0.5))
     rows, wanted, weights = [], [], []
     width, height = size
     half = max(width, height) / 2
     for tile in tiles:
-        _, series = comb(tile.levels, axis, (pitches, tilts), 10.0, fine=fine)
-        best = np.unravel_index(int(series.argmax()), series.shape)
-        f, angle = half / pitches[best[0]], tilts[best[1]]
-        slope = (f * np.cos(angle), f * np.sin(angle)) if axis == 0 else (-f * np.sin(angle), f * np.cos(angle))
+        *place, strength = _clearest(tile.levels, axis, coarse, fine=fine)
+        slope = half * _slope(axis, *place)
         x, y = (tile.x_px - width / 2) / half, (tile.y_px - height / 2) / half
         # Slopes of 1, x, y, x2, xy, y2 across and down.
         rows += [(1.0, 0.0, 2 * x, y, 0.0), (0.0, 1.0, 0.0, x, 2 * y)]
         wanted += list(slope)
-        weights += [max(0.0, float(series[best]))] * 2
+        weights += [max(0.0, strength)] * 2
     a, b, w = np.array(rows), np.array(wanted), np.array(weights)
     f = half / pitch_px
-    start = (f * np.cos(tilt), f * np.sin(tilt)) if axis == 0 else (-f * np.sin(tilt), f * np.cos(tilt))
-    slopes = np.array([*start, 0.0, 0.0, 0.0])
+    slopes = np.array([*(half * _slope(axis, pitch_px, tilt)), 0.0, 0.0, 0.0])
     ridge = np.diag([1e-6, 1e-6, 0.02, 0.02, 0.02]) * w.sum()
     for _ in range(6):
         off = b - a @ slopes
@@ -203,3 +206,18 @@ def _carrier(tiles: list[Tile], axis: int, coarse: tuple[float, float], size: tu
             a.T @ (a * pull[:, np.newaxis]) + ridge * 0.05, a.T @ (off * pull) - 0.05 * ridge @ slopes * [0, 0, 1, 1, 1]
         )
     return np.array([0.0, *slopes])
+
+
+def _clearest(levels: Plane, axis: int, coarse: tuple[float, float], *, fine: bool) -> tuple[float, float, float]:
+    """Pitch and tilt near an approximation at which the grid is clearest in a spectrum, and how clear."""
+    pitches = coarse[0] * np.exp(np.arange(-0.2, 0.201, 0.004))
+    tilts = coarse[1] + np.radians(np.arange(-6, 6.1, 0.5))
+    _, series = comb(levels, axis, (pitches, tilts), 10.0, fine=fine)
+    row, column = np.unravel_index(int(series.argmax()), series.shape)
+    return float(pitches[row]), float(tilts[column]), float(series[row, column])
+
+
+def _slope(axis: int, pitch_px: float, tilt: float) -> Floats:
+    """Periods a pixel, across and down."""
+    direction = (np.cos(tilt), np.sin(tilt)) if axis == 0 else (-np.sin(tilt), np.cos(tilt))
+    return np.array(direction) / pitch_px

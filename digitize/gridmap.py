@@ -15,7 +15,7 @@ HEAVY_MM = 5.0
 """Between the heavy lines of ECG paper."""
 
 _POWERS = [(total - q, q) for total in range(4) for q in range(total + 1)]  # of x and y
-_NEWTON = 8
+_NEWTON, _NEAR_MM = 8, 0.001  # most steps; a shorter one is the last
 _REMAP = 30000  # most places that OpenCV's remap takes in a row
 
 
@@ -33,7 +33,11 @@ class Phase:
         width, height = self.size_px
         half = max(width, height) / 2
         x, y = (np.asarray(x_px) - width / 2) / half, (np.asarray(y_px) - height / 2) / half
-        return np.stack([x**p * y**q for p, q in _POWERS], axis=-1)
+        across, down = (1.0, x, x * x, x * x * x), (1.0, y, y * y, y * y * y)
+        terms = np.empty((*np.broadcast_shapes(x.shape, y.shape), len(_POWERS)))
+        for place, (p, q) in enumerate(_POWERS):
+            terms[..., place] = across[p] * down[q]
+        return terms
 
     def at(self, x_px: Floats, y_px: Floats) -> Floats:
         """Periods at pixels."""
@@ -113,4 +117,6 @@ class GridMap:
             off_x, off_y = x_mm - at_x, y_mm - at_y
             x_px = x_px + inverse[0, 0] * off_x + inverse[0, 1] * off_y
             y_px = y_px + inverse[1, 0] * off_x + inverse[1, 1] * off_y
+            if max(np.abs(off_x).max(initial=0.0), np.abs(off_y).max(initial=0.0)) < _NEAR_MM:
+                break
         return x_px, y_px

@@ -14,7 +14,7 @@ from digitize.flat import PX_PER_MM, FlatPage
 from digitize.networks import FINDER, READER, crop, run
 from digitize.words import find_words
 
-__all__ = ["CELL_PX", "NAMES", "SCALE_PX_PER_MM", "TOKENS", "Token", "find_tokens", "read_places"]
+__all__ = ["CELL_PX", "NAMES", "SCALE_PX_PER_MM", "TOKENS", "Token", "find_small", "find_tokens", "read_places"]
 
 NAMES = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 TOKENS = (*NAMES, "25mm/s", "50mm/s", "5mm/mV", "10mm/mV", "20mm/mV")
@@ -26,6 +26,7 @@ CELL_PX = 4
 _LEAST = 0.15
 _READ_MOST = 160
 _LEAST_READ = 0.3
+_NOTHING = 0.9  # of a glance after which the box is not moved back
 _SMALL_PX_PER_MM = 6.0  # at which print of 1.2 mm looks as 1.8 mm does
 _INKED, _LETTER_GAP = 0.35, 0.3  # ink of a letter; heights of the text between letters of a word
 _IN_PLACE = 0.08  # heights of the text by which a box may be off
@@ -64,19 +65,14 @@ class Token:
         return (self.top + self.bottom) / 2
 
 
-def find_tokens(page: FlatPage, *, small: bool = False) -> list[Token]:
-    """Find lead names, speed and gain, best first; where two overlap, the better one is kept.
+def find_tokens(page: FlatPage) -> list[Token]:
+    """Find lead names, speed and gain, best first; where two overlap, the better one is kept."""
+    return _apart(_find(page.ink, SCALE_PX_PER_MM) + _read_scale(page.ink))
 
-    Args:
-        page: the flat page.
-        small: whether to look for small print also, which takes more than twice as long.
-    """
-    found = _find(page.ink, SCALE_PX_PER_MM)
-    if small:
-        found += _find(page.ink, _SMALL_PX_PER_MM)
-    found.sort(key=lambda token: -token.score)
-    read = _read_again(page.ink, found[:_READ_MOST]) + _read_scale(page.ink)
-    return _apart(sorted(read, key=lambda token: -token.score))
+
+def find_small(page: FlatPage, known: list[Token]) -> list[Token]:
+    """Find small print also, and put it among the texts that are known, which takes twice as long as to find those."""
+    return _apart(known + _find(page.ink, _SMALL_PX_PER_MM))
 
 
 def read_places(page: FlatPage, places: list[tuple[float, float]], height: float) -> list[Token]:
@@ -92,13 +88,18 @@ def read_places(page: FlatPage, places: list[tuple[float, float]], height: float
     ]
     boxes = [Token("", 0.0, left, top, left + height, top + height) for left, top in corners]
     boxes = [_at_ink(page.ink, box, _NAME_REACH) or box for box in boxes]
-    best = _answers(page.ink, boxes)[:, 1 : len(NAMES) + 1].max(axis=1).reshape(len(places), -1).argmax(axis=1)
+    best = (
+        _answers(page.ink, [_Try(box) for box in boxes])[:, 1 : len(NAMES) + 1]
+        .max(axis=1)
+        .reshape(len(places), -1)
+        .argmax(axis=1)
+    )
     chosen = [boxes[place * len(_NEAR_MM) + int(near)] for place, near in enumerate(best)]
     return _apart([token for token in _read_again(page.ink, chosen) if token.text in NAMES])
 
 
 def _find(ink: NDArray[np.float32], px_per_mm: float) -> list[Token]:
-    """Places where the first network sees a text."""
+    """What is read where the first network sees a text."""
     factor = px_per_mm / PX_PER_MM
     rows, columns = (int(extent * factor) // 16 * 16 for extent in ink.shape)
     part = ink[: round(rows / factor), : round(columns / factor)]
@@ -115,7 +116,7 @@ def _find(ink: NDArray[np.float32], px_per_mm: float) -> list[Token]:
         left, top, right, bottom = box[:, row, column] * cell
         sides = at_x + left, at_y + top, at_x + right, at_y + bottom
         found.append(Token(TOKENS[kind], float(best[row, column]), *map(float, sides)))
-    return found
+    return _read_again(ink, sorted(found, key=lambda token: -token.score)[:_READ_MOST])
 
 
 def _read_scale(ink: NDArray[np.float32]) -> list[Token]:
@@ -123,7 +124,8 @@ def _read_scale(ink: NDArray[np.float32]) -> list[Token]:
     words = [
         Token("25mm/s", 0.0, left, top, left + 2 * (bottom - top), bottom) for left, top, bottom in find_words(ink)
     ]
-    read = [token for token in _read_again(ink, words[:_READ_MOST]) if "mm/" in token.text and token.score > _PAIRED]
+    again = _read_again(ink, words[:_READ_MOST], scale_only=True)
+    read = [token for token in again if "mm/" in token.text and token.score > _PAIRED]
 
     def paired(one: Token, other: Token) -> bool:
         reach = _PAIR_HEIGHTS * (one.bottom - one.top)
@@ -134,39 +136,12 @@ def _read_scale(ink: NDArray[np.float32]) -> list[Token]:
 
 
 def _apart(tokens: list[Token]) -> list[Token]:
-    """Of tokens that overlap, the first one."""
+    """Tokens, best first; of those that overlap, the best one."""
     kept: list[Token] = []
-    for token in tokens:
+    for token in sorted(tokens, key=lambda token: -token.score):
         if all(not _overlap(token, other) for other in kept):
             kept.append(token)
     return kept
-
-
-def _read_again(ink: NDArray[np.float32], found: list[Token]) -> list[Token]:
-    """What the second network reads at each place, best first.
-
-    A box is also tried with its left edge where the ink of the word starts, and a speed or gain narrower, because its
-    unit must fit into the crop. What is read at a glance is looked at from several crops.
-    """
-    tries = []
-    for token in found:
-        scale = "mm/" in token.text
-        moved = _at_ink(ink, token, _SCALE_REACH if scale else _NAME_REACH)
-        boxes = [token] if moved is None else [token, moved]
-        tries += [_Try(box, squeeze) for box in boxes for squeeze in ((1.0, _SQUEEZE) if scale else (1.0,))]
-    glances = _answers(ink, [each.token for each in tries], [each.squeeze for each in tries])
-    first = [pair for pair in zip(tries, glances, strict=True) if pair[1][1:].max() > _LEAST_READ]
-    looks = [
-        _answers(ink, [_shifted(each.token, *shift) for each, _ in first], [each.squeeze for each, _ in first])
-        for shift in _SHIFTS
-    ]
-    read = []
-    for place, (each, glance) in enumerate(first):
-        mean = np.mean([glance, *(look[place] for look in looks)], axis=0)
-        kind = int(mean[1:].argmax())
-        if mean[1 + kind] > _LEAST_READ:
-            read.append(replace(each.token, text=TOKENS[kind], score=float(mean[1 + kind])))
-    return sorted(read, key=lambda token: -token.score)
 
 
 class _Try(NamedTuple):
@@ -174,6 +149,41 @@ class _Try(NamedTuple):
 
     token: Token
     squeeze: float = 1.0
+
+
+def _read_again(ink: NDArray[np.float32], found: list[Token], *, scale_only: bool = False) -> list[Token]:
+    """What the second network reads at each place.
+
+    A box is moved to where the ink of its word starts, and also tried where it stands unless nothing is at the ink. A
+    speed or gain is also tried narrower, because its unit must fit into the crop. What is read at a glance is looked at
+    from several crops.
+    """
+    tries, unmoved = [], []
+    for place, token in enumerate(found):
+        scale = "mm/" in token.text
+        moved = _at_ink(ink, token, _SCALE_REACH if scale else _NAME_REACH)
+        for squeeze in (1.0, _SQUEEZE) if scale else (1.0,):
+            tries.append((place, _Try(moved or token, squeeze)))
+            unmoved.append((place, _Try(token, squeeze)) if moved else None)
+    glances = _answers(ink, [each for _, each in tries])
+    again = [other for other, glance in zip(unmoved, glances, strict=True) if other and glance[0] < _NOTHING]
+    tries += again
+    glances = np.concatenate([glances, _answers(ink, [each for _, each in again])])
+    best: dict[tuple[int, int], tuple[_Try, NDArray[np.float32]]] = {}
+    for (place, each), glance in zip(tries, glances, strict=True):
+        kind = 1 + int(glance[1:].argmax())
+        if glance[kind] <= _LEAST_READ or (scale_only and kind <= len(NAMES)):
+            continue
+        if (place, kind) not in best or glance[kind] > best[place, kind][1][kind]:
+            best[place, kind] = each, glance
+    looks = [_answers(ink, [_shifted(each, *shift) for each, _ in best.values()]) for shift in _SHIFTS]
+    read = []
+    for place, (each, glance) in enumerate(best.values()):
+        mean = np.mean([glance, *(look[place] for look in looks)], axis=0)
+        kind = int(mean[1:].argmax())
+        if mean[1 + kind] > _LEAST_READ:
+            read.append(replace(each.token, text=TOKENS[kind], score=float(mean[1 + kind])))
+    return read
 
 
 _SHIFTS = ((0.0, 0.0, 1.12), (0.0, 0.0, 0.9), (0.1, 0.08, 1.0), (-0.1, -0.08, 1.0), (0.06, -0.06, 1.06))
@@ -201,26 +211,25 @@ def _at_ink(ink: NDArray[np.float32], token: Token, reach: float) -> Token | Non
     return replace(token, left=token.left + moved, right=max(token.right, token.left + moved + 1))
 
 
-def _shifted(token: Token, right: float, down: float, larger: float) -> Token:
+def _shifted(each: _Try, right: float, down: float, larger: float) -> _Try:
+    token = each.token
     height = token.bottom - token.top
     more = (larger - 1) * height / 2
-    return replace(
+    box = replace(
         token,
         left=token.left + right * height,
         top=token.top + down * height - more,
         bottom=token.bottom + down * height + more,
     )
+    return _Try(box, each.squeeze)
 
 
-def _answers(ink: NDArray[np.float32], found: list[Token], squeezes: list[float] | None = None) -> NDArray[np.float32]:
+def _answers(ink: NDArray[np.float32], tries: list[_Try]) -> NDArray[np.float32]:
     """Probabilities of the second network, float32 (places, tokens + 1)."""
-    if not found:
+    if not tries:
         return np.zeros((0, len(TOKENS) + 1), np.float32)
-    narrow = squeezes or [1.0] * len(found)
-    crops = np.stack(
-        [crop(ink, token.left, token.top, token.bottom, squeeze) for token, squeeze in zip(found, narrow, strict=True)]
-    )
-    return run(READER, crops[:, np.newaxis]).reshape(len(found), -1)
+    crops = np.stack([crop(ink, token.left, token.top, token.bottom, squeeze) for token, squeeze in tries])
+    return run(READER, crops[:, np.newaxis]).reshape(len(tries), -1)
 
 
 def _overlap(one: Token, other: Token) -> bool:

@@ -16,7 +16,7 @@ from digitize.flat import PX_PER_MM, FlatPage, flatten
 from digitize.grid import find_grid
 from digitize.layouts import Layout
 from digitize.marks import marked_leads
-from digitize.names import NAMES, Token, find_tokens, read_places
+from digitize.names import NAMES, Token, find_small, find_tokens, read_places
 from digitize.rows import erase_rules, erase_tokens, find_rows
 from digitize.sampling import RATE_HZ, Axes, sample_leads, sample_row
 from digitize.scale import printed_value, prove_gain, prove_speed
@@ -57,7 +57,7 @@ def digitize(gray: NDArray[np.uint8]) -> Digitized:
         )
     page = flatten(gray, grid)
     tokens, arrangement = _find_names(page)
-    ink = erase_rules(erase_tokens(np.rint(page.ink * 255).astype(np.uint8), tokens))
+    ink = erase_rules(erase_tokens(np.asarray(cv2.convertScaleAbs(page.ink, alpha=255.0), np.uint8), tokens))
     ink = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((_LINE_PX, 1), np.uint8)), np.uint8)
     return _in_pixels_of_the_picture(_read(page, ink, arrangement, tokens), scale)
 
@@ -85,7 +85,7 @@ def _find_names(page: FlatPage) -> tuple[list[Token], Arrangement]:
     tokens = find_tokens(page)
     found = arrange(tokens)
     if found is None or len(found.read) < _LEAST_NAMES:
-        tokens = find_tokens(page, small=True)
+        tokens = find_small(page, tokens)
         found = arrange(tokens)
     if found is not None and _LEAST_NAMES <= len(found.read) < len(NAMES):
         height = float(np.median([token.bottom - token.top for token in found.read.values()]))

@@ -83,8 +83,14 @@ def erase_rules(ink: Ink) -> Ink:
     """Take ruled level lines, as those of a frame, out of the ink: a curve is nowhere straight for so long."""
     mask = (ink > _PEN).astype(np.uint8)
     whole = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, _RULE_GAP_PX), np.uint8))
-    rules = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, int(_RULE_MM * PX_PER_MM)), np.uint8))
-    return np.where(cv2.dilate(rules, np.ones((5, 1), np.uint8)) > 0, np.uint8(0), ink)
+    length = int(_RULE_MM * PX_PER_MM)
+    long = np.flatnonzero(cv2.reduce(whole, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0] >= length)
+    rules = np.zeros_like(mask)
+    if len(long):
+        rules[long] = cv2.morphologyEx(whole[long], cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    rest = ink.copy()
+    rest[cv2.dilate(rules, np.ones((5, 1), np.uint8)) > 0] = 0
+    return rest
 
 
 def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[Row]:
@@ -112,14 +118,8 @@ def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[R
             (rows >= 0) & (rows < len(strength)), strength[np.clip(rows.astype(int), 0, len(strength) - 1)], 0.0
         )
 
-    gains = np.array(
-        [
-            at(filled, names_y + offset).sum()
-            + 0.5 * at(rest, names_y + offset).sum()
-            - at(filled, names_y[:1] + offset - row_px)[0]
-            for offset in offsets
-        ]
-    )
+    places = names_y + offsets[:, np.newaxis]
+    gains = at(filled, places).sum(axis=1) + 0.5 * at(rest, places).sum(axis=1) - at(filled, places[:, 0] - row_px)
     gains -= 0.3 * np.abs(offsets) / row_px
     offset = float(offsets[gains.argmax()])
     baselines = [_peak(profile, y + offset, 0.2 * row_px) for y in names_y]

@@ -6,7 +6,7 @@ import pytest
 from digitize import UndigitizedPageError
 from digitize.flat import PX_PER_MM, FlatPage
 from digitize.gridmap import GridMap, Phase
-from digitize.names import NAMES, Token, find_tokens, read_places
+from digitize.names import NAMES, Token, find_small, find_tokens, read_places
 from digitize.scale import printed_value
 from trainer.pages.typefaces import draw_text
 
@@ -44,8 +44,10 @@ def read_in_place(tokens: list[Token]) -> set[str]:
 
 def test_small_names_are_read_at_a_second_scale() -> None:
     page = names_in_place(capital_mm=1.4)
-    assert len(read_in_place(find_tokens(page, small=True))) > len(read_in_place(find_tokens(page)))
-    assert len(read_in_place(find_tokens(page, small=True))) >= 8
+    large = find_tokens(page)
+    small = find_small(page, large)
+    assert len(read_in_place(small)) > len(read_in_place(large))
+    assert len(read_in_place(small)) >= 8
 
 
 def test_name_is_read_at_its_place() -> None:
