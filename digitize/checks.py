@@ -95,12 +95,10 @@ def _clock(signal_mv: Signal, strip: Signal, rate_hz: float, latest_s: float) ->
         if not len(inside):
             continue
         own = _steepness(signal, rate_hz)[inside[0] : inside[-1] + 1]
-        best = -1.0
-        for shift in range(-latest, latest + 1, 5):
-            first, last = inside[0] + shift, inside[-1] + 1 + shift
-            if first < 0 or last > len(slope):
-                continue
-            best = max(best, _correlation(own, slope[first:last]))
+        firsts = inside[0] + np.arange(-latest, latest + 1, 5)
+        firsts = firsts[(firsts >= 0) & (firsts + len(own) <= len(slope))]
+        windows = np.lib.stride_tricks.sliding_window_view(slope, len(own))[firsts]
+        best = float(_correlations(own, windows).max(initial=-1.0))
         by_column.setdefault(round(float(inside[0]) / rate_hz), []).append(best)
     return min(float(np.max(values)) for values in by_column.values())
 
@@ -113,10 +111,11 @@ def _steepness(signal: NDArray[np.float64], rate_hz: float) -> NDArray[np.float6
     return smooth
 
 
-def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    one, other = one - one.mean(), other - other.mean()
-    scale = _rms(one) * _rms(other)
-    return float((one * other).mean() / scale) if scale else 0.0
+def _correlations(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlation of a signal with each row of others; 0 where one of both is flat."""
+    one, others = one - one.mean(), others - others.mean(axis=1, keepdims=True)
+    scale = np.sqrt(np.square(one).sum() * np.square(others).sum(axis=1))
+    return np.asarray(np.divide(others @ one, scale, out=np.zeros_like(scale), where=scale > 0))
 
 
 def _rms(signal: NDArray[np.float64]) -> float:

@@ -99,23 +99,27 @@ def _ink(flat: NDArray[np.uint8], outside: NDArray[np.bool_]) -> Plane:
     reach = int(_PAPER_MM * PX_PER_MM / 4) | 1
     paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     paper = cv2.blur(paper, (reach, reach), borderType=cv2.BORDER_REPLICATE)
-    paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    dark: Plane = np.asarray(cv2.divide(flat.astype(np.float32), np.maximum(paper, 1.0)), np.float32)
-    np.clip(np.subtract(1.0, dark, out=dark), 0.0, 1.0, out=dark)
+    light = cv2.resize((1.0 / np.maximum(paper, 1)).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    dark = flat.astype(np.float32)
+    np.multiply(dark, light, out=dark)
+    np.maximum(np.subtract(1.0, dark, out=dark), 0.0, out=dark)
     dark[outside] = 0.0
     grid = cv2.dilate(_grid_darkness(dark), np.ones((3, 3), np.uint8))
-    np.add(np.multiply(grid, _OVER, out=grid), _NOISE, out=grid)
-    rest = dark - grid
+    # The grid has 256 levels, so that tables give what is taken off, and the pen's contrast above it.
+    taken = (_OVER * np.arange(256) / 255 + _NOISE).astype(np.float32)
+    rest = np.asarray(cv2.LUT(grid, taken), np.float32)
+    np.subtract(dark, rest, out=rest)
     inked = dark[::2, ::2][rest[::2, ::2] > _FAINT]
     pen = max(_LEAST_PEN, float(np.percentile(inked, _PEN_PERCENTILE))) if len(inked) else 1.0
-    np.maximum(np.subtract(pen, grid, out=grid), _LEAST_SHARE * pen, out=grid)
-    return np.asarray(np.clip(np.divide(rest, grid, out=rest), 0.0, 1.0, out=rest), np.float32)
+    contrast = np.asarray(cv2.LUT(grid, 1 / np.maximum(pen - taken, _LEAST_SHARE * pen).astype(np.float32)), np.float32)
+    np.multiply(rest, contrast, out=rest)
+    return np.minimum(np.maximum(rest, 0.0, out=rest), 1.0, out=rest)
 
 
-def _grid_darkness(dark: Plane) -> Plane:
-    """Darkness of the grid alone: the median over cells of 5 mm, block by block."""
+def _grid_darkness(dark: Plane) -> NDArray[np.uint8]:
+    """Darkness of the grid alone, 0 to 255: the median over cells of 5 mm, block by block."""
     height, width = dark.shape
-    grid = np.zeros_like(dark)
+    grid = np.zeros((height, width), np.uint8)
     rows, columns = height // _CELL_PX, width // _CELL_PX
     levels = np.asarray(cv2.convertScaleAbs(dark, alpha=255.0), np.uint8)[: rows * _CELL_PX, : columns * _CELL_PX]
     levels = levels.reshape(rows, _CELL_PX, columns, _CELL_PX)
@@ -124,6 +128,5 @@ def _grid_darkness(dark: Plane) -> Plane:
         for column_part in np.array_split(np.arange(columns), max(1, round(columns / _BLOCK_CELLS))):
             rows_of, columns_of = slice(row_part[0], row_part[-1] + 1), slice(column_part[0], column_part[-1] + 1)
             block = levels[rows_of, :, columns_of].transpose(0, 2, 1, 3).reshape(-1, _CELL_PX, _CELL_PX)
-            middle = np.partition(block, len(block) // 2, axis=0)[len(block) // 2]
-            out[rows_of, :, columns_of] = middle[np.newaxis, :, np.newaxis].astype(np.float32) / 255
+            out[rows_of, :, columns_of] = np.partition(block, len(block) // 2, axis=0)[len(block) // 2][:, np.newaxis]
     return grid
