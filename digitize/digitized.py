@@ -25,7 +25,7 @@ class Scale:
         pulse_mm: height of the calibration pulse, if any.
         pitch_px: pixels of the picture in 5 mm, across and down.
         residual_mm: RMS distance of the grid's lines from the map.
-        tilt_deg: of the page in the picture.
+        tilt_deg: of the page in the picture, clockwise positive.
     """
 
     speed_mm_s: float

@@ -1,6 +1,6 @@
 """The page laid flat: resampled once to 8 px/mm, light removed, and the ink without the grid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -32,18 +32,33 @@ class FlatPage:
 
     Attributes:
         ink: float32 (rows, columns), 0 paper or grid, 1 pen; the light and the grid removed.
-        origin_mm: place of the first pixel in the grid map's millimetres, across and down.
+        origin_mm: place of the first pixel in the grid map's millimetres, across and down, before any turn.
         grid: the map.
+        quarters: turns by 90 degrees, counter-clockwise, by which the ink stands upright.
     """
 
     ink: Plane
     origin_mm: tuple[float, float]
     grid: GridMap
+    quarters: int = 0
+
+    @property
+    def tilt_deg(self) -> float:
+        """Angle of the rows to the picture's, clockwise positive, -180 to 180."""
+        return (self.grid.tilt_deg + 90 * self.quarters + 180) % 360 - 180
+
+    def turned(self, quarters: int) -> "FlatPage":
+        """The page turned by quarters more, counter-clockwise."""
+        ink = np.ascontiguousarray(np.rot90(self.ink, quarters))
+        return replace(self, ink=ink, quarters=(self.quarters + quarters) % 4)
 
     def page_pixels(
         self, x: NDArray[np.float64], y: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Pixels of the picture that flat pixels came from."""
+        down, right = (extent - 1.0 for extent in self.ink.shape)
+        for _ in range(self.quarters):
+            x, y, right, down = down - y, x, down, right
         return self.grid.pixels(self.origin_mm[0] + x / PX_PER_MM, self.origin_mm[1] + y / PX_PER_MM)
 
 

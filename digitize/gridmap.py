@@ -85,7 +85,7 @@ class GridMap:
     Attributes:
         pitch_px: pixels in 5 mm, across and down, at the middle of the grid.
         residual_mm: RMS distance of the grid's lines from the fitted map.
-        tilt_deg: angle of the rows to the picture's, counter-clockwise positive.
+        tilt_deg: angle of the rows to the picture's, clockwise positive.
         coverage: share of the picture in which the grid was followed, 0 to 1.
         size_px: width and height of the picture.
         across: the phase of the upright lines.

@@ -14,7 +14,17 @@ from digitize.flat import PX_PER_MM, FlatPage
 from digitize.networks import FINDER, READER, crop, run
 from digitize.words import find_words
 
-__all__ = ["CELL_PX", "NAMES", "SCALE_PX_PER_MM", "TOKENS", "Token", "find_small", "find_tokens", "read_places"]
+__all__ = [
+    "CELL_PX",
+    "NAMES",
+    "SCALE_PX_PER_MM",
+    "TOKENS",
+    "Token",
+    "find_clearest",
+    "find_small",
+    "find_tokens",
+    "read_places",
+]
 
 NAMES = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 TOKENS = (*NAMES, "25mm/s", "50mm/s", "5mm/mV", "10mm/mV", "20mm/mV")
@@ -24,7 +34,7 @@ SCALE_PX_PER_MM = 4.0
 CELL_PX = 4
 
 _LEAST = 0.15
-_READ_MOST = 160
+_READ_MOST, _CLEAREST = 160, 48
 _LEAST_READ = 0.3
 _NOTHING = 0.9  # of a glance after which the box is not moved back
 _SMALL_PX_PER_MM = 6.0  # at which print of 1.2 mm looks as 1.8 mm does
@@ -70,6 +80,11 @@ def find_tokens(page: FlatPage) -> list[Token]:
     return _apart(_find(page.ink, SCALE_PX_PER_MM) + _read_scale(page.ink))
 
 
+def find_clearest(page: FlatPage) -> list[Token]:
+    """Find what looks most like names: enough to tell which way up a page stands."""
+    return _apart(_find(page.ink, SCALE_PX_PER_MM, _CLEAREST))
+
+
 def find_small(page: FlatPage, known: list[Token]) -> list[Token]:
     """Find small print also, and put it among the texts that are known, which takes twice as long as to find those."""
     return _apart(known + _find(page.ink, _SMALL_PX_PER_MM))
@@ -98,7 +113,7 @@ def read_places(page: FlatPage, places: list[tuple[float, float]], height: float
     return _apart([token for token in _read_again(page.ink, chosen) if token.text in NAMES])
 
 
-def _find(ink: NDArray[np.float32], px_per_mm: float) -> list[Token]:
+def _find(ink: NDArray[np.float32], px_per_mm: float, most: int = _READ_MOST) -> list[Token]:
     """What is read where the first network sees a text."""
     factor = px_per_mm / PX_PER_MM
     rows, columns = (int(extent * factor) // 16 * 16 for extent in ink.shape)
@@ -116,7 +131,7 @@ def _find(ink: NDArray[np.float32], px_per_mm: float) -> list[Token]:
         left, top, right, bottom = box[:, row, column] * cell
         sides = at_x + left, at_y + top, at_x + right, at_y + bottom
         found.append(Token(TOKENS[kind], float(best[row, column]), *map(float, sides)))
-    return _read_again(ink, sorted(found, key=lambda token: -token.score)[:_READ_MOST])
+    return _read_again(ink, sorted(found, key=lambda token: -token.score)[:most])
 
 
 def _read_scale(ink: NDArray[np.float32]) -> list[Token]:

@@ -16,7 +16,7 @@ from digitize.flat import PX_PER_MM, FlatPage, flatten
 from digitize.grid import find_grid
 from digitize.layouts import Layout
 from digitize.marks import marked_leads
-from digitize.names import NAMES, Token, find_small, find_tokens, read_places
+from digitize.names import NAMES, Token, find_clearest, find_small, find_tokens, read_places
 from digitize.rows import erase_rules, erase_tokens, find_rows
 from digitize.sampling import RATE_HZ, Axes, sample_leads, sample_row
 from digitize.scale import printed_value, prove_gain, prove_speed
@@ -28,6 +28,7 @@ _MOST_PX = 5000  # of a side that is worked on
 _LEAST_PX = 100  # of a side on which three rows of leads could be told apart
 _RESIDUAL_MM = 0.3
 _LEAST_NAMES = 6
+_CHANCE = 3  # names that strokes of a page which is not upright may look like
 _READ_WITH_GAPS, _ROWS_UNREAD = 8, 3  # names that must be read where a row has none; rows that may have none
 _RUNNER_UP = 0.75
 _SURE, _MOST_TWICE = 0.6, 4  # score of a name; names that strips and a misread word may repeat; any stroke reads as I
@@ -39,7 +40,7 @@ def digitize(gray: NDArray[np.uint8]) -> Digitized:
     """Read the curves of an ECG page of any cart.
 
     Args:
-        gray: uint8 (height, width), upright.
+        gray: uint8 (height, width), turned any way.
 
     Returns:
         Leads in millivolt on the page's clock, with the source of every fact.
@@ -55,8 +56,7 @@ def digitize(gray: NDArray[np.uint8]) -> Digitized:
         raise UndigitizedPageError(
             "grid", found=found, expected=f"a millimetre grid, its lines within {_RESIDUAL_MM} mm", remedy=WHOLE_PAGE
         )
-    page = flatten(gray, grid)
-    tokens, arrangement = _find_names(page)
+    page, tokens, arrangement = _find_names(flatten(gray, grid))
     ink = erase_rules(erase_tokens(np.asarray(cv2.convertScaleAbs(page.ink, alpha=255.0), np.uint8), tokens))
     ink = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((_LINE_PX, 1), np.uint8)), np.uint8)
     return _in_pixels_of_the_picture(_read(page, ink, arrangement, tokens), scale)
@@ -80,18 +80,32 @@ def _in_pixels_of_the_picture(page: Digitized, scale: float) -> Digitized:
     )
 
 
-def _find_names(page: FlatPage) -> tuple[list[Token], Arrangement]:
-    """Read the names; small print where few agree; and once more at the places of names that were not read."""
+def _find_names(page: FlatPage) -> tuple[FlatPage, list[Token], Arrangement]:
+    """Turn the page upright and read the names.
+
+    Small print is read where few agree, and once more the places of names that were not read.
+    """
     tokens = find_tokens(page)
     found = arrange(tokens)
-    if found is None or len(found.read) < _LEAST_NAMES:
+    if _count(found) < _LEAST_NAMES:
         tokens = find_small(page, tokens)
         found = arrange(tokens)
+    if _count(found) <= _CHANCE:
+        turns = [page.turned(quarters) for quarters in (1, 2, 3)]
+        counts = [_count(arrange(find_clearest(turn))) for turn in turns]
+        if max(counts) > _CHANCE:
+            page = turns[int(np.argmax(counts))]
+            tokens = find_tokens(page)
+            found = arrange(tokens)
     if found is not None and _LEAST_NAMES <= len(found.read) < len(NAMES):
         height = float(np.median([token.bottom - token.top for token in found.read.values()]))
         tokens = tokens + read_places(page, found.unread, height)
         found = arrange(tokens)
-    return tokens, _proven(found, tokens)
+    return page, tokens, _proven(found, tokens)
+
+
+def _count(found: Arrangement | None) -> int:
+    return len(found.read) if found else 0
 
 
 def _proven(found: Arrangement | None, tokens: list[Token]) -> Arrangement:
@@ -100,7 +114,7 @@ def _proven(found: Arrangement | None, tokens: list[Token]) -> Arrangement:
     Raises:
         UndigitizedPageError: fewer than six names, a row or column without one, names that contradict or stand twice.
     """
-    read = len(found.read) if found else 0
+    read = _count(found)
     if found is None or read < _LEAST_NAMES:
         raise UndigitizedPageError(
             "names",
@@ -174,7 +188,7 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
     if by_place:
         doubts.append(f"The names of {', '.join(by_place)} follow from their places; they were not read.")
     grid = page.grid
-    scale = Scale(speed, speed_source, gain, gain_source, pulse_mm, grid.pitch_px, grid.residual_mm, grid.tilt_deg)
+    scale = Scale(speed, speed_source, gain, gain_source, pulse_mm, grid.pitch_px, grid.residual_mm, page.tilt_deg)
     return Digitized(
         signal_mv=bands[0],
         top_mv=bands[1],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from digitize.flat import flatten
 from digitize.grid import find_grid
 from digitize.sampling import RATE_HZ
 from trainer.pages.camera import photographed
@@ -58,3 +59,18 @@ def test_noise_has_no_grid() -> None:
 
 def test_blank_paper_has_no_grid() -> None:
     assert find_grid(np.full((800, 1000), 250, np.uint8)) is None
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_turned_flat_page_keeps_its_pixels(plain_page: DrawnPage, quarters: int) -> None:
+    grid = find_grid(plain_page.gray)
+    assert grid is not None
+    page = flatten(plain_page.gray, grid)
+    turned = page.turned(quarters)
+    assert turned.tilt_deg % 360 == pytest.approx((page.tilt_deg + 90 * quarters) % 360)
+    rows, columns = (np.unique(axis)[::97] for axis in np.nonzero(turned.ink > 0.9))
+    y, x = np.meshgrid(rows, columns, indexing="ij")
+    at_x, at_y = turned.page_pixels(x.astype(float), y.astype(float))
+    seen = plain_page.gray[np.rint(at_y).astype(int).clip(0, None), np.rint(at_x).astype(int).clip(0, None)]
+    inked = turned.ink[y, x]
+    assert np.corrcoef(inked.ravel(), seen.ravel())[0, 1] < -0.5

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -90,3 +91,25 @@ def test_picture_without_grid_is_refused(shape: tuple[int, int]) -> None:
     with pytest.raises(UndigitizedPageError) as refused:
         digitize(np.full(shape, 240, np.uint8))
     assert refused.value.missing == "grid"
+
+
+@pytest.mark.parametrize("quarters", [1, 2])
+def test_turned_page_is_read_as_the_upright_one(plain_page: DrawnPage, plain_read: Digitized, quarters: int) -> None:
+    gray, upright = plain_page.gray, plain_read
+    read = digitize(np.ascontiguousarray(np.rot90(gray, quarters)))
+    assert read.scale.tilt_deg % 360 == pytest.approx((360 - 90 * quarters) % 360, abs=1.0)
+    for index in range(12):
+        assert ratio_db(read.signal_mv[index], upright.signal_mv[index].astype(float)) > 15
+    height, width = gray.shape
+    x, y = upright.page_x.astype(float), upright.page_y.astype(float)
+    for _ in range(quarters):
+        x, y, width, height = y, width - 1 - x, height, width
+    off = np.hypot(read.page_x - x, read.page_y - y)
+    assert np.nanmedian(off) < 1.0
+
+
+def test_tilt_is_clockwise(plain_page: DrawnPage) -> None:
+    height, width = plain_page.gray.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), -3.0, 1.0)
+    gray = cv2.warpAffine(plain_page.gray, turn, (width, height), borderValue=255)
+    assert digitize(np.asarray(gray, np.uint8)).scale.tilt_deg == pytest.approx(3.0, abs=0.3)
