@@ -1,22 +1,25 @@
 """How truly pages of other carts are read: drawn pages of held-out styles, and real pages with and without truth.
 
-    python benchmarks/digitization.py SHARED/data [--pages 2] [--kinds export scan photo real pdf others]
+    python benchmarks/digitization.py SHARED/data [--pages 2] [--quarters 1] [--kinds export scan photo real pdf others]
 
 Prints a table, one line a kind: pages, answers, refusals by what is missing, median and 10th percentile of the signal-
 to-noise ratio of leads (level removed, after a shift of at most 40 ms), leads whose own truth fits best, answers whose
 leads have another gain than the truth, the largest pitch error, the share of printed samples within 1.5 px of the curve
 that was read (of the worst lead, and how many leads of all reach 95 %), and the 95th percentile of CPU seconds a page.
-PDFs are drawn at 200 dpi, as the service draws them.
+PDFs are drawn at 200 dpi, as the service draws them. One thread works, as in the service.
 """
 
 import argparse
 import io
 import lzma
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy reads it
 
 import cv2
 import numpy as np
@@ -213,18 +216,26 @@ def _gray(path: Path) -> Gray:
     return picture.astype(np.uint8)
 
 
+def turned(case: Case, quarters: int) -> Case:
+    """The picture turned counter-clockwise; what is known of its pixels is left out."""
+    return replace(case, gray=np.ascontiguousarray(np.rot90(case.gray, quarters)), places_px={})
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--pages", type=int, default=2, help="of each held-out style")
     parser.add_argument("--kinds", nargs="*", default=["export", "scan", "photo", "real", "pdf", "others"])
+    parser.add_argument("--quarters", type=int, default=0, help="turns of every picture by 90 degrees")
     asked = parser.parse_args()
+    cv2.setNumThreads(1)
     cases = [drawn(asked.data, asked.pages, asked.kinds)]
     sources = {"real": real, "pdf": pdfs, "others": others}
     cases += [source(asked.data) for kind, source in sources.items() if kind in asked.kinds]
     scores: dict[str, Score] = {}
-    for case in (case for source in cases for case in source):
+    for upright in (case for source in cases for case in source):
+        case = turned(upright, asked.quarters) if asked.quarters else upright
         started = time.process_time()
         read: Digitized | UndigitizedPageError
         try:
