@@ -110,8 +110,8 @@ def _reader_reasons(answer: PageAnswer, readers: Sequence[Probabilities], rules:
     if sign_from is not None and not all(map(lt, signs, sign_from)):  # NaN is a sign
         yield Reason(
             "possible_infarction",
-            f"The class network gives infarction the probability {signs[0]:.4f}, the findings network {signs[1]:.4f}; "
-            f"from {sign_from[0]:.4f} or {sign_from[1]:.4f} on, {_words(top)} is not reported.",
+            f"The class network gives infarction the probability {signs[0]:.4f} ({_words(top)} is reported below "
+            f"{sign_from[0]:.4f}), the findings network {signs[1]:.4f} (below {sign_from[1]:.4f}).",
         )
     if answer.at_reference_rate is not None:
         yield from _rate_reasons(kind, answer.at_reference_rate, rules)

@@ -18,13 +18,13 @@ __all__ = ["INFARCTIONS", "NORMAL", "WITHOUT_AGE", "Fusion"]
 NORMAL = CLASS_NAMES.index("normal")
 INFARCTIONS = (CLASS_NAMES.index("history_of_mi"), CLASS_NAMES.index("myocardial_infarction"))
 
-WITHOUT_AGE = np.eye(len(CLASS_NAMES))
+WITHOUT_AGE = np.eye(len(CLASS_NAMES))[
+    [INFARCTIONS[1] if place in INFARCTIONS else place for place in range(len(CLASS_NAMES))]
+]
 """(classes, classes) moves what an old infarction is given to the other class, which holds those of unknown age.
 
 Few recordings tell the findings network how old an infarction is, so its answer does not say.
 """
-WITHOUT_AGE[INFARCTIONS[0]] = WITHOUT_AGE[INFARCTIONS[1]]
-
 _Floats = NDArray[np.float64]
 
 

@@ -189,8 +189,8 @@ def test_messages_name_classes_and_numbers() -> None:
         "pages are flagged from 0.2500 on.",
         "readers_disagree": "The class network gives normal 0.40 (asked: 0.50), "
         "the findings network normal 0.70 (asked: 0.70).",
-        "possible_infarction": "The class network gives infarction the probability 0.0200, the findings network "
-        "0.3000; from 0.2000 or 0.2000 on, normal is not reported.",
+        "possible_infarction": "The class network gives infarction the probability 0.0200 (normal is reported below "
+        "0.2000), the findings network 0.3000 (below 0.2000).",
         "rate_alone": "The answer rests on the heart rate alone: the same curves at 75/min are answered abnormal "
         "heartbeat.",
     }
