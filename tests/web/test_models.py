@@ -85,6 +85,12 @@ def test_a_card_draws_how_the_model_learned_and_what_it_reached(visited: Visit, 
     assert f"{card['figures']['accuracy']:.3f}" in shown
 
 
+def test_card_tells_what_the_policy_for_other_hospitals_gives(visited: Visit) -> None:
+    visited.page.click("[id='model-fusion/5'] > summary")
+    table = visited.page.locator("[id='model-fusion/5'] table:has-text('policy for other hospitals')")
+    assert "1268 of 2620" in table.inner_text()
+
+
 def test_the_numbers_behind_a_chart_can_be_read(visited: Visit, client: httpx.Client) -> None:
     (epochs,) = client.get("/models/crnn/1/card").json()["history"]["networks"]
     visited.page.click("[id='model-crnn/1'] > summary")

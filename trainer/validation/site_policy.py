@@ -39,7 +39,9 @@ _SIGNS_WHERE_OTHER = (0.03, 0.5)
 _FEWEST_BY_KIND = 1000
 """Pages for a threshold of each kind: with fewer, three would fit them by chance."""
 _SIGN_BY_KIND = (0.03, 0.04, 0.05, 0.06)
+"""By the findings network, where it leads and answers normal."""
 _CLEAR_SIGN = 0.2
+"""By the class network, there."""
 
 _Rows = NDArray[np.bool_]
 
@@ -51,7 +53,8 @@ def choose_site_policy(
 
     Another reader may lead if its log loss is lower with the whole 95 % interval over patients. Of these readers, and
     of the bundle's rules for both and a few more lenient ones, those are chosen that report most at the accuracy
-    without reporting too many infarctions as normal. The operating points are the site's where it has
+    without reporting too many infarctions as normal. Where the findings network leads `_FEWEST_BY_KIND` rows, it may
+    have a threshold for each kind of answer. The operating points are the site's where it has
     `FEWEST_OF_A_KIND` pages of the critical class alone, the bundle's otherwise. ``accuracy`` is asked of reported
     answers; None: what the bundle asks.
 
