@@ -34,10 +34,10 @@ def marked_leads(ink: NDArray[np.uint8], rows: list[FollowedRow], axes: Axes, la
     _, _, stats, _ = cv2.connectedComponentsWithStats(
         np.ascontiguousarray(rest[top:bottom, left:right]), connectivity=8
     )
+    widths, heights = stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]
+    large = (widths >= _WIDTH_MM * PX_PER_MM) & (widths + heights >= _SIZE_MM * PX_PER_MM)
     marked = set()
-    for x, y, width, height, _ in stats[1:]:
-        if width < _WIDTH_MM * PX_PER_MM or width + height < _SIZE_MM * PX_PER_MM:
-            continue
+    for x, y, width, height, _ in stats[1:][large]:
         for each in rows:
             if each.row.strip or y + top > each.row.baseline + half or y + top + height < each.row.baseline - half:
                 continue

@@ -12,6 +12,7 @@ _INKED = 0.35  # of a letter
 _HEIGHT_MM, _WIDTH_MM = (1.0, 4.5), (0.15, 5.0)  # of a letter
 _GAP, _REACH, _LINE = 0.35, 3.0, 0.4  # heights of a letter: between words, to the letters that follow, and off a line
 _FEWEST = 2  # letters that follow
+_MOST = 2000  # letters, from the top of the page: each is compared with all
 
 
 def find_words(ink: NDArray[np.float32]) -> list[tuple[float, float, float]]:
@@ -22,7 +23,7 @@ def find_words(ink: NDArray[np.float32]) -> list[tuple[float, float, float]]:
     left, top, width, height = (stats[1:, column].astype(np.float64) for column in range(4))
     letter = (height >= _HEIGHT_MM[0] * PX_PER_MM) & (height <= _HEIGHT_MM[1] * PX_PER_MM)
     letter &= (width >= _WIDTH_MM[0] * PX_PER_MM) & (width <= _WIDTH_MM[1] * PX_PER_MM)
-    left, top, width, height = left[letter], top[letter], width[letter], height[letter]
+    left, top, width, height = (side[np.flatnonzero(letter)[:_MOST]] for side in (left, top, width, height))
     middle, one, other = top + height / 2, np.s_[:, np.newaxis], np.s_[np.newaxis]
     line = np.abs(middle[one] - middle[other]) < _LINE * height[one]
     before = line & (left[other] < left[one]) & ((left + width)[other] > left[one] - _GAP * height[one] - 1)

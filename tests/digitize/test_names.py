@@ -1,5 +1,7 @@
 """Names, speed and gain on drawn ink."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from digitize.flat import PX_PER_MM, FlatPage
 from digitize.gridmap import GridMap, Phase
 from digitize.names import NAMES, Token, find_small, find_tokens, read_places
 from digitize.scale import printed_value
+from digitize.words import find_words
 from trainer.pages.typefaces import draw_text
 
 _SIZE = 800, 1600
@@ -103,3 +106,15 @@ def test_other_gain_in_the_header_beside_a_speed_is_refused() -> None:
     other = [gain("5mm/mV", 0.85, 240.0), Token("25mm/s", 0.99, 100.0, 240.0, 140.0, 260.0)]
     with pytest.raises(UndigitizedPageError):
         printed_value([*pair, *other], "mm/mV", 400.0)
+
+
+def test_a_page_full_of_print_takes_little_memory() -> None:
+    """Letters are compared with one another: 30,000 of them would take gigabytes."""
+    ink = np.zeros((1600, 2400), np.float32)
+    ink[np.arange(1600) % 14 < 10] = 1
+    ink[:, np.arange(2400) % 8 < 4] = 0
+    tracemalloc.start()
+    find_words(ink)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 400 * 2**20
