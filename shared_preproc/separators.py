@@ -89,17 +89,18 @@ def _misfits(corners: NDArray[np.float64], spec: FormSpec) -> NDArray[np.float64
 
 def _lines(strength: Strength) -> NDArray[np.float64]:
     """Long, thin and nearly vertical lines, from the left: (lines, upper and lower end, x and y)."""
-    inked = cv2.threshold(cv2.blur(strength, (1, _RUN_PX)), _LINE, 255, cv2.THRESH_BINARY)[1]
+    solid = np.ascontiguousarray(cv2.blur(strength, (1, _RUN_PX))[::_EVERY])
+    inked = cv2.threshold(solid, _LINE, 255, cv2.THRESH_BINARY)[1]
     _, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8, ltype=cv2.CV_32S)
-    heights = stats[:, cv2.CC_STAT_HEIGHT]
+    heights = stats[:, cv2.CC_STAT_HEIGHT] * _EVERY
     shortest_px = _SHORTEST * max(strength.shape)
     tall = [label for label in np.argsort(-heights) if label and heights[label] > shortest_px]
     lines = []
     for label in tall[:_MOST_LINES]:
         left, top, width, height = stats[label, : cv2.CC_STAT_AREA].tolist()
-        rows, columns = np.nonzero(labels[top : top + height : _EVERY, left : left + width] == label)
+        rows, columns = np.nonzero(labels[top : top + height, left : left + width] == label)
         every = -(-len(rows) // _MOST_POINTS)
-        rows, columns = rows[::every] * _EVERY + top, columns[::every] + left
+        rows, columns = (rows[::every] + top) * _EVERY, columns[::every] + left
         for _ in range(_SEPARATORS):  # curves may join as many
             if len(rows) * _EVERY < shortest_px:
                 break
