@@ -8,7 +8,7 @@ from digitize.flat import PX_PER_MM
 from digitize.layouts import LAYOUTS, Layout
 from digitize.names import NAMES, Token
 
-__all__ = ["Arrangement", "arrange"]
+__all__ = ["STROKES", "Arrangement", "arrange"]
 
 _COLUMN_MM = (20.0, 270.0)
 _ROW_MM = (7.0, 80.0)
@@ -16,6 +16,8 @@ _OFF_MM = 5.0  # of a name from its place, across
 _OFF_ROWS = 0.3  # down
 _SURE = 0.6
 _STROKE = "I"  # any tick looks like it, so that it speaks against nothing
+STROKES = frozenset({"I", "II", "III"})
+"""Names that their number of strokes alone tells apart."""
 _TAKEN = 48  # names that are looked at, the best ones
 
 
@@ -102,11 +104,11 @@ def _fit(layout: Layout, names: list[Token]) -> Arrangement | None:
         ).max(axis=1)
     best = int(got.sum(axis=1).argmax())
     chosen = np.flatnonzero(inside[best])
-    return _least_squares(layout, names, cells, chosen, float(row_px[best]))
+    return _least_squares(layout, names, cells, chosen)
 
 
 def _least_squares(
-    layout: Layout, names: list[Token], cells: dict[str, tuple[int, int]], chosen: np.ndarray, row_px: float
+    layout: Layout, names: list[Token], cells: dict[str, tuple[int, int]], chosen: np.ndarray
 ) -> Arrangement:
     """Fit the places again to all names that agree, and look for names that do not."""
     read: dict[str, Token] = {}
@@ -123,17 +125,34 @@ def _least_squares(
         (first_x, slope_x), *_ = np.linalg.lstsq(np.stack([one, columns], 1), lefts, rcond=None)
     else:
         first_x, slope_x = float(np.median(lefts)), 0.0
-    against = []
-    for token in names:
-        if token.score < _SURE or token in read.values():
-            continue
-        for lead, (row, column) in cells.items():
-            near_x = abs(token.left - first_x - column * slope_x) < _OFF_MM * PX_PER_MM
-            near_y = abs(token.y - first_y - row * slope_y) < 0.5 * _OFF_ROWS * row_px
-            better = lead in read and read[lead].score > token.score
-            if near_x and near_y and lead != token.text and not better and token.text != _STROKE:
-                against.append(token)
+    against = tuple(_against(names, read, cells, (float(first_x), float(slope_x), float(first_y), float(slope_y))))
     score = sum(token.score for token in read.values()) - sum(token.score for token in against)
-    return Arrangement(
-        layout, float(first_x), float(slope_x), float(first_y), float(slope_y), read, tuple(against), score
-    )
+    return Arrangement(layout, float(first_x), float(slope_x), float(first_y), float(slope_y), read, against, score)
+
+
+def _against(
+    names: list[Token],
+    read: dict[str, Token],
+    cells: dict[str, tuple[int, int]],
+    places: tuple[float, float, float, float],
+) -> list[Token]:
+    """Names that were read where the layout has another one.
+
+    One that is read in its own place also is taken for a misreading; but for strokes, which are counted wrongly, only
+    where it is the only one: posterior leads, which the layouts do not have, look like several.
+    """
+    first_x, column_px, first_y, row_px = places
+    against: list[Token] = []
+    misread: dict[str, Token] = {}
+    for lead, (row, column) in cells.items():
+        for token in names:
+            near_x = abs(token.left - first_x - column * column_px) < _OFF_MM * PX_PER_MM
+            near_y = abs(token.y - first_y - row * row_px) < 0.5 * _OFF_ROWS * row_px
+            better = lead in read and read[lead].score >= token.score
+            if token.score < _SURE or not (near_x and near_y) or better or token.text == _STROKE:
+                continue
+            if token.text not in read:
+                against.append(token)
+            elif not {lead, token.text} <= STROKES:
+                misread[lead] = token
+    return against if len(misread) <= 1 else against + list(misread.values())

@@ -10,7 +10,7 @@ from digitize.errors import UndigitizedPageError
 from digitize.layouts import Layout
 from digitize.names import NAMES
 
-__all__ = ["check", "clock_fit"]
+__all__ = ["check", "clock_fit", "repeated_lead"]
 
 Signal = NDArray[np.float32]
 
@@ -18,14 +18,18 @@ _KEPT_SHARE = 0.9  # beats that run through another lead's are read wrongly for 
 _LEAST_MV = 0.04
 _BROKEN = 0.12  # relative residual of leads that do not belong together; of unrelated curves it is about 0.6
 _DOUBTED = 0.08
+_SAME, _ALIKE = 0.06, 0.02  # of a strip and its lead; of leads that are too alike to tell
+_CLEARLY = 2.0  # times the best, of the next one
 _LEAST_SHARED_S = 1.0
 _BEAT_S = 0.06
 _LATEST_S = 0.12
 _LEAST_CLOCK = 0.25
 
 
-def check(signal_mv: Signal, strips: list[Strip], layout: Layout, rate_hz: float) -> tuple[Checks, list[str]]:
-    """Measure the relations, and refuse a page that breaks one.
+def check(
+    signal_mv: Signal, strips: list[Strip], clocks: list[Signal], layout: Layout, rate_hz: float
+) -> tuple[Checks, list[str]]:
+    """Measure the relations, and refuse a page that breaks one; ``clocks`` are all strips, without a name too.
 
     Raises:
         UndigitizedPageError: leads contradict one another, or columns do not run on the strip's clock.
@@ -42,7 +46,7 @@ def check(signal_mv: Signal, strips: list[Strip], layout: Layout, rate_hz: float
         if (missed := _missed(rate_hz, strip.signal_mv.astype(np.float64), -lead[strip.name])) is not None
     ]
     strip = max(repeated) if repeated else None
-    clock = clock_fit(signal_mv, [strip.signal_mv for strip in strips], rate_hz, _LATEST_S) if strips else None
+    clock = clock_fit(signal_mv, clocks, rate_hz, _LATEST_S) if clocks else None
     measured = {"II = I + III": einthoven, "aVR + aVL + aVF = 0": goldberger, "rhythm strip": strip}
     broken = [equation for equation, missed in measured.items() if missed is not None and missed > _BROKEN]
     if broken:
@@ -67,6 +71,20 @@ def check(signal_mv: Signal, strips: list[Strip], layout: Layout, rate_hz: float
     if clock is None and layout.columns > 1:
         doubts.append("No rhythm strip shows that the columns follow one another in time.")
     return Checks(einthoven, goldberger, strip, clock), doubts
+
+
+def repeated_lead(strip_mv: Signal, signal_mv: Signal, rate_hz: float) -> str | None:
+    """Lead that a rhythm strip repeats where it is printed; ``None`` where none or more than one may be it."""
+    strip = strip_mv.astype(np.float64)
+    missed = [
+        (off, name)
+        for name, lead in zip(NAMES, signal_mv.astype(np.float64), strict=True)
+        if (off := _missed(rate_hz, strip, -lead)) is not None
+    ]
+    if len(missed) < len(NAMES):
+        return None
+    best, second = sorted(missed)[:2]
+    return best[1] if best[0] <= _SAME and second[0] > max(_CLEARLY * best[0], _ALIKE) else None
 
 
 def _missed(rate_hz: float, *terms_mv: NDArray[np.float64]) -> float | None:

@@ -45,7 +45,7 @@ class Curve:
     Attributes:
         middle: the curve.
         top, bottom: edges of the band in which it lies, the pen undone.
-        inked: columns in which ink was met, before gaps were bridged.
+        run_top, run_bottom: first and last row of the ink that was met; NaN in gaps, which the others bridge.
         pen_px: width of the pen.
     """
 
@@ -53,8 +53,14 @@ class Curve:
     middle: Floats
     top: Floats
     bottom: Floats
-    inked: NDArray[np.bool_]
+    run_top: Floats
+    run_bottom: Floats
     pen_px: float
+
+    @property
+    def inked(self) -> NDArray[np.bool_]:
+        """Columns in which ink was met, before gaps were bridged."""
+        return np.isfinite(self.run_top)
 
 
 def follow(ink: NDArray[np.uint8], left: int, right: int, level: float, reach: tuple[float, float]) -> Curve:
@@ -76,7 +82,7 @@ def _undone(
     columns = np.flatnonzero(found)
     if len(columns) < 2:  # noqa: PLR2004 - nothing to interpolate
         empty = np.full(len(top), np.nan)
-        return Curve(left, empty, empty, empty, found, 0.0)
+        return Curve(left, empty, empty, empty, empty, empty, 0.0)
     height = window.shape[0]
 
     def ink_at(rows: NDArray[np.int32]) -> Floats:
@@ -102,7 +108,8 @@ def _undone(
     known &= (every >= columns[0]) & (every <= columns[-1])
     # Rows count pixels' edges so far; a pixel's centre is half a row on.
     middle, high, low = (np.where(known, first + edge - 0.5, np.nan) for edge in (middle, high, low))
-    return Curve(left, middle, np.minimum(high, low), np.maximum(high, low), found, pen_px)
+    run_top, run_bottom = (np.where(found, first + edge, np.nan) for edge in (top, bottom))
+    return Curve(left, middle, np.minimum(high, low), np.maximum(high, low), run_top, run_bottom, pen_px)
 
 
 def _at_extremes(high: Floats, low: Floats, beside: int) -> Floats:

@@ -1,6 +1,6 @@
 """Where the leads of a row start and end: pulses stand beside them, and the layout says how long rows are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +9,10 @@ from digitize.arrangement import Arrangement
 from digitize.curves import Curve, follow
 from digitize.errors import WHOLE_PAGE, UndigitizedPageError
 from digitize.flat import PX_PER_MM
-from digitize.layouts import Layout
-from digitize.rows import Pulse, Row, find_pulse
+from digitize.pulses import Pulse, find_pulse
+from digitize.rows import Row
 
-__all__ = ["FollowedRow", "find_timing", "follow_row"]
+__all__ = ["FollowedRow", "find_timing", "follow_row", "without_lone_pulse"]
 
 _MARGIN_MM = 22.0  # beside the rows, where pulses stand
 _LENGTH_MM = 4.0  # by which a row may be shorter or longer than the layout says
@@ -39,6 +39,11 @@ class FollowedRow:
     reach: float
 
     @property
+    def pulse_last(self) -> bool:
+        """Whether the pulse stands behind the curve."""
+        return self.pulse is not None and self.pulse.left - self.curve.left > len(self.curve.middle) / 2
+
+    @property
     def zero(self) -> float:
         """Row of 0 mV."""
         return self.pulse.foot if self.pulse else self.row.baseline
@@ -61,6 +66,14 @@ def follow_row(ink: NDArray[np.uint8], row: Row, arrangement: Arrangement, longe
     if pulse is not None:
         end = _before_gap(curve, pulse.left)
     return FollowedRow(row, curve, pulse, start, end, reach)
+
+
+def without_lone_pulse(followed: list[FollowedRow]) -> list[FollowedRow]:
+    """Leave out what looks like a pulse in one row alone, and is not as high and wide as pulses are."""
+    pulses = [each.pulse for each in followed if each.pulse]
+    if len(pulses) != 1 or len(followed) == 1 or pulses[0].usual:
+        return followed
+    return [replace(each, pulse=None) for each in followed]
 
 
 def _extent(curve: Curve) -> tuple[float, float]:
@@ -101,60 +114,71 @@ def find_timing(
 ) -> tuple[float, float, float | None]:
     """Column of t = 0, seconds in a column, and the pixels of one where all rows are a little shorter or longer.
 
+    Curves and the pulses beside them tell where rows start and end. Where both are as far apart as the layout and the
+    speed say, that is proof. What looks like more curve beside a row is a pulse, a frame or a shadow: then one of them
+    is right, and the names tell which.
+
     Raises:
-        UndigitizedPageError: they are not.
+        UndigitizedPageError: nothing is proof.
     """
     layout = arrangement.layout
-    start, end = (_median([getattr(each, side) for each in followed]) for side in ("start", "end"))
-    if np.isnan(start) != np.isnan(end):
-        beside = _beside_pulses(followed, (start, end), layout, px_per_s)
-        if beside is not None:
-            return *beside, None
-    known = end - start if np.isfinite(end - start) else np.inf
-    column_s = min(layout.columns_s, key=lambda each: abs(known - each * layout.columns * px_per_s))
-    length_px = column_s * layout.columns * px_per_s
-    if known - length_px > _LENGTH_MM * PX_PER_MM:
-        at_names = _start_at_names((start, end - length_px), arrangement, column_s * px_per_s)
-        if at_names is not None:
-            return at_names, column_s, None
-    if not abs(known - length_px) <= _LENGTH_MM * PX_PER_MM:
-        raise UndigitizedPageError(
-            "timing",
-            found=f"rows of {known / PX_PER_MM:.0f} mm",
-            expected=f"{length_px / PX_PER_MM:.0f} mm, as the layout and the speed say",
-            remedy="Send the whole page, not cropped at the sides. " + WHOLE_PAGE,
-        )
-    lengths = [each.end - each.start for each in followed if not each.row.strip]
-    if np.ptp(lengths) < _ALIKE_MM * PX_PER_MM < abs(known - length_px) and layout.columns > 1:
-        return start, column_s, float(np.median(lengths)) / layout.columns
-    return start, column_s, None
-
-
-def _beside_pulses(
-    followed: list[FollowedRow], extent: tuple[float, float], layout: Layout, px_per_s: float
-) -> tuple[float, float] | None:
-    """Column of t = 0 and seconds in a column, where pulses run into one end of the rows and stand at that end."""
-    start, end = extent
-    at_start = bool(np.isnan(start))
-    stroke = _median([each.pulse.right if at_start else each.pulse.left for each in followed if each.pulse])
+    starts = _starts(followed)
+    ends = _ends(followed)
     for column_s in layout.columns_s:
         length_px = column_s * layout.columns * px_per_s
-        if abs((end - length_px if at_start else start + length_px) - stroke) < _LENGTH_MM * PX_PER_MM:
-            return (end - length_px if at_start else start), column_s
-    return None
+        off_px = np.abs(np.subtract.outer(starts, ends) + length_px)
+        proven = np.argwhere(off_px <= _LENGTH_MM * PX_PER_MM)
+        if not len(proven):
+            continue
+        by_pulse, end_by_pulse = proven[0]
+        if by_pulse:
+            return ends[end_by_pulse] - length_px, column_s, None
+        return starts[0], column_s, None if end_by_pulse else _alike_px(followed, length_px, layout.columns)
+    known = ends[0] - starts[0] if np.isfinite(ends[0] - starts[0]) else np.inf
+    for column_s in layout.columns_s:
+        length_px = column_s * layout.columns * px_per_s
+        if known < length_px:
+            continue
+        places = [*starts, *(end - length_px for end in ends)]
+        fitting = [place for place in places if _at_names(place, arrangement, length_px / layout.columns)]
+        if fitting and np.ptp(fitting) <= _LENGTH_MM * PX_PER_MM:
+            return fitting[0], column_s, None
+    lengths_px = [column_s * layout.columns * px_per_s for column_s in layout.columns_s]
+    nearest = min(lengths_px, key=lambda each: abs(known - each))
+    raise UndigitizedPageError(
+        "timing",
+        found=f"rows of {known / PX_PER_MM:.0f} mm",
+        expected=f"{nearest / PX_PER_MM:.0f} mm, as the layout and the speed say",
+        remedy="Send the whole page, not cropped at the sides. " + WHOLE_PAGE,
+    )
 
 
-def _start_at_names(starts: tuple[float, float], arrangement: Arrangement, column_px: float) -> float | None:
-    """Which end of rows that look too long is the leads' own, where names tell; ``None`` where they do not.
+def _starts(followed: list[FollowedRow]) -> list[float]:
+    """Where the curves start, and where pulses before them end."""
+    pulses = [each.pulse.right for each in followed if each.pulse and not each.pulse_last]
+    return [_median([each.start for each in followed]), _median(pulses)]
 
-    What looks like more curve beside a row is a pulse, a frame or a shadow at one end of it. Columns of names must be
-    as far apart as the layout and the speed say, and begin where the leads do.
-    """
+
+def _ends(followed: list[FollowedRow]) -> list[float]:
+    """Where the curves end, and where pulses behind them start."""
+    pulses = [each.pulse.left for each in followed if each.pulse and each.pulse_last]
+    return [_median([each.end for each in followed]), _median(pulses)]
+
+
+def _alike_px(followed: list[FollowedRow], length_px: float, columns: int) -> float | None:
+    """Pixels of a column, where rows of leads are as long as one another, but not as long as ``length_px``."""
+    lengths = [each.end - each.start for each in followed if not each.row.strip]
+    off = abs(float(np.median(lengths)) - length_px)
+    alike = np.ptp(lengths) < _ALIKE_MM * PX_PER_MM < off and columns > 1
+    return float(np.median(lengths)) / columns if alike else None
+
+
+def _at_names(start: float, arrangement: Arrangement, column_px: float) -> bool:
+    """Whether leads may start there: names begin near them, and are as far apart as the layout and the speed say."""
     if arrangement.layout.columns == 1 or abs(arrangement.column_px / column_px - 1) > _PITCH_OFF:
-        return None
+        return False
     least, most = (off_mm * PX_PER_MM for off_mm in _NAME_OFF_MM)
-    fitting = [start for start in starts if least <= arrangement.first_x - start <= most]
-    return fitting[0] if len(fitting) == 1 else None
+    return least <= arrangement.first_x - start <= most
 
 
 def _median(values: list[float]) -> float:

@@ -15,6 +15,7 @@ PX_PER_MM = 8.0
 
 _CELL_PX = 40  # 5 mm, over which the grid repeats
 _BLOCK_CELLS = 8  # cells in each direction that share one picture of the grid
+_PRINTED, _LEAST_CELLS = 0.4, 8  # darkness of a cell with a grid, of the others' upper quartile; such cells in a block
 _MOST_MM = 420.0  # of the page that is laid flat, around the middle of the grid
 _COARSE_PX = 32  # the map is computed at this step and interpolated between
 _PAPER_MM = 4.0
@@ -132,16 +133,20 @@ def _ink(flat: NDArray[np.uint8], outside: NDArray[np.bool_]) -> Plane:
 
 
 def _grid_darkness(dark: Plane) -> NDArray[np.uint8]:
-    """Darkness of the grid alone, 0 to 255: the median over cells of 5 mm, block by block."""
+    """Darkness of the grid alone, 0 to 255: the median over cells of 5 mm that have a grid, block by block."""
     height, width = dark.shape
     grid = np.zeros((height, width), np.uint8)
     rows, columns = height // _CELL_PX, width // _CELL_PX
     levels = np.asarray(cv2.convertScaleAbs(dark, alpha=255.0), np.uint8)[: rows * _CELL_PX, : columns * _CELL_PX]
     levels = levels.reshape(rows, _CELL_PX, columns, _CELL_PX)
     out = grid[: rows * _CELL_PX, : columns * _CELL_PX].reshape(rows, _CELL_PX, columns, _CELL_PX)
+    darkness = levels.mean(axis=(1, 3))
+    printed = darkness > _PRINTED * np.percentile(darkness, 75)
     for row_part in np.array_split(np.arange(rows), max(1, round(rows / _BLOCK_CELLS))):
         for column_part in np.array_split(np.arange(columns), max(1, round(columns / _BLOCK_CELLS))):
             rows_of, columns_of = slice(row_part[0], row_part[-1] + 1), slice(column_part[0], column_part[-1] + 1)
-            block = levels[rows_of, :, columns_of].transpose(0, 2, 1, 3).reshape(-1, _CELL_PX, _CELL_PX)
+            cells = levels[rows_of, :, columns_of].transpose(0, 2, 1, 3)
+            seen = printed[rows_of, columns_of]
+            block = cells[seen] if seen.sum() >= _LEAST_CELLS else cells.reshape(-1, _CELL_PX, _CELL_PX)
             out[rows_of, :, columns_of] = np.partition(block, len(block) // 2, axis=0)[len(block) // 2][:, np.newaxis]
     return grid

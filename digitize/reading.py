@@ -7,18 +7,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitize.arrangement import Arrangement, arrange
-from digitize.checks import check, clock_fit
+from digitize.arrangement import STROKES, Arrangement, arrange
+from digitize.checks import check, clock_fit, repeated_lead
+from digitize.crossings import crossings
 from digitize.digitized import Digitized, LeadFacts, Scale, Strip
 from digitize.errors import WHOLE_PAGE, UndigitizedPageError
-from digitize.extent import FollowedRow, find_timing, follow_row
+from digitize.extent import find_timing, follow_row, without_lone_pulse
 from digitize.flat import PX_PER_MM, FlatPage, flatten
 from digitize.grid import find_grid
-from digitize.layouts import Layout
 from digitize.marks import marked_leads
 from digitize.names import NAMES, Token, find_clearest, find_small, find_tokens, read_places
 from digitize.rows import erase_rules, erase_tokens, find_rows
-from digitize.sampling import RATE_HZ, Axes, sample_leads, sample_row
+from digitize.sampling import RATE_HZ, Axes, Sampled, sample_leads, sample_row
 from digitize.scale import printed_value, prove_gain, prove_speed
 from shared_preproc.recording import RECORDED_LEADS
 
@@ -32,7 +32,7 @@ _CHANCE = 3  # names that strokes of a page which is not upright may look like
 _READ_WITH_GAPS, _ROWS_UNREAD = 8, 3  # names that must be read where a row has none; rows that may have none
 _RUNNER_UP = 0.75
 _SURE, _MOST_TWICE = 0.6, 4  # score of a name; names that strips and a misread word may repeat; any stroke reads as I
-_LEAST_COVERAGE = 0.8
+_LEAST_COVERAGE, _LEAST_ALONE = 0.8, 0.5  # of a lead's place; and that is left where it runs through others
 _LINE_PX = 7  # a grid line that was taken out of the ink of a stroke is no thicker
 
 
@@ -160,44 +160,55 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
     printed_gain, gain_alone = printed_value(tokens, "mm/mV", header_end)
     longest_px = max(layout.columns_s) * layout.columns * (printed_speed or 25.0) * PX_PER_MM
     rows = find_rows(ink, arrangement, tokens)
-    followed = [follow_row(ink, row, arrangement, longest_px) for row in rows]
+    followed = without_lone_pulse([follow_row(ink, row, arrangement, longest_px) for row in rows])
     pulses = [each.pulse for each in followed if each.pulse]
     speed, speed_source = prove_speed(printed_speed, pulses, proven=speed_alone)
     gain, gain_source, pulse_mm = prove_gain(printed_gain, pulses, proven=gain_alone)
     px_per_s = speed * PX_PER_MM
     start, column_s, measured_px = find_timing(followed, arrangement, px_per_s)
     axes = Axes(start, px_per_s, gain * PX_PER_MM, column_s, column_s * px_per_s)
-    strips, clocks = _strips(page, ink, followed, axes, layout)
+    strips = [
+        (each.row.leads[0], strip)
+        for each in followed
+        if each.row.strip
+        and _coverage((strip := sample_row(page, ink, each, axes, column_s * layout.columns)).mv[0]) >= _LEAST_COVERAGE
+    ]
+    clocks = [strip.mv[0] for _, strip in strips]
     rows_of_leads = [each for each in followed if not each.row.strip]
-    bands, places, shared = sample_leads(page, ink, rows_of_leads, axes, layout)
+    sampled = sample_leads(page, ink, rows_of_leads, axes, layout)
     if measured_px and clocks:
-        closer = replace(axes, column_px=measured_px)
-        other = sample_leads(page, ink, rows_of_leads, closer, layout)
-        if clock_fit(other[0][0], clocks, RATE_HZ) > clock_fit(bands[0], clocks, RATE_HZ):
-            bands, places, shared = other
-    leads = _facts(bands[0], arrangement, column_s)
-    checks, doubts = check(bands[0], strips, layout, RATE_HZ)
-    if shared:
-        doubts.append(f"{', '.join(shared)} run through one another; where they do, they are left out.")
+        other = sample_leads(page, ink, rows_of_leads, replace(axes, column_px=measured_px), layout)
+        if clock_fit(other.mv[0], clocks, RATE_HZ) > clock_fit(sampled.mv[0], clocks, RATE_HZ):
+            sampled = other
+    met = crossings(np.concatenate([sampled.rows, *(strip.rows[:, np.newaxis] for _, strip in strips)], axis=1))
+    sampled = sampled.without(met[: len(NAMES)])
+    crossed = [name for name, unknown in zip(NAMES, met, strict=False) if unknown.any()]
+    leads = _facts(sampled.mv[0], arrangement, column_s, crossed)
+    named, renamed = _named(
+        [(name, strip.without(unknown)) for (name, strip), unknown in zip(strips, met[len(NAMES) :], strict=True)],
+        sampled.mv[0],
+    )
+    checks, doubts = check(sampled.mv[0], named, clocks, layout, RATE_HZ)
+    doubts += renamed
+    if crossed:
+        doubts.append(f"{', '.join(crossed)} run through other curves; beats that meet one are left out.")
     marked = marked_leads(ink, followed, axes, layout)
     if marked:
         doubts.append(f"Marks that are no curve stand over {', '.join(marked)}, which may be read wrongly.")
-    if any(each.row.strip and not each.row.name for each in followed):
-        doubts.append("A row below the leads has no readable name; it is left out.")
     by_place = [fact.name for fact in leads if fact.known == "by position"]
     if by_place:
         doubts.append(f"The names of {', '.join(by_place)} follow from their places; they were not read.")
     grid = page.grid
     scale = Scale(speed, speed_source, gain, gain_source, pulse_mm, grid.pitch_px, grid.residual_mm, page.tilt_deg)
     return Digitized(
-        signal_mv=bands[0],
-        top_mv=bands[1],
-        bottom_mv=bands[2],
-        page_x=places[0],
-        page_y=places[1],
+        signal_mv=sampled.mv[0],
+        top_mv=sampled.mv[1],
+        bottom_mv=sampled.mv[2],
+        page_x=sampled.pixels[0],
+        page_y=sampled.pixels[1],
         rate_hz=RATE_HZ,
         leads=leads,
-        strips=tuple(strips),
+        strips=tuple(named),
         layout=layout.name,
         runner_up=(arrangement.runner_up[0], arrangement.runner_up[1] / arrangement.score),
         scale=scale,
@@ -206,24 +217,34 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
     )
 
 
-def _strips(
-    page: FlatPage, ink: NDArray[np.uint8], followed: list[FollowedRow], axes: Axes, layout: Layout
-) -> tuple[list[Strip], list[NDArray[np.float32]]]:
-    """Rhythm strips with a readable name; and the signals of all of them, which give the time."""
-    strips, clocks = [], []
-    for each in (each for each in followed if each.row.strip):
-        band, place = sample_row(page, ink, each, axes, axes.column_s * layout.columns)
-        coverage = float(np.isfinite(band[0]).mean())
-        if coverage < _LEAST_COVERAGE:
+def _coverage(signal_mv: NDArray[np.float32]) -> float:
+    return float(np.isfinite(signal_mv).mean())
+
+
+def _named(strips: list[tuple[str, Sampled]], signal_mv: NDArray[np.float32]) -> tuple[list[Strip], list[str]]:
+    """Rhythm strips with a name, and what people should know about it.
+
+    A name that was not read, or whose strokes were counted wrongly, is that of the lead which the strip repeats.
+    """
+    named, doubts = [], []
+    for read, strip in strips:
+        repeated = repeated_lead(strip.mv[0], signal_mv, RATE_HZ)
+        name = repeated if repeated and (not read or {read, repeated} <= STROKES) else read
+        if not name:
+            doubts.append("A row below the leads has no readable name; it is left out.")
             continue
-        clocks.append(band[0])
-        if each.row.name:
-            strips.append(Strip(each.row.leads[0], band[0], band[1], band[2], place[0], place[1], coverage))
-    return strips, clocks
+        if name != read:
+            doubts.append(f"The rhythm strip's name was not read; it repeats {name}.")
+        signal_mv, top_mv, bottom_mv = strip.mv
+        page_x, page_y = strip.pixels
+        named.append(Strip(name, signal_mv, top_mv, bottom_mv, page_x, page_y, _coverage(signal_mv)))
+    return named, doubts
 
 
-def _facts(signal_mv: NDArray[np.float32], arrangement: Arrangement, column_s: float) -> tuple[LeadFacts, ...]:
-    """How each lead is known.
+def _facts(
+    signal_mv: NDArray[np.float32], arrangement: Arrangement, column_s: float, crossed: list[str]
+) -> tuple[LeadFacts, ...]:
+    """How each lead is known; ``crossed`` leads run through other curves, where they are left out.
 
     Raises:
         UndigitizedPageError: a curve was found over too little of its place.
@@ -234,13 +255,14 @@ def _facts(signal_mv: NDArray[np.float32], arrangement: Arrangement, column_s: f
             first, last = column * column_s, (column + 1) * column_s
             part = signal_mv[NAMES.index(name), round(first * RATE_HZ) : round(last * RATE_HZ)]
             known: Literal["read", "by position"] = "read" if name in arrangement.read else "by position"
-            facts[name] = LeadFacts(name, known, first, last, float(np.isfinite(part).mean()))
-    worst = min(facts.values(), key=lambda fact: fact.coverage)
-    if worst.coverage < _LEAST_COVERAGE:
+            facts[name] = LeadFacts(name, known, first, last, _coverage(part))
+    least = {name: _LEAST_ALONE if name in crossed else _LEAST_COVERAGE for name in facts}
+    worst = min(facts.values(), key=lambda fact: fact.coverage - least[fact.name])
+    if worst.coverage < least[worst.name]:
         raise UndigitizedPageError(
             "curves",
             found=f"the curve of {worst.name} over {worst.coverage:.0%} of its place",
-            expected=f"one curve over at least {_LEAST_COVERAGE:.0%} of each lead's place",
+            expected=f"one curve over at least {least[worst.name]:.0%} of its place",
             remedy="Send a picture on which every lead is whole. " + WHOLE_PAGE,
         )
     return tuple(facts[str(lead)] for lead in RECORDED_LEADS)

@@ -1,4 +1,4 @@
-"""Rows of curves on the flat page: baselines of leads and rhythm strips, and calibration pulses."""
+"""Rows of curves on the flat page: baselines of leads and rhythm strips."""
 
 from dataclasses import dataclass
 
@@ -11,18 +11,16 @@ from digitize.flat import PX_PER_MM
 from digitize.gridmap import Floats
 from digitize.names import NAMES, Token
 
-__all__ = ["Pulse", "Row", "erase_rules", "erase_tokens", "find_pulse", "find_rows"]
+__all__ = ["Row", "erase_rules", "erase_tokens", "find_rows"]
 
 Ink = NDArray[np.uint8]
 
 _PEN = 80  # ink from here on is the pen's
 _MOST_STRIPS = 3
-_RULE_MM, _RULE_GAP_PX = 60.0, 9
+_SURE = 0.6  # score of a strip's name
+_AT_ROW = 0.4  # rows from a strip to its name, which stands beside it or as far above or below as those of leads
+_RULE_MM, _RULE_GAP_PX = 100.0, 9  # a flat lead is straight for 60 mm
 _LEAST_FILLED = 0.4  # fourth power of the share of columns with ink
-_PULSE_MV_MM = (5.0, 10.0, 20.0)
-_STROKE_MM = 4.3
-_TOPS_PX, _FEET_PX = 4, 12  # by which a pulse's strokes may differ
-_PULSE_WIDTH_MM = (1.5, 11.0)
 
 
 @dataclass(frozen=True)
@@ -40,26 +38,6 @@ class Row:
     leads: tuple[str, ...]
     strip: bool = False
     name: Token | None = None
-
-
-@dataclass(frozen=True)
-class Pulse:
-    """A calibration pulse, in flat pixels: its strokes, foot and top."""
-
-    left: float
-    right: float
-    foot: float
-    top: float
-
-    @property
-    def height_mm(self) -> float:
-        """Height of 1 mV."""
-        return (self.foot - self.top) / PX_PER_MM
-
-    @property
-    def width_mm(self) -> float:
-        """Width, usually 0.2 s."""
-        return (self.right - self.left) / PX_PER_MM
 
 
 def erase_tokens(ink: Ink, tokens: list[Token]) -> Ink:
@@ -161,87 +139,9 @@ def _strip_name(tokens: list[Token], arrangement: Arrangement, baseline: float, 
         for token in tokens
         if token.text in NAMES
         and token.text != "I"  # any tick looks like it
+        and token.score >= _SURE
         and id(token) not in taken
         and abs(token.left - arrangement.first_x) < 7 * PX_PER_MM
-        and abs(token.y + offset - baseline) < 0.4 * arrangement.row_px
+        and min(abs(token.y + offset - baseline), abs(token.y - baseline)) < _AT_ROW * arrangement.row_px
     ]
     return max(near, key=lambda token: token.score) if near else None
-
-
-def find_pulse(ink: Ink, baseline: float, left: int, right: int) -> Pulse | None:
-    """Find a calibration pulse that stands on a row between two columns: two strokes and a flat top."""
-    first, end = max(0, int(baseline - 24 * PX_PER_MM)), min(ink.shape[0], int(baseline + 5 * PX_PER_MM))
-    left, right = max(0, left), min(ink.shape[1], right)
-    if right - left < 2 * PX_PER_MM or end - first < 6 * PX_PER_MM:
-        return None
-    inked = (ink[first:end, left:right] > _PEN).astype(np.uint8)
-    mask = np.asarray(cv2.morphologyEx(inked, cv2.MORPH_CLOSE, np.ones((7, 1), np.uint8)), np.uint8)
-    strokes = _strokes(mask)
-    best: tuple[float, Pulse] | None = None
-    for index, (x1, top1, bottom1) in enumerate(strokes):
-        for x2, top2, bottom2 in strokes[index + 1 :]:
-            width = (x2 - x1) / PX_PER_MM
-            if (
-                not _PULSE_WIDTH_MM[0] <= width <= _PULSE_WIDTH_MM[1]
-                or abs(top1 - top2) > _TOPS_PX
-                or abs(bottom1 - bottom2) > _FEET_PX
-            ):
-                continue
-            top = (top1 + top2) / 2
-            inner = slice(int(x1) + 3, int(x2) - 2)
-            flat = mask[max(0, int(top) - 3) : int(top) + 6, inner].max(axis=0).mean()
-            below = mask[int(top) + 9 : int(max(bottom1, bottom2)) - 6, inner].mean()
-            if flat < 0.8 or below > 0.08:  # noqa: PLR2004
-                continue
-            measured = _measure(ink[first:end, left:right], x1, x2, top, max(bottom1, bottom2))
-            if measured is None:
-                continue
-            pulse = Pulse(left + x1, left + x2, first + measured[0], first + measured[1])
-            if abs(pulse.foot - baseline) > 4 * PX_PER_MM:
-                continue
-            fit = min(abs(pulse.height_mm / height - 1) for height in _PULSE_MV_MM)
-            if best is None or fit < best[0]:
-                best = fit, pulse
-    return best[1] if best else None
-
-
-def _strokes(mask: Ink) -> list[tuple[float, float, float]]:
-    """Vertical strokes: column, first and last row."""
-    height, width = mask.shape
-    run = np.zeros(width, np.int32)
-    longest, ends = np.zeros(width, np.int32), np.zeros(width, np.int32)
-    for row in range(height):
-        run = (run + 1) * mask[row]
-        better = run > longest
-        longest[better], ends[better] = run[better], row
-    tall = longest >= _STROKE_MM * PX_PER_MM
-    strokes = []
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], tall.astype(np.int8), [0]])))
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        if stop - start > 9:  # noqa: PLR2004 - thicker than a pen
-            continue
-        best = start + int(longest[start:stop].argmax())
-        strokes.append(((start + stop - 1) / 2, float(ends[best] - longest[best] + 1), float(ends[best])))
-    return strokes
-
-
-def _measure(ink: Ink, x1: float, x2: float, top: float, bottom: float) -> tuple[float, float] | None:
-    """Foot and top to parts of a row, from the ink between and beside the strokes."""
-    inner = ink[max(0, int(top) - 5) : int(top) + 9, int(x1) + 4 : int(x2) - 3].astype(np.float64)
-    weight = inner.sum(axis=1)
-    if not weight.sum():
-        return None
-    top_row = max(0, int(top) - 5) + float((weight * np.arange(len(weight))).sum() / weight.sum())
-    feet = []
-    for start, stop in ((int(x1) - 9, int(x1) - 2), (int(x2) + 3, int(x2) + 10)):
-        if start < 0 or stop > ink.shape[1]:
-            continue
-        at = max(0, int(bottom) - 9)
-        beside = ink[at : int(bottom) + 8, start:stop].astype(np.float64)
-        columns = beside.max(axis=0) > 90  # noqa: PLR2004
-        if columns.mean() > 0.5:  # noqa: PLR2004
-            level = beside.sum(axis=1)
-            feet.append(at + float((level * np.arange(len(level))).sum() / level.sum()))
-    if not feet:
-        feet = [bottom - 1.0]
-    return max(feet), top_row

@@ -13,7 +13,7 @@ from digitize.gridmap import Floats
 from digitize.layouts import Layout
 from digitize.names import NAMES
 
-__all__ = ["RATE_HZ", "Axes", "sample_leads", "sample_row"]
+__all__ = ["RATE_HZ", "Axes", "Sampled", "sample_leads", "sample_row"]
 
 RATE_HZ = 500.0
 _PEN = 80  # ink from here on is the pen's
@@ -23,7 +23,6 @@ _SEPARATOR_PX = 64  # above and below the zero line
 _TALL_PX = 13  # least height of a separator's stroke
 _DASH_PX = 7  # between its dashes
 _IN_MOST = 0.6
-_BESIDE = 5  # samples
 
 Floats32 = NDArray[np.float32]
 
@@ -47,18 +46,35 @@ class Axes:
     column_px: float
 
 
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """Curves on the page's clock; NaN where nothing is printed or readable.
+
+    Attributes:
+        mv: float32 (3, ..., samples), the curve, its top and bottom.
+        pixels: float32 (2, ..., samples), across and down in the picture.
+        rows: float32 (3, ..., samples), the curve on the flat page, first and last row of its ink.
+    """
+
+    mv: Floats32
+    pixels: Floats32
+    rows: Floats32
+
+    def without(self, unknown: NDArray[np.bool_]) -> "Sampled":
+        """The same with NaN where ``unknown``, bool (..., samples)."""
+        return Sampled(*(np.where(unknown, np.float32(np.nan), each) for each in (self.mv, self.pixels, self.rows)))
+
+
 def sample_leads(
     page: FlatPage, ink: NDArray[np.uint8], rows: list[FollowedRow], axes: Axes, layout: Layout
-) -> tuple[Floats32, Floats32, list[str]]:
-    """Each lead in its part of the clock: millivolt of curve, top and bottom (3, 12, samples), pixels (2, 12, samples).
+) -> Sampled:
+    """Each of the 12 leads in its part of the clock.
 
     Each lead is followed by itself: what its neighbour does at their common edge, or a separator there, says nothing
-    about it. NaN where nothing is printed or readable, and where two leads share their ink; third, those leads.
+    about it.
     """
     clock = np.arange(round(axes.column_s * layout.columns * RATE_HZ)) / RATE_HZ
-    bands = np.full((3, len(NAMES), len(clock)), np.nan, np.float32)
-    places = np.full((2, len(NAMES), len(clock)), np.nan, np.float32)
-    edges = np.full((2, len(NAMES), len(clock)), np.nan, np.float32)
+    leads = Sampled(*(np.full((count, len(NAMES), len(clock)), np.nan, np.float32) for count in (3, 2, 3)))
     width = axes.column_px if layout.columns > 1 else axes.column_s * axes.px_per_s
     before, after = _separator(ink, rows, axes, layout.columns)
     for each in rows:
@@ -68,25 +84,12 @@ def sample_leads(
             left = first + after * (column > 0)
             curve = _curve(ink, each, left, first + width - before * (column + 1 < layout.columns))
             x = first + (clock[inside] - column * axes.column_s) * axes.px_per_s
-            band, place = _sampled(page, curve, each.zero, axes.px_per_mv, x)
+            one = _sampled(page, curve, each.zero, axes.px_per_mv, x)
             index = NAMES.index(lead)
-            bands[:, index, inside] = -band[[0, 2, 1]] if lead in layout.inverted else band
-            places[:, index, inside] = place
-            edges[:, index, inside] = each.zero - band[1:] * axes.px_per_mv
-    shared = _shared(edges)
-    bands[:, shared] = places[:, shared] = np.nan
-    return bands, places, [NAMES[lead] for lead in np.flatnonzero(shared.any(axis=1))]
-
-
-def _shared(edges: Floats32) -> NDArray[np.bool_]:
-    """Where curves of two leads were followed through the same ink, bool (12, samples): it tells neither of them."""
-    top, bottom = edges.min(axis=0), edges.max(axis=0)
-    shared = np.zeros(top.shape, bool)
-    for one in range(len(NAMES)):
-        for other in range(one):
-            both = (top[one] <= bottom[other]) & (top[other] <= bottom[one])
-            shared[[one, other]] |= both
-    return cv2.dilate(shared.astype(np.uint8), np.ones((1, _BESIDE), np.uint8)) > 0
+            leads.mv[:, index, inside] = -one.mv[[0, 2, 1]] if lead in layout.inverted else one.mv
+            leads.pixels[:, index, inside] = one.pixels
+            leads.rows[:, index, inside] = one.rows
+    return leads
 
 
 def _separator(ink: NDArray[np.uint8], rows: list[FollowedRow], axes: Axes, columns: int) -> tuple[int, int]:
@@ -108,10 +111,8 @@ def _separator(ink: NDArray[np.uint8], rows: list[FollowedRow], axes: Axes, colu
     return (max(0, 1 - int(at[0])), max(0, 1 + int(at[-1]))) if len(at) else (0, 0)
 
 
-def sample_row(
-    page: FlatPage, ink: NDArray[np.uint8], row: FollowedRow, axes: Axes, page_s: float
-) -> tuple[Floats32, Floats32]:
-    """A row that runs over the whole page: millivolt of curve, top and bottom (3, samples), pixels (2, samples)."""
+def sample_row(page: FlatPage, ink: NDArray[np.uint8], row: FollowedRow, axes: Axes, page_s: float) -> Sampled:
+    """A row that runs over the whole page, (..., samples)."""
     clock = np.arange(round(page_s * RATE_HZ)) / RATE_HZ
     curve = _curve(ink, row, axes.start, axes.start + page_s * axes.px_per_s)
     return _sampled(page, curve, row.zero, axes.px_per_mv, axes.start + clock * axes.px_per_s)
@@ -128,15 +129,16 @@ def _curve(ink: NDArray[np.uint8], each: FollowedRow, first: float, last: float)
     return follow(ink, left, max(left + 2, min(ink.shape[1], right)), each.row.baseline, (each.reach, each.reach))
 
 
-def _sampled(page: FlatPage, curve: Curve, zero: float, px_per_mv: float, x: Floats) -> tuple[Floats32, Floats32]:
-    """Curve and edges in millivolt at columns of the flat page, and their pixels in the picture."""
+def _sampled(page: FlatPage, curve: Curve, zero: float, px_per_mv: float, x: Floats) -> Sampled:
+    """A curve at columns of the flat page."""
     columns = curve.left + np.arange(len(curve.middle))
     rows = np.stack([_between(x, columns, edge) for edge in (curve.middle, curve.top, curve.bottom)])
-    band = ((zero - rows) / px_per_mv).astype(np.float32)
     page_x, page_y = page.page_pixels(x, np.nan_to_num(rows[0], nan=zero))
-    place = np.stack([page_x, page_y]).astype(np.float32)
-    place[:, ~np.isfinite(band[0])] = np.nan
-    return band, place
+    pixels = np.stack([page_x, page_y]).astype(np.float32)
+    pixels[:, ~np.isfinite(rows[0])] = np.nan
+    at = np.clip(np.rint(x).astype(int) - curve.left, 0, len(columns) - 1)
+    ink = np.stack([rows[0], curve.run_top[at], curve.run_bottom[at]]).astype(np.float32)
+    return Sampled(((zero - rows) / px_per_mv).astype(np.float32), pixels, ink)
 
 
 def _between(x: Floats, columns: NDArray[np.int64], edge: Floats) -> Floats:

@@ -6,7 +6,7 @@ from digitize.digitized import Source
 from digitize.errors import UndigitizedPageError
 from digitize.flat import PX_PER_MM
 from digitize.names import Token
-from digitize.rows import Pulse
+from digitize.pulses import Pulse
 
 __all__ = ["printed_value", "prove_gain", "prove_speed"]
 
@@ -15,7 +15,7 @@ _SURE = 0.6  # and near such a one
 _DOUBTFUL = 0.5  # from which another reading speaks against it
 _LINE_MM = 2.5  # down, between texts of one line
 _BLOCK_MM = 10.0  # down, between texts that belong together
-_WIDTH_AGREES = 0.12
+_WIDTH_AGREES = 0.15  # a pulse may lose a stroke's width to the picture's edge
 _PULSE_AGREES = 0.06
 
 

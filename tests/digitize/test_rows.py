@@ -1,5 +1,7 @@
 """Rows on the flat page: ruled lines are none, and names tell where rows begin."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -7,9 +9,10 @@ import pytest
 from digitize.arrangement import Arrangement
 from digitize.curves import Curve
 from digitize.errors import UndigitizedPageError
-from digitize.extent import FollowedRow, find_timing
+from digitize.extent import FollowedRow, find_timing, without_lone_pulse
 from digitize.flat import PX_PER_MM
 from digitize.layouts import LAYOUTS
+from digitize.pulses import Pulse
 from digitize.rows import Row, erase_rules
 
 _PX_PER_S = 25.0 * PX_PER_MM
@@ -26,11 +29,11 @@ def test_frame_line_is_erased_and_a_curve_is_kept() -> None:
     np.testing.assert_array_equal(erase_rules(ink), curve)
 
 
-def followed(start: float, end: float) -> list[FollowedRow]:
+def followed(start: float, end: float, pulse: Pulse | None = None) -> list[FollowedRow]:
     """Three rows whose ink reaches from one column to another."""
-    nothing = np.zeros(0)
-    curve = Curve(0, nothing, nothing, nothing, np.zeros(0, np.bool_), 3.0)
-    return [FollowedRow(Row(100.0, leads), curve, None, start, end, 100.0) for leads in LAYOUTS[0].rows]
+    nothing = np.zeros(2400)
+    curve = Curve(0, nothing, nothing, nothing, nothing, nothing, 3.0)
+    return [FollowedRow(Row(100.0, leads), curve, pulse, start, end, 100.0) for leads in LAYOUTS[0].rows]
 
 
 def arrangement(first_x: float, column_mm: float = 62.5) -> Arrangement:
@@ -43,6 +46,21 @@ def test_row_with_ink_beside_it_begins_at_its_names(start: float, end: float) ->
     timing = find_timing(followed(start, end), arrangement(110.0), _PX_PER_S)
     assert timing[0] == pytest.approx(100.0)
     assert timing[1] == 2.5
+
+
+@pytest.mark.parametrize("end", [2110.0, 2230.0, 2000.0 + 30 * PX_PER_MM])
+def test_row_begins_behind_its_pulse(end: float) -> None:
+    """Where the pulse runs into the lead, and ink goes on behind the row."""
+    timing = find_timing(followed(np.nan, end, Pulse(60.0, 100.0, 100.0, 20.0)), arrangement(110.0), _PX_PER_S)
+    assert timing[0] == pytest.approx(end - 2000.0 if end == 2110.0 else 100.0)
+    assert timing[1] == 2.5
+
+
+@pytest.mark.parametrize(("width_px", "kept"), [(40.0, True), (20.0, False)])
+def test_beat_that_looks_like_a_pulse_is_left_out(width_px: float, kept: bool) -> None:
+    rows = followed(100.0, 2100.0)
+    rows[0] = replace(rows[0], pulse=Pulse(60.0, 60.0 + width_px, 100.0, 20.0))
+    assert (without_lone_pulse(rows)[0].pulse is not None) is kept
 
 
 def test_rows_that_are_all_a_little_short_give_their_columns() -> None:
