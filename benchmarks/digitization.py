@@ -1,6 +1,6 @@
 """How truly pages of other carts are read: drawn pages of held-out styles, and real pages with and without truth.
 
-    python benchmarks/digitization.py SHARED/data [--pages 2] [--quarters 1] [--kinds export scan photo real pdf others]
+    python benchmarks/digitization.py SHARED/data [--pages 2] [--unseen SEED] [--quarters 1] [--kinds export scan photo real pdf others]
 
 Prints a table, one line a kind: pages, answers, refusals by what is missing, median and 10th percentile of the signal-
 to-noise ratio of leads (level removed, after a shift of at most 40 ms), leads whose own truth fits best, answers whose
@@ -32,7 +32,7 @@ from digitize.sampling import RATE_HZ
 from sources.disposable import Limits, run_disposable
 from trainer.pages.camera import photographed, recompressed, scanned
 from trainer.pages.renderer import draw_page
-from trainer.pages.styles import HELD_OUT_STYLES
+from trainer.pages.styles import HELD_OUT_STYLES, unseen_styles
 
 SHIFT_S = 0.04
 SCALE_OFF = 0.12
@@ -155,23 +155,21 @@ def near_share(place: Floats, page_x: NDArray[np.float32], page_y: NDArray[np.fl
 _REACH = 8  # samples, which are a few pixels apart at most
 
 
-def drawn(data: Path, pages: int, kinds: list[str]) -> Iterator[Case]:
-    """Pages of held-out styles, each with another recording."""
+def drawn(data: Path, pages: int, kinds: list[str], unseen: int | None = None) -> Iterator[Case]:
+    """Pages of held-out styles, or of styles drawn with the seed ``unseen``, each with another recording."""
     packed = lzma.decompress((data / "ptbxl-100hz.npz.xz").read_bytes())
     signals_mv = np.load(io.BytesIO(packed))["signal_uv"][-RECORDS:] / 1000.0
     cameras = {"export": recompressed, "scan": scanned, "photo": photographed}
-    for number in range(pages):
-        for place, style in enumerate(HELD_OUT_STYLES):
-            record = number * len(HELD_OUT_STYLES) + place
-            full_mv = resample_poly(signals_mv[record], 5, 1, axis=1)
-            page = draw_page(style, full_mv, RATE_HZ, seed=record)
-            for kind, camera in cameras.items():
-                if kind in kinds:
-                    taken = camera(page, np.random.default_rng(record))
-                    pitch_px = (
-                        5 * page.px_per_mm * taken.gray.shape[1] / page.gray.shape[1] if kind == "export" else None
-                    )
-                    yield Case(f"drawn {kind}", style.name, taken.gray, full_mv, page.spans_s, pitch_px)
+    count = pages * len(HELD_OUT_STYLES)
+    styles = HELD_OUT_STYLES * pages if unseen is None else unseen_styles(count, unseen)
+    for record, style in enumerate(styles):
+        full_mv = resample_poly(signals_mv[record], 5, 1, axis=1)
+        page = draw_page(style, full_mv, RATE_HZ, seed=record)
+        for kind, camera in cameras.items():
+            if kind in kinds:
+                taken = camera(page, np.random.default_rng(record))
+                pitch_px = 5 * page.px_per_mm * taken.gray.shape[1] / page.gray.shape[1] if kind == "export" else None
+                yield Case(f"drawn {kind}", style.name, taken.gray, full_mv, page.spans_s, pitch_px)
 
 
 def real(data: Path) -> Iterator[Case]:
@@ -226,11 +224,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--pages", type=int, default=2, help="of each held-out style")
+    parser.add_argument("--unseen", type=int, metavar="SEED", help="draw styles instead of the held-out ones")
     parser.add_argument("--kinds", nargs="*", default=["export", "scan", "photo", "real", "pdf", "others"])
     parser.add_argument("--quarters", type=int, default=0, help="turns of every picture by 90 degrees")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
-    cases = [drawn(asked.data, asked.pages, asked.kinds)]
+    cases = [drawn(asked.data, asked.pages, asked.kinds, asked.unseen)]
     sources = {"real": real, "pdf": pdfs, "others": others}
     cases += [source(asked.data) for kind, source in sources.items() if kind in asked.kinds]
     scores: dict[str, Score] = {}

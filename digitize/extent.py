@@ -126,6 +126,9 @@ def find_timing(
     ends = _ends(followed)
     for column_s in layout.columns_s:
         length_px = column_s * layout.columns * px_per_s
+        agreed = _agreed(followed, length_px)
+        if agreed is not None:
+            return agreed, column_s, None
         off_px = np.abs(np.subtract.outer(starts, ends) + length_px)
         proven = np.argwhere(off_px <= _LENGTH_MM * PX_PER_MM)
         if not len(proven):
@@ -151,6 +154,18 @@ def find_timing(
         expected=f"{nearest / PX_PER_MM:.0f} mm, as the layout and the speed say",
         remedy="Send the whole page, not cropped at the sides. " + WHOLE_PAGE,
     )
+
+
+def _agreed(followed: list[FollowedRow], length_px: float) -> float | None:
+    """Where rows of this length start, by starts and ends of curves alike: the place on which most agree."""
+    starts = [each.start for each in followed if np.isfinite(each.start)]
+    ends = [each.end - length_px for each in followed if np.isfinite(each.end)]
+    best: list[float] = []
+    for place in starts + ends:
+        near = [[each for each in side if abs(each - place) <= _ALIKE_MM * PX_PER_MM] for side in (starts, ends)]
+        if all(near) and len(near[0] + near[1]) > len(best):
+            best = near[0] + near[1]
+    return float(np.median(best)) if len(best) >= max(len(followed), 2) else None
 
 
 def _starts(followed: list[FollowedRow]) -> list[float]:

@@ -29,6 +29,7 @@ _PLANES = 512  # slopes that are tried, in each direction
 _LOOSE = 0.05  # periods
 _DRIFT = 0.004  # 1 mm lines whose pitch differs more from the 5 mm lines' do not belong to them
 _WORSE = 0.004  # periods
+_CLEAR_MM, _EXACT_MM = 0.1, 0.03  # residual of heavy lines that need no comparison; of lines of 1 mm in an export
 _LEAST_LINE_PX = 3.7  # 1 mm lines nearer than this are taken for 5 mm lines
 
 
@@ -47,19 +48,29 @@ def find_grid(gray: NDArray[np.uint8]) -> GridMap | None:
     levels = np.mean([tile.levels for tile in tiles], axis=0)
     longest_px = max(height, width)
     least_px, most_px = HEAVY_MM * longest_px / _WIDEST_MM, HEAVY_MM * longest_px / _NARROWEST_MM
-    found, fine = find_pitches(levels, (max(_LEAST_PX, least_px), _MOST_PX), _LEAST_SCORE), False
-    if found is None:
-        bounds = max(HEAVY_MM * _LEAST_LINE_PX, least_px), min(_MOST_PX, most_px)
-        found, fine = find_pitches(levels, bounds, _LEAST_FINE, fine=True), True
-    if found is None:
-        return None
-    first, second = (_follow(dark, (levels, tiles), axis, coarse, fine=fine) for axis, coarse in enumerate(found))
+    heavy = find_pitches(levels, (max(_LEAST_PX, least_px), _MOST_PX), _LEAST_SCORE)
+    first = heavy and _mapped(dark, (levels, tiles), heavy, fine=False)
+    if first and first.residual_mm < _CLEAR_MM:
+        return first
+    # Lines of 1 mm alone may look like heavy ones of another pitch, but lie badly on it, and well on their own.
+    bounds = max(HEAVY_MM * _LEAST_LINE_PX, least_px), min(_MOST_PX, most_px)
+    lines = find_pitches(levels, bounds, _LEAST_FINE, fine=True)
+    second = lines and _mapped(dark, (levels, tiles), lines, fine=True)
+    return second if second and (first is None or second.residual_mm < _EXACT_MM) else first
+
+
+def _mapped(
+    dark: Plane, spectra: tuple[Plane, list[Tile]], pitches: tuple[tuple[float, float], ...], *, fine: bool
+) -> GridMap | None:
+    """The map of a grid whose pitch and tilt are about known, across and down; ``None`` where it cannot be followed."""
+    first, second = (_follow(dark, spectra, axis, coarse, fine=fine) for axis, coarse in enumerate(pitches))
     if first is None or second is None:
         return None
     (across, residual_x, cover_x), (down, residual_y, cover_y) = first, second
     pitch = 1 / float(np.hypot(*across.slope)), 1 / float(np.hypot(*down.slope))
     residual_mm = HEAVY_MM * max(residual_x, residual_y)
     tilt_deg = float(np.degrees(np.arctan2(-down.slope[0], down.slope[1])))
+    height, width = dark.shape
     return GridMap(pitch, residual_mm, tilt_deg, min(cover_x, cover_y), (width, height), across, down)
 
 

@@ -235,9 +235,8 @@ def _named(strips: list[tuple[str, Sampled]], signal_mv: NDArray[np.float32]) ->
             continue
         if name != read:
             doubts.append(f"The rhythm strip's name was not read; it repeats {name}.")
-        signal_mv, top_mv, bottom_mv = strip.mv
-        page_x, page_y = strip.pixels
-        named.append(Strip(name, signal_mv, top_mv, bottom_mv, page_x, page_y, _coverage(signal_mv)))
+        (mv, top_mv, bottom_mv), (page_x, page_y) = strip.mv, strip.pixels
+        named.append(Strip(name, mv, top_mv, bottom_mv, page_x, page_y, _coverage(mv)))
     return named, doubts
 
 

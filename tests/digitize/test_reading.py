@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 def ratio_db(seen: NDArray[np.float32], truth: Floats) -> float:
     """Signal-to-noise ratio where both are known, levels removed."""
-    known = np.isfinite(seen)
+    known = np.isfinite(seen) & np.isfinite(truth)
     off = seen[known] - truth[known]
     signal = truth[known] - truth[known].mean()
     return float(10 * np.log10(np.square(signal).sum() / np.square(off - off.mean()).sum()))
@@ -42,6 +42,23 @@ def test_scale_says_how_it_is_known(plain_read: Digitized) -> None:
     assert (scale.speed_mm_s, scale.gain_mm_mv) == (25.0, 10.0)
     assert scale.pulse_mm == pytest.approx(10.0, rel=0.03)
     assert "pulse" in scale.gain_source
+
+
+def test_three_strips_are_read(plain_style: Style, heart_mv: Floats) -> None:
+    style = replace(plain_style, strips=("V1", "II", "V5"), row_mm=30.0)
+    read = digitize(draw_page(style, heart_mv, RATE_HZ).gray)
+    assert sorted(strip.name for strip in read.strips) == ["II", "V1", "V5"]
+    for strip in read.strips:
+        assert ratio_db(strip.signal_mv, heart_mv[NAMES.index(strip.name)]) > 12
+
+
+def test_grid_ends_where_the_page_ends(plain_style: Style, heart_mv: Floats) -> None:
+    """A page of 1 mm lines that stands tilted on white: its grid is no ink, to the last cell."""
+    page = draw_page(replace(plain_style, grid="fine", light=190), heart_mv, RATE_HZ)
+    height, width = page.gray.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), -4.0, 0.85)
+    read = digitize(np.asarray(cv2.warpAffine(page.gray, turn, (width, height), borderValue=255.0), np.uint8))
+    assert np.median([ratio_db(read.signal_mv[index], heart_mv[index]) for index in range(12)]) > 12
 
 
 def test_strips_carry_only_read_names(plain_read: Digitized, heart_mv: Floats) -> None:
@@ -93,7 +110,7 @@ def test_picture_without_grid_is_refused(shape: tuple[int, int]) -> None:
     assert refused.value.missing == "grid"
 
 
-@pytest.mark.parametrize("quarters", [1, 2])
+@pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_turned_page_is_read_as_the_upright_one(plain_page: DrawnPage, plain_read: Digitized, quarters: int) -> None:
     gray, upright = plain_page.gray, plain_read
     read = digitize(np.ascontiguousarray(np.rot90(gray, quarters)))

@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from digitize.layouts import LAYOUTS, Layout
+import numpy as np
 
-__all__ = ["HELD_OUT_STYLES", "STYLES", "Style"]
+from digitize.layouts import LAYOUTS, Layout
+from trainer.pages.typefaces import HELD_OUT
+
+__all__ = ["HELD_OUT_STYLES", "STYLES", "Style", "unseen_styles"]
 
 _BY_NAME = {layout.name: layout for layout in LAYOUTS}
 
@@ -170,3 +173,51 @@ HELD_OUT_STYLES = (
     ),
 )
 """Styles, typefaces included, on which figures are measured."""
+
+
+_ROWS_MM = {3: (26.0, 42.0), 6: (20.0, 27.0), 12: (14.5, 20.0)}
+_SCALES = ("{:g}mm/s {:g}mm/mV", "{:g} mm/s   {:g} mm/mV", "{:.1f} mm/s {:.1f} mm/mV", "{:g} mm/sec {:.1f} mm/mV")
+_GAINS = ((10.0, 17.0), (5.0, 0.0), (10.0, 20.0), (20.0, 36.0))  # and how far apart the rows are at least
+
+
+def unseen_styles(count: int, seed: int) -> list[Style]:
+    """Draw styles that nobody has looked at, from wider ranges than the others; typefaces are the held-out ones."""
+    draw = np.random.default_rng(seed)
+    styles = []
+    for number in range(count):
+        layout = LAYOUTS[draw.integers(len(LAYOUTS))]
+        rows, column_s = len(layout.rows), layout.columns_s[0]
+        speed_mm_s = 25.0 if layout.columns == 1 or draw.random() < 0.85 else 50.0  # noqa: PLR2004
+        if speed_mm_s > 25.0:  # noqa: PLR2004 - the page would be too long
+            column_s = layout.columns_s[1]
+        row_mm = float(draw.uniform(*_ROWS_MM[rows]))
+        gain_mm_mv = float(draw.choice([gain for gain, least_mm in _GAINS if row_mm >= least_mm]))
+        grid: Literal["solid", "dotted", "fine"] = ("solid", "solid", "dotted", "fine")[draw.integers(4)]
+        pulse: Literal["left", "right", "none"] = ("left", "left", "right", "none")[draw.integers(4)]
+        separators: Literal["none", "bar", "ticks", "dashes"] = ("none", "bar", "ticks", "dashes")[draw.integers(4)]
+        styles.append(
+            Style(
+                f"unseen {number}",
+                layout=layout,
+                strips=(("II",), (), ("II", "V1"), ("V1", "II", "V5"))[draw.integers(4)] if rows == 3 else (),  # noqa: PLR2004
+                grid=grid,
+                light=int(draw.integers(165, 232)),
+                heavy=int(draw.integers(140, 190)),
+                paper=int(draw.integers(235, 256)),
+                pen_mm=float(draw.uniform(0.25, 0.4)),
+                pen=int(draw.integers(0, 60)),
+                typeface=HELD_OUT[draw.integers(len(HELD_OUT))],
+                name_mm=float(draw.uniform(2.2, 3.2)),
+                name_at=(float(draw.uniform(0.5, 2.5)), float(draw.choice((-1, 1)) * draw.uniform(4.0, 8.0))),
+                row_mm=row_mm,
+                pulse=pulse,
+                printed=_SCALES[draw.integers(len(_SCALES))].format(speed_mm_s, gain_mm_mv),
+                separators=separators if layout.columns > 1 else "none",
+                header=int(draw.integers(0, 4)),
+                column_s=column_s,
+                speed_mm_s=speed_mm_s,
+                gain_mm_mv=gain_mm_mv,
+                px_per_mm=float(draw.uniform(5.0, 10.0)),
+            )
+        )
+    return styles
