@@ -1,6 +1,7 @@
 """How truly pages of other carts are read: drawn pages of held-out styles, and real pages with and without truth.
 
-    python benchmarks/digitization.py SHARED/data [--pages 2] [--unseen SEED] [--quarters 1] [--kinds export scan photo real pdf others]
+    python benchmarks/digitization.py SHARED/data [--pages 2] [--unseen SEED] [--quarters 1]
+        [--kinds export scan photo real pdf others]
 
 Prints a table, one line a kind: pages, answers, refusals by what is missing, median and 10th percentile of the signal-
 to-noise ratio of leads (level removed, after a shift of at most 40 ms), leads whose own truth fits best, answers whose

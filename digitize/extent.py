@@ -128,7 +128,7 @@ def find_timing(
         length_px = column_s * layout.columns * px_per_s
         agreed = _agreed(followed, length_px)
         if agreed is not None:
-            return agreed, column_s, None
+            return agreed, column_s, _alike_px(followed, length_px, layout.columns)
         off_px = np.abs(np.subtract.outer(starts, ends) + length_px)
         proven = np.argwhere(off_px <= _LENGTH_MM * PX_PER_MM)
         if not len(proven):

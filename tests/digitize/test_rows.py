@@ -56,6 +56,12 @@ def test_row_begins_behind_its_pulse(end: float) -> None:
     assert timing[1] == 2.5
 
 
+def test_rows_whose_pulse_was_missed_are_outvoted() -> None:
+    rows = followed(100.0, 2100.0)
+    rows = [replace(row, start=start) for row, start in zip(rows, (82.0, 100.0, 30.0), strict=True)]
+    assert find_timing(rows, arrangement(110.0), _PX_PER_S)[0] == pytest.approx(100.0)
+
+
 @pytest.mark.parametrize(("width_px", "kept"), [(40.0, True), (20.0, False)])
 def test_beat_that_looks_like_a_pulse_is_left_out(width_px: float, kept: bool) -> None:
     rows = followed(100.0, 2100.0)
