@@ -3,6 +3,7 @@
 from digitize.digitized import Digitized
 from digitize.errors import UndigitizedPageError
 from digitize.reading import digitize
+from digitize.scale import StatedScale
 from digitize.writers import to_csv, to_wfdb
 
-__all__ = ["Digitized", "UndigitizedPageError", "digitize", "to_csv", "to_wfdb"]
+__all__ = ["Digitized", "StatedScale", "UndigitizedPageError", "digitize", "to_csv", "to_wfdb"]

@@ -11,7 +11,7 @@ from shared_preproc.recording import RECORDED_LEADS, Recording
 
 __all__ = ["Checks", "Digitized", "LeadFacts", "Scale", "Source", "Strip"]
 
-Source = Literal["printed", "pulse", "printed and pulse"]
+Source = Literal["printed", "pulse", "printed and pulse", "stated"]
 Floats32 = NDArray[np.float32]
 
 

@@ -18,10 +18,9 @@ from digitize.grid import find_grid
 from digitize.layouts import Layout
 from digitize.marks import marked_leads
 from digitize.names import NAMES, Token
-from digitize.pulses import Pulse
 from digitize.rows import erase_rules, erase_tokens, find_rows
 from digitize.sampling import RATE_HZ, Axes, Sampled, sample_leads, sample_row
-from digitize.scale import printed_value, prove_gain, prove_speed
+from digitize.scale import StatedScale, printed_value, prove_gain, prove_speed
 from digitize.upright import find_names
 from shared_preproc.recording import RECORDED_LEADS
 
@@ -31,14 +30,16 @@ _MOST_PX = 5000  # of a side that is worked on
 _LEAST_PX = 100  # of a side on which three rows of leads could be told apart
 _RESIDUAL_MM = 0.3
 _LEAST_COVERAGE, _LEAST_ALONE = 0.8, 0.5  # of a lead's place; and that is left where it runs through others
+_NOTHING_STATED = StatedScale()
 _LINE_PX = 7  # a grid line that was taken out of the ink of a stroke is no thicker
 
 
-def digitize(gray: NDArray[np.uint8]) -> Digitized:
+def digitize(gray: NDArray[np.uint8], stated: StatedScale = _NOTHING_STATED) -> Digitized:
     """Read the curves of an ECG page of any cart.
 
     Args:
         gray: uint8 (height, width), turned any way.
+        stated: scale that is used where the page does not prove its own; where it proves another, it is refused.
 
     Returns:
         Leads in millivolt on the page's clock, with the source of every fact.
@@ -57,7 +58,7 @@ def digitize(gray: NDArray[np.uint8]) -> Digitized:
     page, tokens, arrangement = find_names(flatten(gray, grid))
     ink = erase_rules(erase_tokens(np.asarray(cv2.convertScaleAbs(page.ink, alpha=255.0), np.uint8), tokens))
     ink = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((_LINE_PX, 1), np.uint8)), np.uint8)
-    return _in_pixels_of_the_picture(_read(page, ink, arrangement, tokens), scale)
+    return _in_pixels_of_the_picture(_read(page, ink, arrangement, tokens, stated), scale)
 
 
 def _resized(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
@@ -78,13 +79,19 @@ def _in_pixels_of_the_picture(page: Digitized, scale: float) -> Digitized:
     )
 
 
-def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, tokens: list[Token]) -> Digitized:
+def _read(
+    page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, tokens: list[Token], stated: StatedScale
+) -> Digitized:
     layout = arrangement.layout
     speed, gain = (_printed(tokens, unit, arrangement) for unit in ("mm/s", "mm/mV"))
-    longest_px = max(layout.columns_s) * layout.columns * (speed[0] or 25.0) * PX_PER_MM
+    longest_px = max(layout.columns_s) * layout.columns * (speed[0] or stated.speed_mm_s or 25.0) * PX_PER_MM
     rows = find_rows(ink, arrangement, tokens)
     followed = without_lone_pulse([follow_row(ink, row, arrangement, longest_px) for row in rows])
-    scale = _proven_scale(page, speed, gain, [each.pulse for each in followed if each.pulse])
+    pulses = [each.pulse for each in followed if each.pulse]
+    speed_mm_s, speed_source = prove_speed(speed[0], pulses, proven=speed[1], stated=stated.speed_mm_s)
+    gain_mm_mv, gain_source, pulse_mm = prove_gain(gain[0], pulses, proven=gain[1], stated=stated.gain_mm_mv)
+    pitch_px, residual_mm = page.grid.pitch_px, page.grid.residual_mm
+    scale = Scale(speed_mm_s, speed_source, gain_mm_mv, gain_source, pulse_mm, pitch_px, residual_mm, page.tilt_deg)
     px_per_s = scale.speed_mm_s * PX_PER_MM
     start, column_s, measured_px = find_timing(followed, arrangement, px_per_s)
     axes = Axes(start, px_per_s, scale.gain_mm_mv * PX_PER_MM, column_s, column_s * px_per_s)
@@ -95,6 +102,13 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
     strips, unread = _named(sampled.strips, signal_mv)
     checks, doubts = check(signal_mv, strips, sampled.clocks, layout, RATE_HZ)
     doubts += unread
+    if "stated" in {speed_source, gain_source}:
+        what = " and ".join(
+            f"{value:g} {unit}"
+            for value, source, unit in ((speed_mm_s, speed_source, "mm/s"), (gain_mm_mv, gain_source, "mm/mV"))
+            if source == "stated"
+        )
+        doubts.append(f"{what}: the page does not prove it; the sender states it.")
     if sampled.crossed:
         doubts.append(f"{', '.join(sampled.crossed)} run through other curves; beats that meet one are left out.")
     marked = marked_leads(ink, followed, axes, layout)
@@ -125,16 +139,6 @@ def _read(page: FlatPage, ink: NDArray[np.uint8], arrangement: Arrangement, toke
 def _printed(tokens: list[Token], unit: str, arrangement: Arrangement) -> tuple[float | None, bool]:
     """Number before a unit and whether it is proof; the header ends half a row above the names."""
     return printed_value(tokens, unit, arrangement.first_y - arrangement.row_px / 2)
-
-
-def _proven_scale(
-    page: FlatPage, speed: tuple[float | None, bool], gain: tuple[float | None, bool], pulses: list[Pulse]
-) -> Scale:
-    """Scale of a page, from what is printed, and whether that is proof, and the pulses."""
-    speed_mm_s, speed_source = prove_speed(speed[0], pulses, proven=speed[1])
-    gain_mm_mv, gain_source, pulse_mm = prove_gain(gain[0], pulses, proven=gain[1])
-    pitch_px, residual_mm = page.grid.pitch_px, page.grid.residual_mm
-    return Scale(speed_mm_s, speed_source, gain_mm_mv, gain_source, pulse_mm, pitch_px, residual_mm, page.tilt_deg)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,6 @@
-"""Speed and gain of a page: what is printed, what the calibration pulses say, and whether that is proof."""
+"""Speed and gain of a page: what is printed, what the pulses say, and whether that is proof."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,7 +10,7 @@ from digitize.flat import PX_PER_MM
 from digitize.names import Token
 from digitize.pulses import Pulse
 
-__all__ = ["printed_value", "prove_gain", "prove_speed"]
+__all__ = ["StatedScale", "printed_value", "prove_gain", "prove_speed"]
 
 _PROVEN = 0.75  # score from which a speed or gain counts as read
 _SURE = 0.6  # and near such a one
@@ -70,50 +72,79 @@ def _beside(one: Token, tokens: list[Token]) -> bool:
     )
 
 
-def prove_speed(printed: float | None, pulses: list[Pulse], *, proven: bool) -> tuple[float, Source]:
+@dataclass(frozen=True)
+class StatedScale:
+    """What the sender of a page says of it, where it does not prove its scale itself; ``None``: nothing."""
+
+    speed_mm_s: float | None = None
+    gain_mm_mv: float | None = None
+
+
+def prove_speed(
+    printed: float | None, pulses: list[Pulse], *, proven: bool, stated: float | None = None
+) -> tuple[float, Source]:
     """Paper speed in mm/s and what proves it.
 
     Raises:
-        UndigitizedPageError: nothing proves it, or print and pulse contradict.
+        UndigitizedPageError: nothing proves it, or print, pulse and the sender contradict.
     """
     width = float(np.median([pulse.width_mm for pulse in pulses])) if pulses else np.nan
     by_pulse = next((speed for speed in (25.0, 50.0) if abs(width / (0.2 * speed) - 1) < _WIDTH_AGREES), None)
-    if printed is not None and printed == by_pulse:
-        return printed, "printed and pulse"
-    if printed is not None and proven and not pulses:
-        return printed, "printed"
-    if by_pulse is None or printed is not None:
+    known = _known(printed if proven and not pulses else None, printed, by_pulse, stated)
+    if known is None:
         what = "no printed speed" if printed is None else f"{printed:g} mm/s, not surely read,"
         raise UndigitizedPageError(
             "speed",
-            found=f"{what} and no calibration pulse of 0.2 s that agrees",
+            found=f"{what} and no calibration pulse of 0.2 s that agrees{_said(stated, 'mm/s')}",
             expected="25 mm/s or 50 mm/s, printed or proven by a calibration pulse",
-            remedy="Send the whole page with its footer, where the paper's speed is printed.",
+            remedy="Send the whole page with its footer, where the paper's speed is printed. If you know it, send the "
+            "page to /digitize with speed_mm_s=25 or 50.",
         )
-    return by_pulse, "pulse"
+    return known
 
 
-def prove_gain(printed: float | None, pulses: list[Pulse], *, proven: bool) -> tuple[float, Source, float | None]:
+def prove_gain(
+    printed: float | None, pulses: list[Pulse], *, proven: bool, stated: float | None = None
+) -> tuple[float, Source, float | None]:
     """Gain in mm/mV, what proves it, and the pulses' height in mm, ``None`` without pulses.
 
     Raises:
-        UndigitizedPageError: nothing proves it, or print and pulse contradict.
+        UndigitizedPageError: nothing proves it, or print, pulse and the sender contradict.
     """
     height = float(np.median([pulse.height_mm for pulse in pulses])) if pulses else None
     by_pulse = None
     if height is not None:
         by_pulse = next((gain for gain in (5.0, 10.0, 20.0) if abs(height / gain - 1) < _PULSE_AGREES), None)
-    if printed is not None and printed == by_pulse:
-        return printed, "printed and pulse", height
-    if printed is not None and proven and height is None:
-        return printed, "printed", None
-    if by_pulse is None or printed is not None:
+    known = _known(printed if proven and height is None else None, printed, by_pulse, stated)
+    # A pulse of another height is evidence against whatever is stated.
+    if known is None or (known[1] == "stated" and height is not None and by_pulse is None):
         what = "no printed gain" if printed is None else f"{printed:g} mm/mV printed"
         pulse = "no calibration pulse" if height is None else f"a calibration pulse of {height:.1f} mm"
         raise UndigitizedPageError(
             "gain",
-            found=f"{what} and {pulse}",
+            found=f"{what} and {pulse}{_said(stated, 'mm/mV')}",
             expected="a printed gain, a calibration pulse of 1 mV of 5, 10 or 20 mm, or both that agree",
-            remedy="Send the whole page with its calibration pulses, and its footer, where the gain is printed.",
+            remedy="Send the whole page with its calibration pulses, and its footer, where the gain is printed. If you "
+            "know it, send the page to /digitize with gain_mm_mv=5, 10 or 20.",
         )
-    return by_pulse, "pulse", height
+    return *known, height
+
+
+def _known(
+    surely: float | None, printed: float | None, by_pulse: float | None, stated: float | None
+) -> tuple[float, Source] | None:
+    """What print, pulse and the sender give together, and which of them proves it; ``None`` where they do not."""
+    known: tuple[float, Source] | None = None
+    if printed is not None and printed == by_pulse:
+        known = printed, "printed and pulse"
+    elif surely is not None:
+        known = surely, "printed"
+    elif printed is None and by_pulse is not None:
+        known = by_pulse, "pulse"
+    elif stated is not None and by_pulse is None and printed in {None, stated}:
+        known = stated, "stated"
+    return known if known is None or stated in {None, known[0]} else None
+
+
+def _said(stated: float | None, unit: str) -> str:
+    return "" if stated is None else f", with {stated:g} {unit} stated"

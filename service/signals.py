@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitize import Digitized, UndigitizedPageError, digitize, to_csv, to_wfdb
+from digitize import Digitized, StatedScale, UndigitizedPageError, digitize, to_csv, to_wfdb
 from service.examination import ExaminedPage, SourceFacts, decode_source, examine_picture, source_facts
 from service.telemetry.trace import Clock
 from shared_preproc.errors import NotAnEcgPageError, UnsuitableDimensionsError, UnsupportedFormatError
@@ -88,8 +88,8 @@ class Signals:
         return bytes(cv2.imencode(".jpg", picture, _JPEG)[1])
 
 
-def read_signals(data: bytes) -> Signals:
-    """Read a recording or a page; raise `PreprocError` unless scale, names and timing are proven."""
+def read_signals(data: bytes, stated: StatedScale) -> Signals:
+    """Read a recording or a page; raise `PreprocError` unless scale, names and timing are proven, or it is stated."""
     source = read_source(data)
     if isinstance(source, RecordingSource):
         return Signals(source_facts(data, source), source.recording)
@@ -98,7 +98,7 @@ def read_signals(data: bytes) -> Signals:
     try:
         page = examine_picture(picture, image, _SPEC, Clock())
     except (NotAnEcgPageError, UnsuitableDimensionsError):
-        return _other_page(facts, picture.gray)
+        return _other_page(facts, picture.gray, stated)
     return _our_page(facts, page)
 
 
@@ -132,8 +132,8 @@ def _printed(columns_mv: NDArray[np.float32], box: Box) -> Curve:
     return Curve(np.arange(box.left, box.right, dtype=np.float64), rows_px)
 
 
-def _other_page(facts: SourceFacts, gray: Gray) -> Signals:
-    page = digitize(gray)
+def _other_page(facts: SourceFacts, gray: Gray, stated: StatedScale) -> Signals:
+    page = digitize(gray, stated)
     leads = [Curve(x, y) for x, y in zip(page.page_x, page.page_y, strict=True)]
     strips = [Curve(strip.page_x, strip.page_y) for strip in page.strips]
     return Signals(facts, page.recording, page.doubts, None, page, gray, (*leads, *strips))

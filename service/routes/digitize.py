@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from digitize import Digitized
+from digitize import Digitized, StatedScale
 from service.routes.common import PAGE_BODY, PROTECTED, DeadlineHeader, WorkRoute, accepted, page_problems, service_of
 from service.schemas.page import FromOurs, Placement, Positive, SourceOfPage
 from service.signals import Signals, read_signals
@@ -20,7 +20,7 @@ __all__ = ["router"]
 _MV_DIGITS = 3
 _PITCH_MM = 5
 _Known = Annotated[float, Field(allow_inf_nan=False)]
-_ScaleSource = Literal["printed", "pulse", "printed and pulse"]
+_ScaleSource = Literal["printed", "pulse", "printed and pulse", "stated"]
 
 
 class PageScale(FromOurs):
@@ -96,6 +96,22 @@ class SignalsAnswer(BaseModel):
         )
 
 
+class DigitizeQuery(BaseModel):
+    """The query string."""
+
+    speed_mm_s: Annotated[
+        Literal["25", "50"] | None,
+        Field(description="The paper's speed, for a page that does not prove it. Where it proves another: refused."),
+    ] = None
+    gain_mm_mv: Annotated[Literal["5", "10", "20"] | None, Field(description="The gain, in the same way.")] = None
+
+    @property
+    def stated(self) -> StatedScale:
+        """As `digitize` takes it."""
+        speed, gain = (None if value is None else float(value) for value in (self.speed_mm_s, self.gain_mm_mv))
+        return StatedScale(speed, gain)
+
+
 router = APIRouter(tags=["signals"], route_class=WorkRoute, dependencies=PROTECTED)
 
 _JSON, _CSV, _WFDB, _OVERLAY = "application/json", "text/csv", "application/zip", "image/jpeg"
@@ -113,7 +129,9 @@ _WRITERS: dict[str, Callable[[Signals], bytes]] = {_CSV: Signals.csv, _WFDB: Sig
         **page_problems(),
     },
 )
-async def digitize_page(request: Request, deadline_ms: DeadlineHeader = None) -> Response:
+async def digitize_page(
+    request: Request, query: Annotated[DigitizeQuery, Query()], deadline_ms: DeadlineHeader = None
+) -> Response:
     """Twelve leads in millivolt of any cart's page, or of a recording. A page is refused rather than guessed.
 
     `Accept` says in which form: `application/json`, `text/csv`, `application/zip` for a WFDB record, or `image/jpeg`
@@ -122,12 +140,12 @@ async def digitize_page(request: Request, deadline_ms: DeadlineHeader = None) ->
     service = service_of(request)
     media_type = accepted(request, (_JSON, *_WRITERS))
     async with service.admission.slot(request, deadline_ms=deadline_ms) as page:
-        answer = await service.workers.run(_answer, page, media_type, request.state.request_id)
+        answer = await service.workers.run(_answer, page, query.stated, media_type, request.state.request_id)
     return Response(answer, media_type=media_type, headers={"Vary": "Accept"})
 
 
-def _answer(page: bytes, media_type: str, request_id: str) -> bytes:
-    signals = read_signals(page)
+def _answer(page: bytes, stated: StatedScale, media_type: str, request_id: str) -> bytes:
+    signals = read_signals(page, stated)
     if media_type == _JSON:
         return SignalsAnswer.of(signals, request_id).model_dump_json().encode()
     return _WRITERS[media_type](signals)

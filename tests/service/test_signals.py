@@ -83,6 +83,30 @@ def test_a_page_without_its_scale_is_refused(client: httpx.Client) -> None:
         assert "mm/s" in refused["expected"]
 
 
+def test_a_scale_that_the_page_does_not_prove_may_be_stated(client: httpx.Client, page: bytes) -> None:
+    bare = other_page(replace(PLAIN, pulse="none", printed=""))
+    answer = client.post("/digitize?speed_mm_s=25&gain_mm_mv=10", content=bare).json()
+    scale = answer["page"]["scale"]
+    assert (scale["speed_source"], scale["gain_source"]) == ("stated", "stated")
+    assert any("the sender states it" in doubt for doubt in answer["doubts"])
+    proven = digitized(client, page).json()
+    one, other = (np.array(each["leads"][1]["signal_mv"], float) for each in (answer, proven))
+    samples = min(len(one), len(other))
+    assert np.nanmedian(np.abs(one[:samples] - other[:samples])) < 0.1
+
+
+@pytest.mark.parametrize(("query", "missing"), [("speed_mm_s=50", "mm/s"), ("gain_mm_mv=20", "mm/mV")])
+def test_a_stated_scale_that_the_page_disproves_is_refused(
+    client: httpx.Client, page: bytes, query: str, missing: str
+) -> None:
+    refused = problem(client.post(f"/digitize?{query}", content=page), 422, "undigitized_page")
+    assert f"{missing} stated" in refused["found"]
+
+
+def test_a_speed_that_no_cart_has_is_refused(client: httpx.Client, page: bytes) -> None:
+    problem(client.post("/digitize?speed_mm_s=30", content=page), 422, "invalid_request")
+
+
 def test_no_page_at_all_is_refused_by_name(client: httpx.Client) -> None:
     blank = bytes(cv2.imencode(".png", np.full((900, 1200), 240, np.uint8))[1])
     assert "grid" in problem(client.post("/digitize", content=blank), 422, "undigitized_page")["expected"]
