@@ -55,7 +55,7 @@ def test_exchanged_names_count_against_the_layout() -> None:
     assert against(II="III", III="II") == ["II", "III"]
 
 
-def test_one_name_that_stands_in_its_own_place_too_is_a_misreading() -> None:
+def test_name_that_stands_in_its_own_place_too_is_misread() -> None:
     assert against(V2="V5") == []
     assert against(I="II", III="II") == []
 
