@@ -56,7 +56,8 @@ def digitize(gray: NDArray[np.uint8], stated: StatedScale = _NOTHING_STATED) -> 
             "grid", found=found, expected=f"a millimetre grid, its lines within {_RESIDUAL_MM} mm", remedy=WHOLE_PAGE
         )
     page, tokens, arrangement = find_names(flatten(gray, grid))
-    ink = erase_rules(erase_tokens(np.asarray(cv2.convertScaleAbs(page.ink, alpha=255.0), np.uint8), tokens))
+    ink = erase_tokens(np.asarray(cv2.convertScaleAbs(page.ink, alpha=255.0), np.uint8), tokens)
+    ink = erase_rules(ink, arrangement)
     ink = np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((_LINE_PX, 1), np.uint8)), np.uint8)
     return _in_pixels_of_the_picture(_read(page, ink, arrangement, tokens, stated), scale)
 

@@ -19,7 +19,8 @@ _PEN = 80  # ink from here on is the pen's
 _MOST_STRIPS = 3
 _SURE = 0.6  # score of a strip's name
 _AT_ROW = 0.4  # rows from a strip to its name, which stands beside it or as far above or below as those of leads
-_RULE_MM, _RULE_GAP_PX = 100.0, 9  # a flat lead is straight for 60 mm
+_RULE_MM, _RULE_GAP_PX = 60.0, 9
+_BESIDE_MM = 6.0  # left of the names, where no lead is
 _LEAST_FILLED = 0.4  # fourth power of the share of columns with ink
 
 
@@ -57,15 +58,17 @@ def erase_tokens(ink: Ink, tokens: list[Token]) -> Ink:
     return rest
 
 
-def erase_rules(ink: Ink) -> Ink:
-    """Take ruled level lines, as those of a frame, out of the ink: a curve is nowhere straight for so long."""
+def erase_rules(ink: Ink, arrangement: Arrangement) -> Ink:
+    """Take ruled level lines, as those of a frame, out of the ink: a lead may be as straight, but begins at its name."""
     mask = (ink > _PEN).astype(np.uint8)
     whole = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, _RULE_GAP_PX), np.uint8))
     length = int(_RULE_MM * PX_PER_MM)
     long = np.flatnonzero(cv2.reduce(whole, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0] >= length)
     rules = np.zeros_like(mask)
     if len(long):
-        rules[long] = cv2.morphologyEx(whole[long], cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+        lines = cv2.morphologyEx(whole[long], cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+        beside = max(0, int(arrangement.first_x - _BESIDE_MM * PX_PER_MM))
+        rules[long] = lines * lines[:, :beside].any(axis=1, keepdims=True)
     rest = ink.copy()
     rest[cv2.dilate(rules, np.ones((5, 1), np.uint8)) > 0] = 0
     return rest

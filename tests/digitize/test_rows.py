@@ -26,7 +26,13 @@ def test_frame_line_is_erased_and_a_curve_is_kept() -> None:
     cv2.line(ink, (0, 150), (1199, 150), 255, 2)
     ink[:, ::40] = 0  # where upright lines of the grid were taken out
     curve[:, ::40] = 0
-    np.testing.assert_array_equal(erase_rules(ink), curve)
+    np.testing.assert_array_equal(erase_rules(ink, arrangement(200.0)), curve)
+
+
+def test_flat_lead_is_no_rule() -> None:
+    ink = np.zeros((200, 1200), np.uint8)
+    cv2.line(ink, (180, 150), (1199, 150), 255, 2)
+    np.testing.assert_array_equal(erase_rules(ink, arrangement(200.0)), ink)
 
 
 def followed(start: float, end: float, pulse: Pulse | None = None) -> list[FollowedRow]:
