@@ -56,7 +56,9 @@ class Arrangement:
 def arrange(tokens: list[Token]) -> Arrangement | None:
     """Fit every layout to the names; the best one, ``None`` where none has two names in place."""
     names = sorted((token for token in tokens if token.text in NAMES), key=lambda token: -token.score)[:_TAKEN]
-    fits = [fit for layout in LAYOUTS if (fit := _fit(layout, names)) is not None]
+    whole = [token for token in names if token.whole]
+    parts = [token for token in names if not token.whole]
+    fits = [fit for layout in LAYOUTS if (fit := _fit(layout, whole, parts)) is not None]
     if not fits:
         return None
     fits.sort(key=lambda fit: -fit.score)
@@ -65,7 +67,7 @@ def arrange(tokens: list[Token]) -> Arrangement | None:
     return Arrangement(**{**best.__dict__, "runner_up": second})
 
 
-def _fit(layout: Layout, names: list[Token]) -> Arrangement | None:
+def _fit(layout: Layout, names: list[Token], parts: list[Token]) -> Arrangement | None:
     cells = {lead: (row, column) for row, leads in enumerate(layout.rows) for column, lead in enumerate(leads)}
     if len(names) < 2:  # noqa: PLR2004 - two points make an affine map
         return None
@@ -104,13 +106,14 @@ def _fit(layout: Layout, names: list[Token]) -> Arrangement | None:
         ).max(axis=1)
     best = int(got.sum(axis=1).argmax())
     chosen = np.flatnonzero(inside[best])
-    return _least_squares(layout, names, cells, chosen)
+    return _least_squares(layout, (names, parts), cells, chosen)
 
 
 def _least_squares(
-    layout: Layout, names: list[Token], cells: dict[str, tuple[int, int]], chosen: np.ndarray
+    layout: Layout, tokens: tuple[list[Token], list[Token]], cells: dict[str, tuple[int, int]], chosen: np.ndarray
 ) -> Arrangement:
     """Fit the places again to all names that agree, and look for names that do not."""
+    names, parts = tokens
     read: dict[str, Token] = {}
     for index in chosen:
         token = names[int(index)]
@@ -125,7 +128,9 @@ def _least_squares(
         (first_x, slope_x), *_ = np.linalg.lstsq(np.stack([one, columns], 1), lefts, rcond=None)
     else:
         first_x, slope_x = float(np.median(lefts)), 0.0
-    against = tuple(_against(names, read, cells, (float(first_x), float(slope_x), float(first_y), float(slope_y))))
+    against = tuple(
+        _against([*names, *parts], read, cells, (float(first_x), float(slope_x), float(first_y), float(slope_y)))
+    )
     score = sum(token.score for token in read.values()) - sum(token.score for token in against)
     return Arrangement(layout, float(first_x), float(slope_x), float(first_y), float(slope_y), read, against, score)
 
@@ -136,7 +141,7 @@ def _against(
     cells: dict[str, tuple[int, int]],
     places: tuple[float, float, float, float],
 ) -> list[Token]:
-    """Names that were read where the layout has another one.
+    """Names that were read where the layout has another one; part of a longer name, as V3 of V3R, is another one.
 
     One that is read in its own place also is taken for a misreading; but for strokes, which are counted wrongly, only
     where it is the only one: posterior leads, which the layouts do not have, look like several.
@@ -149,9 +154,10 @@ def _against(
             near_x = abs(token.left - first_x - column * column_px) < _OFF_MM * PX_PER_MM
             near_y = abs(token.y - first_y - row * row_px) < 0.5 * _OFF_ROWS * row_px
             better = lead in read and read[lead].score >= token.score
-            if token.score < _SURE or not (near_x and near_y) or better or token.text == _STROKE:
+            weak = token.score < _SURE or better or token.text == _STROKE
+            if not (near_x and near_y) or (token.whole and weak):
                 continue
-            if token.text not in read:
+            if token.text not in read or not token.whole:
                 against.append(token)
             elif not {lead, token.text} <= STROKES:
                 misread[lead] = token

@@ -23,7 +23,7 @@ _CLEARLY = 2.0  # times the best, of the next one
 _LEAST_SHARED_S = 1.0
 _BEAT_S = 0.06
 _LATEST_S = 0.12
-_LEAST_CLOCK = 0.25
+_LEAST_CLOCK, _ROUGH_CLOCK = 0.25, 0.8
 
 
 def check(
@@ -68,6 +68,8 @@ def check(
         for equation, missed in measured.items()
         if missed is not None and missed > _DOUBTED
     ]
+    if clock is not None and clock < _ROUGH_CLOCK:
+        doubts.append(f"Beats of the columns fall only roughly on the rhythm strip's ({clock:.2f}).")
     if clock is None and layout.columns > 1:
         doubts.append("No rhythm strip shows that the columns follow one another in time.")
     return Checks(einthoven, goldberger, strip, clock), doubts

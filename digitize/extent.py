@@ -20,6 +20,7 @@ _ALIKE_MM = 1.0  # by which lengths of rows that were found rightly differ
 _LEAST_GAP_PX = 5  # wider than a grid line's trace in the ink
 _GAP_REACH_MM = 6.0  # from a pulse
 _GAP_PX = 20  # a wider one ends a row
+_COLUMNS_OFF = 0.15  # by which columns of names may be so, which stand freely in their columns
 _PITCH_OFF = 0.015  # by which columns of names may be wider or narrower than those of leads
 _NAME_OFF_MM = (-2.0, 4.5)  # of a name's left edge from its lead's start
 
@@ -122,6 +123,14 @@ def find_timing(
         UndigitizedPageError: nothing is proof.
     """
     layout = arrangement.layout
+    pitches = [arrangement.column_px / (column_s * px_per_s) for column_s in layout.columns_s]
+    if layout.columns > 1 and all(abs(pitch - 1) > _COLUMNS_OFF for pitch in pitches):
+        raise UndigitizedPageError(
+            "timing",
+            found=f"names in columns of {arrangement.column_px / PX_PER_MM:.0f} mm",
+            expected=f"{layout.columns} columns of {layout.columns_s[0]:g} or {layout.columns_s[1]:g} s",
+            remedy=WHOLE_PAGE,
+        )
     starts = _starts(followed)
     ends = _ends(followed)
     for column_s in layout.columns_s:
@@ -134,9 +143,8 @@ def find_timing(
         if not len(proven):
             continue
         by_pulse, end_by_pulse = proven[0]
-        if by_pulse:
-            return ends[end_by_pulse] - length_px, column_s, None
-        return starts[0], column_s, None if end_by_pulse else _alike_px(followed, length_px, layout.columns)
+        measured_px = None if by_pulse or end_by_pulse else _alike_px(followed, length_px, layout.columns)
+        return starts[by_pulse], column_s, measured_px
     known = ends[0] - starts[0] if np.isfinite(ends[0] - starts[0]) else np.inf
     for column_s in layout.columns_s:
         length_px = column_s * layout.columns * px_per_s
@@ -169,14 +177,14 @@ def _agreed(followed: list[FollowedRow], length_px: float) -> float | None:
 
 
 def _starts(followed: list[FollowedRow]) -> list[float]:
-    """Where the curves start, and where pulses before them end."""
-    pulses = [each.pulse.right for each in followed if each.pulse and not each.pulse_last]
+    """Where the curves start, and where pulses before them end, which hide that; behind a pulse may be a gap."""
+    pulses = [each.pulse.right for each in followed if each.pulse and not each.pulse_last and np.isnan(each.start)]
     return [_median([each.start for each in followed]), _median(pulses)]
 
 
 def _ends(followed: list[FollowedRow]) -> list[float]:
-    """Where the curves end, and where pulses behind them start."""
-    pulses = [each.pulse.left for each in followed if each.pulse and each.pulse_last]
+    """Where the curves end, and where pulses behind them start, which hide that."""
+    pulses = [each.pulse.left for each in followed if each.pulse and each.pulse_last and np.isnan(each.end)]
     return [_median([each.end for each in followed]), _median(pulses)]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from digitize.flat import PX_PER_MM, FlatPage
 from digitize.networks import FINDER, READER, crop, run
-from digitize.words import find_words
+from digitize.words import find_words, stands_alone
 
 __all__ = [
     "CELL_PX",
@@ -23,6 +23,7 @@ __all__ = [
     "find_clearest",
     "find_small",
     "find_tokens",
+    "judged",
     "read_places",
 ]
 
@@ -55,6 +56,7 @@ class Token:
         text: one of `TOKENS`.
         score: probability, 0 to 1.
         left, top, right, bottom: its box in flat pixels; of a speed or gain, its number's.
+        whole: whether it is no part of a longer text, as V3 of V3R, or 25 of 125.
     """
 
     text: str
@@ -63,6 +65,7 @@ class Token:
     top: float
     right: float
     bottom: float
+    whole: bool = True
 
     @property
     def x(self) -> float:
@@ -88,6 +91,16 @@ def find_clearest(page: FlatPage) -> list[Token]:
 def find_small(page: FlatPage, known: list[Token]) -> list[Token]:
     """Find small print also, and put it among the texts that are known, which takes twice as long as to find those."""
     return _apart(known + _find(page.ink, _SMALL_PX_PER_MM))
+
+
+def judged(page: FlatPage, tokens: list[Token]) -> list[Token]:
+    """Tokens with `Token.whole` found out for chest leads, speeds and gains."""
+    return [
+        replace(token, whole=stands_alone(page.ink, token.left, token.top, token.bottom, number="mm/" in token.text))
+        if "mm/" in token.text or token.text.startswith("V")
+        else token
+        for token in tokens
+    ]
 
 
 def read_places(page: FlatPage, places: list[tuple[float, float]], height: float) -> list[Token]:
@@ -129,8 +142,8 @@ def _find(ink: NDArray[np.float32], px_per_mm: float, most: int = _READ_MOST) ->
         kind = int(probability[1:, row, column].argmax())
         at_x, at_y = (column + 0.5) * cell, (row + 0.5) * cell
         left, top, right, bottom = box[:, row, column] * cell
-        sides = at_x + left, at_y + top, at_x + right, at_y + bottom
-        found.append(Token(TOKENS[kind], float(best[row, column]), *map(float, sides)))
+        left, top, right, bottom = (float(side) for side in (at_x + left, at_y + top, at_x + right, at_y + bottom))
+        found.append(Token(TOKENS[kind], float(best[row, column]), left, top, right, bottom))
     return _read_again(ink, sorted(found, key=lambda token: -token.score)[:most])
 
 

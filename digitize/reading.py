@@ -26,7 +26,7 @@ from shared_preproc.recording import RECORDED_LEADS
 
 __all__ = ["RATE_HZ", "digitize"]
 
-_MOST_PX = 5000  # of a side that is worked on
+_MOST_PX = 4000  # of a side that is worked on
 _LEAST_PX = 100  # of a side on which three rows of leads could be told apart
 _RESIDUAL_MM = 0.3
 _LEAST_COVERAGE, _LEAST_ALONE = 0.8, 0.5  # of a lead's place; and that is left where it runs through others
@@ -65,7 +65,8 @@ def digitize(gray: NDArray[np.uint8], stated: StatedScale = _NOTHING_STATED) -> 
 def _resized(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     if scale == 1:
         return np.ascontiguousarray(gray)
-    return np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    size = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _in_pixels_of_the_picture(page: Digitized, scale: float) -> Digitized:

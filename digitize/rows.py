@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitize.arrangement import Arrangement
+from digitize.errors import WHOLE_PAGE, UndigitizedPageError
 from digitize.flat import PX_PER_MM
 from digitize.gridmap import Floats
 from digitize.names import NAMES, Token
@@ -21,6 +22,7 @@ _SURE = 0.6  # score of a strip's name
 _AT_ROW = 0.4  # rows from a strip to its name, which stands beside it or as far above or below as those of leads
 _RULE_MM, _RULE_GAP_PX = 60.0, 9
 _BESIDE_MM = 6.0  # left of the names, where no lead is
+_OFF_ROWS = 0.6  # rows from a curve to its name; further off it could be the next row's
 _LEAST_FILLED = 0.4  # fourth power of the share of columns with ink
 
 
@@ -59,7 +61,7 @@ def erase_tokens(ink: Ink, tokens: list[Token]) -> Ink:
 
 
 def erase_rules(ink: Ink, arrangement: Arrangement) -> Ink:
-    """Take ruled level lines, as those of a frame, out of the ink: a lead may be as straight, but begins at its name."""
+    """Take ruled level lines, as those of a frame, out of the ink; a lead as straight begins at its name."""
     mask = (ink > _PEN).astype(np.uint8)
     whole = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, _RULE_GAP_PX), np.uint8))
     length = int(_RULE_MM * PX_PER_MM)
@@ -81,6 +83,9 @@ def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[R
         ink: the flat page without texts.
         arrangement: the layout in its place.
         tokens: for the names of strips.
+
+    Raises:
+        UndigitizedPageError: a row of the layout lies outside the picture.
     """
     columns = arrangement.layout.columns
     length_px = columns * arrangement.column_px if columns > 1 else float(ink.shape[1])
@@ -92,7 +97,7 @@ def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[R
     # A row of curves has ink near its baseline in nearly every column, a line of text has not.
     filled = cv2.dilate(mask, np.ones((2 * int(0.15 * row_px) + 1, 1), np.uint8)).mean(axis=1) ** 4
     rest = profile / max(float(profile.max()), 1e-6)
-    offsets = np.arange(-0.85 * row_px, 0.85 * row_px)
+    offsets = np.arange(-_OFF_ROWS * row_px, _OFF_ROWS * row_px)
 
     def at(strength: Floats, rows: Floats) -> Floats:
         return np.where(
@@ -103,6 +108,13 @@ def find_rows(ink: Ink, arrangement: Arrangement, tokens: list[Token]) -> list[R
     gains = at(filled, places).sum(axis=1) + 0.5 * at(rest, places).sum(axis=1) - at(filled, places[:, 0] - row_px)
     gains -= 0.3 * np.abs(offsets) / row_px
     offset = float(offsets[gains.argmax()])
+    if names_y[0] + offset < 0 or names_y[-1] + offset >= len(profile):
+        raise UndigitizedPageError(
+            "curves",
+            found="names of a row whose curves lie outside the picture",
+            expected="every row of leads with its curves",
+            remedy=WHOLE_PAGE,
+        )
     baselines = [_peak(profile, y + offset, 0.2 * row_px) for y in names_y]
     rows = [Row(baseline, leads) for baseline, leads in zip(baselines, layout.rows, strict=True)]
     strong = 0.35 * float(np.median([profile[int(baseline)] for baseline in baselines]))

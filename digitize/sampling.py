@@ -103,6 +103,7 @@ def _separator(ink: NDArray[np.uint8], rows: list[FollowedRow], axes: Axes, colu
         padded[round(each.row.baseline) : round(each.row.baseline) + 2 * reach, edge - _EDGE_PX : edge + _EDGE_PX + 1]
         for each in rows
         for edge in edges
+        if 0 <= round(each.row.baseline) < len(ink)
     ]
     common = (np.mean([window >= _PEN for window in windows], axis=0) >= _IN_MOST).astype(np.uint8)
     common = cv2.morphologyEx(common, cv2.MORPH_CLOSE, np.ones((_DASH_PX, 1), np.uint8))

@@ -29,10 +29,19 @@ def printed_value(tokens: list[Token], unit: str, header_end: float = 0.0) -> tu
     header look like it.
 
     Raises:
-        UndigitizedPageError: two were read that differ.
+        UndigitizedPageError: two were read that differ, or the end of another number.
     """
     read = [token for token in tokens if token.text.endswith(unit)]
     read = [token for token in read if token.y > header_end or _beside(token, tokens)]
+    kind = "speed" if unit == "mm/s" else "gain"
+    tails = [token for token in read if not token.whole and token.score >= _SURE]
+    if tails:
+        raise UndigitizedPageError(
+            kind,
+            found=f"a number before {unit} that ends in {tails[0].text}",
+            expected="25 or 50 mm/s" if kind == "speed" else "5, 10 or 20 mm/mV for all leads",
+            remedy=f"Print the page again with one such {kind}.",
+        )
     proven = [token for token in read if token.score >= _PROVEN]
     beside_them = [
         token
@@ -41,7 +50,6 @@ def printed_value(tokens: list[Token], unit: str, header_end: float = 0.0) -> tu
     ]
     sure = {token.text for token in beside_them}
     if len(sure) > 1:
-        kind = "speed" if unit == "mm/s" else "gain"
         raise UndigitizedPageError(
             kind,
             found=f"{' and '.join(sorted(sure))} on one page",

@@ -5,7 +5,7 @@ import numpy as np
 from digitize.arrangement import Arrangement, arrange
 from digitize.errors import WHOLE_PAGE, UndigitizedPageError
 from digitize.flat import FlatPage
-from digitize.names import NAMES, Token, find_clearest, find_small, find_tokens, read_places
+from digitize.names import NAMES, Token, find_clearest, find_small, find_tokens, judged, read_places
 
 __all__ = ["find_names"]
 
@@ -36,8 +36,8 @@ def find_names(page: FlatPage) -> tuple[FlatPage, list[Token], Arrangement]:
     if found is not None and _LEAST_NAMES <= len(found.read) < len(NAMES):
         height = float(np.median([token.bottom - token.top for token in found.read.values()]))
         tokens = tokens + read_places(page, found.unread, height)
-        found = arrange(tokens)
-    return page, tokens, _proven(found, tokens)
+    tokens = judged(page, tokens)
+    return page, tokens, _proven(arrange(tokens), tokens)
 
 
 def _count(found: Arrangement | None) -> int:

@@ -1,14 +1,19 @@
 """Pictures that are no page of one ECG are refused by what they lack."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from digitize import Digitized, UndigitizedPageError, digitize
-from trainer.pages.renderer import DrawnPage
+from digitize.sampling import RATE_HZ
+from trainer.pages.renderer import DrawnPage, draw_page
+from trainer.pages.styles import Style
 
 Gray = NDArray[np.uint8]
+Floats = NDArray[np.float64]
 
 
 def missing(gray: Gray) -> str:
@@ -32,6 +37,22 @@ def test_chart_with_axes_is_refused() -> None:
 
 def test_lower_half_of_a_page_is_refused(plain_page: DrawnPage) -> None:
     assert missing(plain_page.gray[plain_page.gray.shape[0] // 2 :]) in ("names", "layout")
+
+
+@pytest.mark.parametrize(
+    ("cut", "above"), [(0.12, True), (0.2, True), (0.28, True), (0.36, True), (0.28, False), (0.36, False)]
+)
+def test_page_without_a_row_is_refused(plain_style: Style, heart_mv: Floats, cut: float, above: bool) -> None:
+    """Names of a row that is cut away stay where they stand above or below their curves."""
+    style = replace(plain_style, name_at=(1.0, -9.0 if above else 9.0), strips=())
+    gray = draw_page(style, heart_mv, RATE_HZ).gray
+    rows = round(cut * len(gray))
+    assert missing(gray[rows:] if above else gray[:-rows]) in ("names", "layout", "curves")
+
+
+@pytest.mark.parametrize("size", [(1, 20_000), (2, 30_000), (100_000, 1), (99, 5_000)])
+def test_thread_of_a_picture_has_no_grid(size: tuple[int, int]) -> None:
+    assert missing(np.full(size, 200, np.uint8)) == "grid"
 
 
 def test_two_pages_side_by_side_are_refused(plain_page: DrawnPage) -> None:

@@ -64,5 +64,12 @@ def test_posterior_leads_are_no_misreadings() -> None:
     assert against(V4="V1", V5="V3", V6="V2") == ["V1", "V2", "V3"]
 
 
+def test_part_of_a_longer_name_counts_against_the_layout() -> None:
+    tokens = [replace(token, whole=token.text != "V4") for token in tokens_of(LAYOUTS[0])]
+    found = arrange(tokens)
+    assert found is not None
+    assert [token.text for token in found.against] == ["V4"]
+
+
 def test_no_names_give_no_layout() -> None:
     assert arrange([]) is None

@@ -8,7 +8,7 @@ import pytest
 from digitize import UndigitizedPageError
 from digitize.flat import PX_PER_MM, FlatPage
 from digitize.gridmap import GridMap, Phase
-from digitize.names import NAMES, Token, find_small, find_tokens, read_places
+from digitize.names import NAMES, Token, find_small, find_tokens, judged, read_places
 from digitize.scale import printed_value
 from digitize.words import find_words
 from trainer.pages.typefaces import draw_text
@@ -69,6 +69,32 @@ def test_decimal_speed_and_gain_are_proof(typeface: str) -> None:
 def test_gain_without_its_unit_is_no_proof() -> None:
     tokens = find_tokens(page_of([("25.0 mm/s", 200, 700), ("10.0", 420, 700)], 2.4))
     assert printed_value(tokens, "mm/mV")[1] is False
+
+
+@pytest.mark.parametrize(("text", "whole"), [("V3", True), ("V4", True), ("V3R", False), ("V4R", False)])
+def test_part_of_a_longer_name_is_no_name(text: str, whole: bool) -> None:
+    page = page_of([(text, 400, 300)], 2.8)
+    found = [token for token in judged(page, find_tokens(page)) if token.text.startswith("V")]
+    assert [token.whole for token in found] == [whole]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("25mm/s", True), ("12.5mm/s", False), ("7.5mm/mV", False), ("10/5mm/mV", False)]
+)
+def test_tail_of_a_number_is_no_number(text: str, wanted: bool) -> None:
+    page = page_of([(text, 300, 700)], 2.4)
+    left = 300.0
+    if not wanted:  # what is read begins behind the point or the slash
+        left += draw_text(text[: text.index("5mm")], "DejaVuSans", 2.4 * PX_PER_MM).shape[1] + 2
+    height = draw_text("5", "DejaVuSans", 2.4 * PX_PER_MM).shape[0]
+    token = Token("25mm/s", 0.9, left, 700.0, left + height, 700.0 + height)
+    assert judged(page, [token])[0].whole is wanted
+
+
+def test_other_speed_than_the_reader_knows_is_refused() -> None:
+    with pytest.raises(UndigitizedPageError) as refused:
+        printed_value([Token("25mm/s", 0.9, 300.0, 700.0, 340.0, 720.0, whole=False)], "mm/s")
+    assert refused.value.missing == "speed"
 
 
 def gain(text: str, score: float, y: float) -> Token:
