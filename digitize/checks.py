@@ -27,9 +27,9 @@ _LEAST_CLOCK, _ROUGH_CLOCK = 0.25, 0.8
 
 
 def check(
-    signal_mv: Signal, strips: list[Strip], clocks: list[Signal], layout: Layout, rate_hz: float
+    signal_mv: Signal, strips: list[Strip], clock: float | None, layout: Layout, rate_hz: float
 ) -> tuple[Checks, list[str]]:
-    """Measure the relations, and refuse a page that breaks one; ``clocks`` are all strips, without a name too.
+    """Measure the relations, and refuse a page that breaks one; ``clock`` as of `clock_fit`, if there are strips.
 
     Raises:
         UndigitizedPageError: leads contradict one another, or columns do not run on the strip's clock.
@@ -46,7 +46,6 @@ def check(
         if (missed := _missed(rate_hz, strip.signal_mv.astype(np.float64), -lead[strip.name])) is not None
     ]
     strip = max(repeated) if repeated else None
-    clock = clock_fit(signal_mv, clocks, rate_hz, _LATEST_S) if clocks else None
     measured = {"II = I + III": einthoven, "aVR + aVL + aVF = 0": goldberger, "rhythm strip": strip}
     broken = [equation for equation, missed in measured.items() if missed is not None and missed > _BROKEN]
     if broken:
@@ -100,7 +99,7 @@ def _missed(rate_hz: float, *terms_mv: NDArray[np.float64]) -> float | None:
     return _rms(off) / max(sum(map(_rms, terms)), _LEAST_MV)
 
 
-def clock_fit(signal_mv: Signal, clocks: list[Signal], rate_hz: float, latest_s: float = 0.0) -> float:
+def clock_fit(signal_mv: Signal, clocks: list[Signal], rate_hz: float, latest_s: float = _LATEST_S) -> float:
     """How well beats of the columns fall on those of the best rhythm strip, -1 to 1, shifted by at most `latest_s`."""
     return max(_clock(signal_mv, clock, rate_hz, latest_s) for clock in clocks)
 

@@ -47,6 +47,7 @@ class LeadFacts:
         known: whether its own name was read, or follows from those around it.
         start_s, end_s: what the page shows of it.
         coverage: share of that in which the curve was found, 0 to 1.
+        crossed: whether beats of it run through other curves, where they are left out.
     """
 
     name: str
@@ -54,6 +55,7 @@ class LeadFacts:
     start_s: float
     end_s: float
     coverage: float
+    crossed: bool
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,7 +102,7 @@ def _read(
     signal_mv = sampled.leads.mv[0]
     leads = _facts(signal_mv, arrangement, column_s, sampled.crossed)
     strips, unread = _named(sampled.strips, signal_mv)
-    checks, doubts = check(signal_mv, strips, sampled.clocks, layout, RATE_HZ)
+    checks, doubts = check(signal_mv, strips, sampled.clock, layout, RATE_HZ)
     doubts += unread
     if "stated" in {speed_source, gain_source}:
         what = " and ".join(
@@ -145,11 +145,11 @@ def _printed(tokens: list[Token], unit: str, arrangement: Arrangement) -> tuple[
 
 @dataclass(frozen=True, eq=False)
 class _Curves:
-    """What was sampled of a page, without the beats that cross; whole strips give the clock."""
+    """What was sampled of a page, without the beats that cross; with them, how well columns fall on the strips."""
 
     leads: Sampled
     strips: list[tuple[str, Sampled]]
-    clocks: list[NDArray[np.float32]]
+    clock: float | None
     crossed: list[str]
 
 
@@ -163,12 +163,17 @@ def _sample(
     strips = [(name, strip) for name, strip in strips if _coverage(strip.mv[0]) >= _LEAST_COVERAGE]
     clocks = [strip.mv[0] for _, strip in strips]
     tried = [sample_leads(page, ink, rows, each, layout) for each in (axes if clocks else axes[:1])]
-    leads = max(tried, key=lambda each: clock_fit(each.mv[0], clocks, RATE_HZ)) if len(tried) > 1 else tried[0]
+    leads = (
+        max(tried, key=lambda each: clock_fit(each.mv[0], clocks, RATE_HZ, latest_s=0.0))
+        if len(tried) > 1
+        else tried[0]
+    )
+    clock = clock_fit(leads.mv[0], clocks, RATE_HZ) if clocks else None
     unknown = crossings(np.concatenate([leads.rows, *(strip.rows[:, np.newaxis] for _, strip in strips)], axis=1))
     crossed = [name for name, beats in zip(NAMES, unknown, strict=False) if beats.any()]
     below_unknown = unknown[len(NAMES) :]
     strips = [(name, strip.without(beats)) for (name, strip), beats in zip(strips, below_unknown, strict=True)]
-    return _Curves(leads.without(unknown[: len(NAMES)]), strips, clocks, crossed)
+    return _Curves(leads.without(unknown[: len(NAMES)]), strips, clock, crossed)
 
 
 def _coverage(signal_mv: NDArray[np.float32]) -> float:
@@ -208,8 +213,8 @@ def _facts(
             first, last = column * column_s, (column + 1) * column_s
             part = signal_mv[NAMES.index(name), round(first * RATE_HZ) : round(last * RATE_HZ)]
             known: Literal["read", "by position"] = "read" if name in arrangement.read else "by position"
-            facts[name] = LeadFacts(name, known, first, last, _coverage(part))
-    least = {name: _LEAST_ALONE if name in crossed else _LEAST_COVERAGE for name in facts}
+            facts[name] = LeadFacts(name, known, first, last, _coverage(part), name in crossed)
+    least = {name: _LEAST_ALONE if fact.crossed else _LEAST_COVERAGE for name, fact in facts.items()}
     worst = min(facts.values(), key=lambda fact: fact.coverage - least[fact.name])
     if worst.coverage < least[worst.name]:
         raise UndigitizedPageError(

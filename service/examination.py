@@ -186,16 +186,28 @@ def _measurements(reading: PageReading, spec: PreprocSpec) -> Measurements:
 
 
 def _digitized(picture: Picture, spec: PreprocSpec, refusal: PreprocError, clock: Clock) -> Digitized:
-    """Read another cart's page; raise ``refusal`` if it is none."""
+    """Read another cart's page; raise ``refusal`` if it is none, and refuse one on which beats of leads cross.
+
+    They are left out, and a network would take what is then bridged for a pause or a low voltage.
+    """
     if not isinstance(spec.tensor, TraceTensor):
         raise refusal
     try:
         with clock.step("preprocess"):
-            return digitize(picture.gray)
+            page = digitize(picture.gray)
     except UndigitizedPageError as error:
         if error.missing in NO_PAGE:
             raise refusal from None
         raise
+    crossed = [lead.name for lead in page.leads if lead.crossed]
+    if crossed:
+        raise UndigitizedPageError(
+            "curves",
+            found=f"beats of {', '.join(crossed)} that run through other curves",
+            expected="beats of every lead apart from other curves",
+            remedy="Print the page with less gain, or send the recording. /digitize reads the rest.",
+        )
+    return page
 
 
 def _prepared_recording(

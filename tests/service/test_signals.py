@@ -83,6 +83,13 @@ def test_a_page_without_its_scale_is_refused(client: httpx.Client) -> None:
         assert "mm/s" in refused["expected"]
 
 
+def test_crossing_beats_are_left_out_and_not_classified(client: httpx.Client) -> None:
+    page = other_page(replace(PLAIN, row_mm=16.0, name_at=(1.0, 5.0)))
+    assert any("run through other curves" in doubt for doubt in digitized(client, page).json()["doubts"])
+    refused = problem(client.post("/classify", content=page), 422, "undigitized_page")
+    assert "run through other curves" in refused["found"]
+
+
 def test_a_scale_that_the_page_does_not_prove_may_be_stated(client: httpx.Client, page: bytes) -> None:
     bare = other_page(replace(PLAIN, pulse="none", printed=""))
     answer = client.post("/digitize?speed_mm_s=25&gain_mm_mv=10", content=bare).json()
