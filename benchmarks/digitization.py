@@ -6,7 +6,7 @@
 Prints a table, one line a kind: pages, answers, refusals by what is missing, median and 10th percentile of the signal-
 to-noise ratio of leads (level removed, after a shift of at most 40 ms), leads whose own truth fits best, answers whose
 leads have another gain than the truth, the largest pitch error, the share of printed samples within 1.5 px of the curve
-that was read (of the worst lead, and how many leads of all reach 95 %), and the 95th percentile of CPU seconds a page.
+that was read (of the worst page, and how many leads of all reach 95 %), and the 95th percentile of CPU seconds a page.
 PDFs are drawn at 200 dpi, as the service draws them. One thread works, as in the service.
 """
 
@@ -73,7 +73,7 @@ class Score:
     right: list[bool] = field(default_factory=list)
     off_scale: int = 0
     pitch_off: list[float] = field(default_factory=list)
-    near: list[float] = field(default_factory=list)
+    near: list[list[float]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
     def add(self, case: Case, read: Digitized | UndigitizedPageError, seconds: float) -> None:
@@ -85,9 +85,10 @@ class Score:
             return
         if case.pitch_px:
             self.pitch_off.append(abs(float(np.sqrt(np.prod(read.scale.pitch_px))) / case.pitch_px - 1))
-        for lead, place in case.places_px.items():
-            index = NAMES.index(lead)
-            self.near.append(near_share(place, read.page_x[index], read.page_y[index]))
+        if case.places_px:
+            indices = map(NAMES.index, case.places_px)
+            places = zip(case.places_px.values(), indices, strict=True)
+            self.near.append([near_share(place, read.page_x[index], read.page_y[index]) for place, index in places])
         if case.truth_mv is None:
             return
         gains = []
@@ -117,7 +118,9 @@ class Score:
         if self.pitch_off:
             figures[4] = f"{max(self.pitch_off):.2%}"
         if self.near:
-            figures[5] = f"{min(self.near):.0%}; {sum(share >= NEAR_SHARE for share in self.near)}/{len(self.near)}"
+            leads = np.concatenate(self.near)
+            worst = min(float(np.mean(shares)) for shares in self.near)
+            figures[5] = f"{worst:.1%}; {(leads >= NEAR_SHARE).sum()}/{len(leads)}"
         slowest = f"{np.percentile(self.seconds, 95):.2f}"
         return " | ".join(["", kind, str(self.pages), str(answered), refused, *figures, slowest, ""]).strip()
 

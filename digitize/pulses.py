@@ -48,8 +48,7 @@ class Pulse:
     @property
     def usual(self) -> bool:
         """Whether it is as high and wide as pulses usually are."""
-        high = any(abs(self.height_mm / height - 1) < _OFF[0] for height in _HEIGHTS_MM)
-        return high and any(abs(self.width_mm / width - 1) < _OFF[1] for width in _WIDTHS_MM)
+        return _off(self.height_mm, _HEIGHTS_MM) < _OFF[0] and _off(self.width_mm, _WIDTHS_MM) < _OFF[1]
 
 
 def find_pulse(ink: Ink, baseline: float, left: int, right: int) -> Pulse | None:
@@ -65,7 +64,14 @@ def find_pulse(ink: Ink, baseline: float, left: int, right: int) -> Pulse | None
         for foot, measured_top in _measure(part, x1, x2, top, ends)
     ]
     near = [pulse for pulse in pulses if abs(pulse.foot - baseline) <= _FOOT_MM * PX_PER_MM]
-    return min(near, key=lambda pulse: min(abs(pulse.height_mm / height - 1) for height in _HEIGHTS_MM), default=None)
+    return min(
+        near, key=lambda pulse: _off(pulse.height_mm, _HEIGHTS_MM) + _off(pulse.width_mm, _WIDTHS_MM), default=None
+    )
+
+
+def _off(value_mm: float, usual_mm: tuple[float, ...]) -> float:
+    """By how much a pulse is off the nearest usual one."""
+    return min(abs(value_mm / each - 1) for each in usual_mm)
 
 
 def _outlines(part: Ink, level: int) -> list[tuple[float, float, int, list[int]]]:

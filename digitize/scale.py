@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from digitize.digitized import Source
-from digitize.errors import UndigitizedPageError
+from digitize.errors import WHOLE_PAGE, UndigitizedPageError
 from digitize.flat import PX_PER_MM
 from digitize.names import Token
 from digitize.pulses import Pulse
@@ -17,6 +17,7 @@ _SURE = 0.6  # and near such a one
 _DOUBTFUL = 0.5  # from which another reading speaks against it
 _LINE_MM = 2.5  # down, between texts of one line
 _BLOCK_MM = 10.0  # down, between texts that belong together
+_WIDTHS_ALIKE = 0.1
 _WIDTH_AGREES = 0.15  # a pulse may lose a stroke's width to the picture's edge
 _PULSE_AGREES = 0.06
 
@@ -94,9 +95,18 @@ def prove_speed(
     """Paper speed in mm/s and what proves it.
 
     Raises:
-        UndigitizedPageError: nothing proves it, or print, pulse and the sender contradict.
+        UndigitizedPageError: nothing proves it, or print, pulse and the sender contradict; or pulses that should be as
+            wide as one another are not, as where a grid was followed wrongly.
     """
-    width = float(np.median([pulse.width_mm for pulse in pulses])) if pulses else np.nan
+    widths = [pulse.width_mm for pulse in pulses]
+    width = float(np.median(widths)) if widths else np.nan
+    if sum(abs(each / width - 1) > _WIDTHS_ALIKE for each in widths) > len(widths) / 3:
+        raise UndigitizedPageError(
+            "grid",
+            found=f"calibration pulses of {min(widths):.1f} to {max(widths):.1f} mm",
+            expected="pulses as wide as one another",
+            remedy=WHOLE_PAGE,
+        )
     by_pulse = next((speed for speed in (25.0, 50.0) if abs(width / (0.2 * speed) - 1) < _WIDTH_AGREES), None)
     known = _known(printed if proven and not pulses else None, printed, by_pulse, stated)
     if known is None:
