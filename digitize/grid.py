@@ -52,11 +52,12 @@ def find_grid(gray: NDArray[np.uint8]) -> GridMap | None:
     first = heavy and _mapped(dark, (levels, tiles), heavy, fine=False)
     if first and first.residual_mm < _CLEAR_MM:
         return first
-    # Lines of 1 mm alone may look like heavy ones of another pitch, but lie badly on it, and well on their own.
+    # Lines of 1 mm alone may look like heavy ones, of their own pitch or another, but lie well on their own alone.
     bounds = max(HEAVY_MM * _LEAST_LINE_PX, least_px), min(_MOST_PX, most_px)
     lines = find_pitches(levels, bounds, _LEAST_FINE, fine=True)
-    second = lines and _mapped(dark, (levels, tiles), lines, fine=True)
-    return second if second and (first is None or second.residual_mm < _EXACT_MM) else first
+    fine = [found for each in (heavy, lines) if each and (found := _mapped(dark, (levels, tiles), each, fine=True))]
+    exact = [found for found in fine if found.residual_mm < _EXACT_MM]
+    return next(iter([*exact, *([first] if first else fine)]), None)
 
 
 def _mapped(
