@@ -16,7 +16,7 @@ PX_PER_MM = 8.0
 _CELL_PX = 40  # 5 mm, over which the grid repeats
 _BLOCK_CELLS = 8  # cells in each direction that share one picture of the grid
 _PRINTED, _LEAST_CELLS = 0.4, 8  # darkness of a cell with a grid, of the others' upper quartile; such cells in a block
-_MOST_MM = 420.0  # of the page that is laid flat, around the middle of the grid
+_MOST_MM = 420.0, 300.0  # of the page that is laid flat, around the middle of the grid: its longer side, the other
 _COARSE_PX = 32  # the map is computed at this step and interpolated between
 _PAPER_MM = 4.0
 _OVER = 1.1  # of the grid's own darkness that is taken off, and a little more
@@ -72,11 +72,10 @@ def flatten(gray: NDArray[np.uint8], grid: GridMap) -> FlatPage:
     across, down = grid.millimetres(border_x, border_y)
     middle = grid.millimetres(np.array(width / 2), np.array(height / 2))
     spans = []
-    for places, centre in zip((across, down), middle, strict=True):
-        first, last = (
-            max(float(places.min()), float(centre) - _MOST_MM / 2),
-            min(float(places.max()), float(centre) + _MOST_MM / 2),
-        )
+    wide = np.ptp(across) > np.ptp(down)
+    for places, centre, most_mm in zip((across, down), middle, _MOST_MM if wide else _MOST_MM[::-1], strict=True):
+        first = max(float(places.min()), float(centre) - most_mm / 2)
+        last = min(float(places.max()), float(centre) + most_mm / 2)
         spans.append((np.floor(first / 5) * 5, np.ceil(last / 5) * 5))
     (left, right), (top, bottom) = spans
     size = round((right - left) * PX_PER_MM), round((bottom - top) * PX_PER_MM)
@@ -89,6 +88,7 @@ def flatten(gray: NDArray[np.uint8], grid: GridMap) -> FlatPage:
         borderMode=cv2.BORDER_REPLICATE,
     )
     outside = (map_x < 0) | (map_y < 0) | (map_x > width - 1) | (map_y > height - 1)
+    del map_x, map_y
     return FlatPage(_ink(np.asarray(flat, np.uint8), outside), (left, top), grid)
 
 

@@ -39,6 +39,7 @@ _READ_MOST, _CLEAREST = 160, 48
 _LEAST_READ = 0.3
 _NOTHING = 0.9  # of a glance after which the box is not moved back
 _SMALL_PX_PER_MM = 6.0  # at which print of 1.2 mm looks as 1.8 mm does
+_BAND_PX, _OVERLAP_PX = 2_300_000, 128  # that the first network sees at once; rows beside a band, more than it looks at
 _INKED, _LETTER_GAP = 0.35, 0.3  # ink of a letter; heights of the text between letters of a word
 _IN_PLACE = 0.08  # heights of the text by which a box may be off
 _SQUEEZE = 0.7
@@ -132,7 +133,7 @@ def _find(ink: NDArray[np.float32], px_per_mm: float, most: int = _READ_MOST) ->
     rows, columns = (int(extent * factor) // 16 * 16 for extent in ink.shape)
     part = ink[: round(rows / factor), : round(columns / factor)]
     scaled = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
-    answer = run(FINDER, np.asarray(scaled, np.float32)[np.newaxis, np.newaxis])[0]
+    answer = _found_in_bands(np.asarray(scaled, np.float32))
     probability, box = answer[: len(TOKENS) + 1], answer[len(TOKENS) + 1 :]
     cell = CELL_PX / factor
     best = probability[1:].max(axis=0)
@@ -145,6 +146,18 @@ def _find(ink: NDArray[np.float32], px_per_mm: float, most: int = _READ_MOST) ->
         left, top, right, bottom = (float(side) for side in (at_x + left, at_y + top, at_x + right, at_y + bottom))
         found.append(Token(TOKENS[kind], float(best[row, column]), left, top, right, bottom))
     return _read_again(ink, sorted(found, key=lambda token: -token.score)[:most])
+
+
+def _found_in_bands(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Answer of the first network; of a large page, band by band, because memory grows with what it sees at once."""
+    rows = len(ink)
+    band = max(_BAND_PX // ink.shape[1] // 16, 8) * 16
+    parts = []
+    for first in range(0, rows, band):
+        above, below = min(first, _OVERLAP_PX), min(rows - first, band + _OVERLAP_PX)
+        answer = run(FINDER, ink[np.newaxis, np.newaxis, first - above : first + below])[0]
+        parts.append(answer[:, above // CELL_PX : (above + min(band, rows - first)) // CELL_PX])
+    return np.concatenate(parts, axis=1)
 
 
 def _read_scale(ink: NDArray[np.float32]) -> list[Token]:

@@ -27,10 +27,9 @@ def find_names(page: FlatPage) -> tuple[FlatPage, list[Token], Arrangement]:
         tokens = find_small(page, tokens)
         found = arrange(tokens)
     if _count(found) <= _CHANCE:
-        turns = [page.turned(quarters) for quarters in (1, 2, 3)]
-        counts = [_count(arrange(find_clearest(turn))) for turn in turns]
+        counts = [_count(arrange(find_clearest(page.turned(quarters)))) for quarters in (1, 2, 3)]
         if max(counts) > _CHANCE:
-            page = turns[int(np.argmax(counts))]
+            page = page.turned(1 + int(np.argmax(counts)))
             tokens = find_tokens(page)
             found = arrange(tokens)
     if found is not None and _LEAST_NAMES <= len(found.read) < len(NAMES):

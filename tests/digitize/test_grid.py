@@ -15,9 +15,7 @@ from trainer.pages.renderer import DrawnPage, draw_page
 from trainer.pages.styles import Style
 
 
-@pytest.mark.parametrize(
-    ("kind", "heavy"), [("solid", 150), ("dotted", 150), ("dotted", 189), ("fine", 150)], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("kind", "heavy"), [("solid", 150), ("dotted", 150), ("dotted", 189), ("fine", 150)], ids=str)
 def test_pitch_of_each_grid_is_exact(kind: str, heavy: int, plain_style: Style, heart_mv: NDArray[np.float64]) -> None:
     style = replace(plain_style, grid=kind, light=190, heavy=heavy)  # type: ignore[arg-type]
     grid = find_grid(draw_page(style, heart_mv, RATE_HZ).gray)

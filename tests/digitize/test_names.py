@@ -134,6 +134,14 @@ def test_other_gain_in_the_header_beside_a_speed_is_refused() -> None:
         printed_value([*pair, *other], "mm/mV", 400.0)
 
 
+def test_a_large_page_is_looked_at_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = page_of([("V3", 300, 100), ("aVR", 600, 388), ("V6", 900, 640)], 2.8)
+    whole = find_tokens(page)
+    monkeypatch.setattr("digitize.names._BAND_PX", 100_000)
+    assert find_tokens(page) == whole
+    assert {"V3", "aVR", "V6"} <= {token.text for token in whole}
+
+
 def test_a_page_full_of_print_takes_little_memory() -> None:
     """Letters are compared with one another: 30,000 of them would take gigabytes."""
     ink = np.zeros((1600, 2400), np.float32)
