@@ -55,7 +55,8 @@ def find_grid(gray: NDArray[np.uint8]) -> GridMap | None:
     # Lines of 1 mm alone may look like heavy ones, of their own pitch or another, but lie well on their own alone.
     bounds = max(HEAVY_MM * _LEAST_LINE_PX, least_px), min(_MOST_PX, most_px)
     lines = find_pitches(levels, bounds, _LEAST_FINE, fine=True)
-    fine = [found for each in (heavy, lines) if each and (found := _mapped(dark, (levels, tiles), each, fine=True))]
+    tried = [each for each in (heavy, lines) if each and min(each[0][0], each[1][0]) >= bounds[0]]
+    fine = [found for each in tried if (found := _mapped(dark, (levels, tiles), each, fine=True))]
     exact = [found for found in fine if found.residual_mm < _EXACT_MM]
     return next(iter([*exact, *([first] if first else fine)]), None)
 

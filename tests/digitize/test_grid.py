@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from digitize import UndigitizedPageError, digitize
 from digitize.flat import flatten
 from digitize.grid import find_grid
 from digitize.sampling import RATE_HZ
@@ -22,6 +23,16 @@ def test_pitch_of_each_grid_is_exact(kind: str, heavy: int, plain_style: Style, 
     assert grid is not None
     assert grid.pitch_px == pytest.approx((39.37, 39.37), rel=0.003)
     assert grid.residual_mm < 0.2
+
+
+def test_grid_whose_fine_lines_are_too_near_is_refused(plain_page: DrawnPage) -> None:
+    """A small and bent picture: its heavy lines fit badly, and its lines of 1 mm are nearer than two pixels."""
+    small = cv2.resize(plain_page.gray, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)
+    x, y = np.meshgrid(np.arange(small.shape[1], dtype=np.float32), np.arange(small.shape[0], dtype=np.float32))
+    bent = cv2.remap(small, x, y + 3 * np.sin(x / 50), cv2.INTER_LINEAR, borderValue=255.0)
+    with pytest.raises(UndigitizedPageError) as refused:
+        digitize(np.asarray(bent, np.uint8))
+    assert refused.value.missing == "grid"
 
 
 def test_tilt_of_a_page_is_measured(plain_page: DrawnPage) -> None:
