@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from digitize import Digitized, UndigitizedPageError, digitize
-from digitize.errors import NO_PAGE
+from digitize.errors import NO_PAGE, WHOLE_PAGE
 from service.recordings import recorded_page
 from service.telemetry.trace import Clock
 from shared_preproc.errors import (
@@ -161,7 +161,12 @@ def prepare(data: bytes, spec: PreprocSpec) -> PreparedPage:
     except (NotAnEcgPageError, UnsuitableDimensionsError) as refusal:
         digitized = _digitized(picture, spec, refusal, clock)
         facts = replace(facts, how=f"{facts.how} {digitized.summary}")
-        return _prepared_recording(digitized.recording, facts, image, spec, clock)
+        try:
+            return _prepared_recording(digitized.recording, facts, image, spec, clock)
+        except UnsupportedFormatError as short:
+            raise UndigitizedPageError(
+                "curves", found=short.found, expected=short.expected, remedy=WHOLE_PAGE
+            ) from None
     with clock.step("examine"):
         quality = measure_quality(page.reading, spec)
         measurements = _measurements(page.reading, spec)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import wfdb
 
+from digitize import digitize
 from model_registry.registry import Registry
 from service.signals import RECORD_NAME
 from tests.bundles import publish_readers
@@ -81,6 +82,20 @@ def test_a_page_without_its_scale_is_refused(client: httpx.Client) -> None:
     for path in ("/digitize", "/classify"):
         refused = problem(client.post(path, content=bare), 422, "undigitized_page")
         assert "mm/s" in refused["expected"]
+
+
+def test_a_lead_with_a_gap_is_read_and_not_classified(client: httpx.Client, page: bytes) -> None:
+    gray = cv2.imdecode(np.frombuffer(page, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert gray is not None
+    read = digitize(gray.astype(np.uint8))
+    x, y = read.page_x[0], read.page_y[0]
+    gap = slice(round(1.0 * read.rate_hz), round(1.35 * read.rate_hz))
+    rows = slice(int(np.nanmin(y)) - 9, int(np.nanmax(y)) + 9)
+    gray[rows, int(x[gap.start]) : int(x[gap.stop])] = 255
+    gapped = bytes(cv2.imencode(".png", gray)[1])
+    assert None in digitized(client, gapped).json()["leads"][0]["signal_mv"]
+    refused = problem(client.post("/classify", content=gapped), 422, "undigitized_page")
+    assert "lead I for" in refused["found"]
 
 
 def test_crossing_beats_are_left_out_and_not_classified(client: httpx.Client) -> None:
