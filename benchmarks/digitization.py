@@ -1,6 +1,6 @@
 """How truly pages of other carts are read: drawn pages of held-out styles, and real pages with and without truth.
 
-    python benchmarks/digitization.py SHARED/data [--pages 2] [--unseen SEED] [--quarters 1]
+    python benchmarks/digitization.py SHARED/data [--pages 2] [--unseen SEED] [--quarters 1] [--stated 25 10]
         [--kinds export scan photo real pdf others]
 
 Prints a table, one line a kind: pages, answers, refusals by what is missing, median and 10th percentile of the signal-
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from digitize import Digitized, UndigitizedPageError, digitize
+from digitize import Digitized, StatedScale, UndigitizedPageError, digitize
 from digitize.names import NAMES
 from digitize.sampling import RATE_HZ
 from sources.disposable import Limits, run_disposable
@@ -230,9 +230,11 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=2, help="of each held-out style")
     parser.add_argument("--unseen", type=int, metavar="SEED", help="draw styles instead of the held-out ones")
     parser.add_argument("--kinds", nargs="*", default=["export", "scan", "photo", "real", "pdf", "others"])
+    parser.add_argument("--stated", nargs=2, type=float, metavar=("MM_S", "MM_MV"), help="scale that senders state")
     parser.add_argument("--quarters", type=int, default=0, help="turns of every picture by 90 degrees")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
+    stated = StatedScale(*asked.stated) if asked.stated else StatedScale()
     cases = [drawn(asked.data, asked.pages, asked.kinds, asked.unseen)]
     sources = {"real": real, "pdf": pdfs, "others": others}
     cases += [source(asked.data) for kind, source in sources.items() if kind in asked.kinds]
@@ -242,7 +244,7 @@ def main() -> None:
         started = time.process_time()
         read: Digitized | UndigitizedPageError
         try:
-            read = digitize(case.gray)
+            read = digitize(case.gray, stated)
         except UndigitizedPageError as error:
             read = error
         score = scores.setdefault(case.kind, Score())

@@ -20,8 +20,7 @@ _ALIKE_MM = 1.0  # by which lengths of rows that were found rightly differ
 _LEAST_GAP_PX = 5  # wider than a grid line's trace in the ink
 _GAP_REACH_MM = 6.0  # from a pulse
 _GAP_PX = 20  # a wider one ends a row
-_COLUMNS_OFF = 0.15  # by which columns of names may be so, which stand freely in their columns
-_PITCH_OFF = 0.015  # by which columns of names may be wider or narrower than those of leads
+_COLUMNS_OFF, _PITCH_OFF = 0.15, 0.015  # of columns of names from those of leads: at most, and to tell where they start
 _NAME_OFF_MM = (-2.0, 4.5)  # of a name's left edge from its lead's start
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from digitize import Digitized, StatedScale
+from digitize.digitized import Source
 from service.routes.common import PAGE_BODY, PROTECTED, DeadlineHeader, WorkRoute, accepted, page_problems, service_of
 from service.schemas.page import FromOurs, Placement, Positive, SourceOfPage
 from service.signals import Signals, read_signals
@@ -20,16 +21,15 @@ __all__ = ["router"]
 _MV_DIGITS = 3
 _PITCH_MM = 5
 _Known = Annotated[float, Field(allow_inf_nan=False)]
-_ScaleSource = Literal["printed", "pulse", "printed and pulse", "stated"]
 
 
 class PageScale(FromOurs):
     """Millimetres to seconds and millivolt, and how that is known."""
 
     speed_mm_s: Positive
-    speed_source: _ScaleSource
+    speed_source: Source
     gain_mm_mv: Positive
-    gain_source: _ScaleSource
+    gain_source: Source
     pulse_mm: Annotated[_Known | None, Field(description="Height of the calibration pulse; null: none was found.")]
     residual_mm: Annotated[_Known, Field(description="RMS distance of the grid's lines from the map of the page.")]
     tilt_deg: Annotated[_Known, Field(description="Of the page in the picture, clockwise.")]

@@ -44,10 +44,10 @@ def test_scale_says_how_it_is_known(plain_read: Digitized) -> None:
     assert "pulse" in scale.gain_source
 
 
-def test_three_strips_are_read(plain_style: Style, heart_mv: Floats) -> None:
-    style = replace(plain_style, strips=("V1", "II", "V5"), row_mm=30.0)
-    read = digitize(draw_page(style, heart_mv, RATE_HZ).gray)
-    assert sorted(strip.name for strip in read.strips) == ["II", "V1", "V5"]
+@pytest.mark.parametrize("names", [("II",), ("V1", "II", "V5")])
+def test_every_strip_is_read(plain_style: Style, heart_mv: Floats, names: tuple[str, ...]) -> None:
+    read = digitize(draw_page(replace(plain_style, strips=names, row_mm=30.0), heart_mv, RATE_HZ).gray)
+    assert tuple(strip.name for strip in read.strips) == names
     for strip in read.strips:
         assert ratio_db(strip.signal_mv, heart_mv[NAMES.index(strip.name)]) > 12
 
@@ -59,10 +59,6 @@ def test_grid_ends_where_the_page_ends(plain_style: Style, heart_mv: Floats) -> 
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), -4.0, 0.85)
     read = digitize(np.asarray(cv2.warpAffine(page.gray, turn, (width, height), borderValue=255.0), np.uint8))
     assert np.median([ratio_db(read.signal_mv[index], heart_mv[index]) for index in range(12)]) > 12
-
-
-def test_strips_carry_only_read_names(plain_read: Digitized, heart_mv: Floats) -> None:
-    assert all(strip.name == "II" and ratio_db(strip.signal_mv, heart_mv[1]) > 12 for strip in plain_read.strips)
 
 
 def test_samples_know_their_pixels(plain_read: Digitized, plain_page: DrawnPage) -> None:
